@@ -1,0 +1,1 @@
+//! One per host: hypervisor drivers, network data plane, volumes, instance metadata. Holds no truth.

@@ -1,0 +1,14 @@
+//! How the parts of Freehold talk to each other.
+//!
+//! Owns: Unix-socket servers that admit by peer credentials, channels to them with bounded waits, the raw-bytes gRPC codec of the seam,
+//! the start of logging. Knows no message and decides nothing.
+
+pub mod raw;
+pub mod telemetry;
+pub mod unix;
+
+/// A gRPC service as a cloneable tower service: a channel to another process and the routes of the same process look alike,
+/// so that one process needs no HTTP/2 to speak to itself.
+pub type Service = tower::util::BoxCloneSyncService<http::Request<tonic::body::Body>, http::Response<tonic::body::Body>, BoxError>;
+
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,1 @@
+//! What exists and who may: domain rules, the store, placement, reconcilers, identity.

@@ -1,0 +1,2 @@
+//! The `freehold` binary: one command line for every part.
+fn main() {}
