@@ -1,0 +1,17 @@
+//! What this host should hold, as the scheduler last said it and as the agent's own disk keeps it.
+//!
+//! An entry leaves this set by a carried-out tombstone and in no other way. So whoever follows it (drivers, data plane, metadata) may
+//! take absence for "gone on purpose".
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use freehold_proto::internal::host::{InstanceDesired, SecurityGroupDesired, VpcDesired};
+
+/// One consistent view, handed round through a `tokio::sync::watch` channel.
+#[derive(Clone, Debug, Default)]
+pub struct Desired {
+    pub instances: BTreeMap<String, Arc<InstanceDesired>>,
+    pub vpcs: BTreeMap<String, Arc<VpcDesired>>,
+    pub security_groups: BTreeMap<String, Arc<SecurityGroupDesired>>,
+}
