@@ -1,0 +1,22 @@
+//! What a transaction changed, told to followers after its commit: reconcilers and host streams.
+//!
+//! A hint, not a truth: whoever is told reads the row. So a lost or repeated change costs a read and nothing else.
+
+/// Which table's row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    AccessKey,
+    Host,
+    Instance,
+    SecurityGroup,
+    /// `id` is the host that must bury something.
+    Tombstone,
+    Vpc,
+}
+
+/// One changed row.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Change {
+    pub kind: Kind,
+    pub id: String,
+}

@@ -1,0 +1,22 @@
+//! A hypervisor host as its agent last described it.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "host")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub host_id: String,
+    pub hostname: String,
+    pub availability_zone: String,
+    pub vcpus: i64,
+    pub memory_mib: i64,
+    pub disk_mib: i64,
+    pub drivers: String,
+    pub version: String,
+    pub connected: bool,
+    pub last_seen: i64,
+    pub quarantined: String,
+}
+
+super::standalone!();

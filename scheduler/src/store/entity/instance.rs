@@ -1,0 +1,57 @@
+//! An instance. `desired_*` is what the host is told, `observed_*` what it reported, `state` what EC2 shows.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "instance")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub instance_id: String,
+    pub account_id: String,
+    pub reservation_id: String,
+    pub ami_launch_index: i32,
+    pub image_id: String,
+    pub instance_type: String,
+    pub architecture: String,
+    pub vcpus: i32,
+    pub memory_mib: i64,
+    pub root_device_name: String,
+    pub key_name: Option<String>,
+    pub public_key: Option<String>,
+    pub user_data: Option<String>,
+    pub vpc_id: String,
+    pub subnet_id: String,
+    pub availability_zone: String,
+    pub private_ip_address: String,
+    pub instance_initiated_shutdown_behavior: String,
+    pub ebs_optimized: bool,
+    pub http_tokens: String,
+    pub http_endpoint: String,
+    pub http_put_response_hop_limit: i32,
+    pub instance_metadata_tags: String,
+    pub associate_public_ip_address: bool,
+    pub host_id: Option<String>,
+    pub driver: String,
+    pub placement_reason: String,
+    pub state: String,
+    pub state_reason_code: Option<String>,
+    pub state_reason_message: Option<String>,
+    pub state_transition_reason: String,
+    pub launch_time: i64,
+    pub terminated_at: Option<i64>,
+    pub generation: i64,
+    pub desired_power: String,
+    pub desired_reboot_count: i64,
+    pub desired_force_stop: bool,
+    pub observed_state: Option<String>,
+    pub observed_generation: i64,
+    pub observed_reboot_count: i64,
+    pub observed_since: Option<i64>,
+    pub observed_fault_code: String,
+    pub observed_fault_message: String,
+    pub observed_machine_type: String,
+    pub observed_accelerator: String,
+    pub created: i64,
+}
+
+super::standalone!();

@@ -1,0 +1,42 @@
+//! One file per table, columns as [`super::migration`] made them. Rows only: no rule lives here.
+//!
+//! Relations are not declared: reads join by hand in [`super::read`], where one query per table serves a whole page.
+
+/// What every entity needs and none of ours uses.
+macro_rules! standalone {
+    () => {
+        #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+        pub enum Relation {}
+
+        impl ActiveModelBehavior for ActiveModel {}
+    };
+}
+use standalone;
+
+pub mod access_key;
+pub mod account;
+pub mod client_token;
+pub mod cluster;
+pub mod host;
+pub mod image;
+pub mod instance;
+pub mod interface_security_group;
+pub mod internet_gateway;
+pub mod key_pair;
+pub mod network_interface;
+pub mod network_interface_attachment;
+pub mod private_address;
+pub mod public_address;
+pub mod reservation;
+pub mod security_group;
+pub mod security_group_rule;
+pub mod snapshot;
+pub mod subnet;
+pub mod tag;
+pub mod tombstone;
+pub mod volume;
+pub mod volume_attachment;
+pub mod vpc;
+
+#[cfg(test)]
+mod tests;

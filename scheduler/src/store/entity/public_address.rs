@@ -1,0 +1,14 @@
+//! A public address in use.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "public_address")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub address: String,
+    pub account_id: String,
+    pub network_interface_id: String,
+}
+
+super::standalone!();

@@ -1,0 +1,39 @@
+use sea_orm::EntityTrait;
+
+use crate::store::tests::empty_store;
+
+#[tokio::test]
+async fn every_entity_matches_its_table() {
+    let (_folder, store) = empty_store().await;
+    macro_rules! select_all {
+        ($($table:ident)*) => {$(
+            super::$table::Entity::find().all(store.reader()).await.expect(stringify!($table));
+        )*};
+    }
+    select_all!(
+        access_key
+        account
+        client_token
+        cluster
+        host
+        image
+        instance
+        interface_security_group
+        internet_gateway
+        key_pair
+        network_interface
+        network_interface_attachment
+        private_address
+        public_address
+        reservation
+        security_group
+        security_group_rule
+        snapshot
+        subnet
+        tag
+        tombstone
+        volume
+        volume_attachment
+        vpc
+    );
+}

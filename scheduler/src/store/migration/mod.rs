@@ -1,0 +1,16 @@
+//! The schema, step by step. A migration that has been released is never edited: the next change is the next file.
+//!
+//! Written in the SQL that SQLite and PostgreSQL share: TEXT ids, BIGINT milliseconds, JSON and bytes (base64) as TEXT, partial and
+//! expression indexes. What must be unique is unique here, whatever the code above believes.
+
+mod m0001_first;
+
+use sea_orm_migration::prelude::*;
+
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_first::First)]
+    }
+}

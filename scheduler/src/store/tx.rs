@@ -1,0 +1,78 @@
+//! The one transaction of a command.
+
+use std::sync::Arc;
+
+use freehold_proto::id::Entropy;
+use sea_orm::{DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use tokio::sync::broadcast;
+
+use super::{Change, Kind, Store};
+
+/// A command's transaction: its rows, its time (the same for everything it writes), its randomness, and what it changed.
+///
+/// Dropped without [`Tx::commit`] it leaves nothing behind.
+pub struct Tx {
+    db: DatabaseTransaction,
+    account: String,
+    now: i64,
+    entropy: Arc<dyn Entropy>,
+    changes: Vec<Change>,
+    followers: broadcast::Sender<Change>,
+}
+
+impl Tx {
+    pub(super) async fn begin(store: &Store, account: &str) -> Result<Self, DbErr> {
+        // DEFERRED would answer SQLITE_BUSY at the first write if another process wrote in between, whatever the timeout.
+        let options =
+            TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..TransactionOptions::default() };
+        Ok(Self {
+            db: store.writer.begin_with_options(options).await?,
+            account: account.to_owned(),
+            now: store.clock.now_millis(),
+            entropy: Arc::clone(&store.entropy),
+            changes: Vec::new(),
+            followers: store.changes.clone(),
+        })
+    }
+
+    /// The connection to read and write with.
+    pub fn db(&self) -> &DatabaseTransaction {
+        &self.db
+    }
+
+    /// 12 digits: whose rows this command sees and makes.
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub fn now(&self) -> i64 {
+        self.now
+    }
+
+    pub fn entropy(&self) -> &dyn Entropy {
+        &*self.entropy
+    }
+
+    /// Notes that followers should look at this row once it is committed.
+    pub fn changed(&mut self, kind: Kind, id: impl Into<String>) {
+        let change = Change { kind, id: id.into() };
+        if !self.changes.contains(&change) {
+            self.changes.push(change);
+        }
+    }
+
+    /// Makes it durable, then tells the followers.
+    pub async fn commit(self) -> Result<(), DbErr> {
+        self.db.commit().await?;
+        for change in self.changes {
+            // An error only says that nobody follows right now.
+            let _ = self.followers.send(change);
+        }
+        Ok(())
+    }
+
+    pub async fn rollback(self) -> Result<(), DbErr> {
+        self.db.rollback().await
+    }
+}
