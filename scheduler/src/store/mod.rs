@@ -14,7 +14,7 @@ mod migration;
 pub mod read;
 mod sqlite;
 #[cfg(test)]
-pub mod tests;
+pub(crate) mod tests;
 mod tx;
 
 use std::path::Path;
