@@ -41,6 +41,7 @@ error_codes! {
     UnauthorizedOperation = "UnauthorizedOperation", 403;
     // How it is asked.
     DryRunOperation = "DryRunOperation", 412;
+    FilterLimitExceeded = "FilterLimitExceeded", 400;
     IdempotentParameterMismatch = "IdempotentParameterMismatch", 400;
     InvalidAction = "InvalidAction", 400;
     InvalidNextToken = "InvalidNextToken", 400;

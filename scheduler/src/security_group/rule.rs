@@ -1,0 +1,203 @@
+//! One rule, and how a request's permissions become rules.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use freehold_proto::id::SecurityGroupId;
+use freehold_proto::{ErrorCode, Fault};
+use ipnet::Ipv4Net;
+
+use super::protocol::{Ports, Protocol};
+
+const MAX_DESCRIPTION: usize = 255;
+
+/// Who a rule lets in (or out to).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Peer {
+    /// The network's own address: host bits are cleared, as EC2 does.
+    Ipv4(Ipv4Net),
+    /// A group of the same account, by id.
+    Group(String),
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ipv4(net) => write!(formatter, "{net}"),
+            Self::Group(id) => formatter.write_str(id),
+        }
+    }
+}
+
+/// What makes two rules of one direction the same rule.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RuleSpec {
+    pub protocol: Protocol,
+    pub ports: Ports,
+    pub peer: Peer,
+}
+
+impl fmt::Display for RuleSpec {
+    /// As EC2 writes a rule in its messages.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "peer: {}, ", self.peer)?;
+        match self.protocol {
+            Protocol::All => write!(formatter, "ALL, ALLOW"),
+            protocol => {
+                let name = protocol.to_string().to_ascii_uppercase();
+                write!(formatter, "{name}, from port: {}, to port: {}, ALLOW", self.ports.from, self.ports.to)
+            }
+        }
+    }
+}
+
+/// A rule as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    pub spec: RuleSpec,
+    pub description: Option<String>,
+}
+
+/// How a request names another group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupReference<'a> {
+    pub group_id: Option<&'a str>,
+    pub group_name: Option<&'a str>,
+    pub user_id: Option<&'a str>,
+    pub vpc_id: Option<&'a str>,
+}
+
+/// One peer of a request's permission, not yet checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PermissionPeer<'a> {
+    Cidr(Option<&'a str>),
+    Group(GroupReference<'a>),
+}
+
+/// One `IpPermission` of a request, free of the message's form.
+#[derive(Clone, Debug)]
+pub struct Permission<'a> {
+    pub ip_protocol: Option<&'a str>,
+    pub from_port: Option<i32>,
+    pub to_port: Option<i32>,
+    pub peers: Vec<(PermissionPeer<'a>, Option<&'a str>)>,
+}
+
+/// Takes permissions apart into rules. `resolve` turns a group reference into the id of a group that the caller may name.
+pub fn read<'a>(
+    permissions: impl IntoIterator<Item = Permission<'a>>,
+    mut resolve: impl FnMut(&GroupReference<'a>) -> Result<SecurityGroupId, Fault>,
+) -> Result<Vec<Rule>, Fault> {
+    let mut rules = Vec::new();
+    let mut seen = HashSet::new();
+    for permission in permissions {
+        let word = permission.ip_protocol.ok_or_else(|| missing("Each permission must have an IpProtocol."))?;
+        let protocol = Protocol::parse(word)?;
+        let ports = Ports::read(protocol, permission.from_port, permission.to_port)?;
+        if permission.peers.is_empty() {
+            return Err(missing("Each permission must name a source: IpRanges or UserIdGroupPairs."));
+        }
+        for (peer, description) in permission.peers {
+            let peer = match peer {
+                PermissionPeer::Cidr(cidr) => Peer::Ipv4(parse_cidr(cidr)?),
+                PermissionPeer::Group(reference) => Peer::Group(resolve(&reference)?.into()),
+            };
+            let spec = RuleSpec { protocol, ports, peer };
+            if !seen.insert(spec.clone()) {
+                let message = format!("The same permission must not appear multiple times: {spec}");
+                return Err(Fault::new(ErrorCode::InvalidParameterValue, message));
+            }
+            rules.push(Rule { spec, description: description.map(check_description).transpose()? });
+        }
+    }
+    Ok(rules)
+}
+
+fn parse_cidr(cidr: Option<&str>) -> Result<Ipv4Net, Fault> {
+    let cidr = cidr.ok_or_else(|| missing("Each of IpRanges must have a CidrIp."))?;
+    // Only the one way to write it: leading zeros mean octal to some readers.
+    let net = cidr.parse::<Ipv4Net>().ok().filter(|net| net.to_string() == cidr);
+    let net = net.ok_or_else(|| Fault::new(ErrorCode::InvalidParameterValue, format!("CIDR block {cidr} is malformed")))?;
+    Ok(net.trunc())
+}
+
+/// Source: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpRange.html>.
+fn check_description(text: &str) -> Result<String, Fault> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(c);
+    if text.chars().count() > MAX_DESCRIPTION || !text.chars().all(allowed) {
+        let message = "Invalid rule description. Valid descriptions are strings less than 256 characters from the following set: \
+                       a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*";
+        return Err(Fault::new(ErrorCode::InvalidParameterValue, message));
+    }
+    Ok(text.to_owned())
+}
+
+fn missing(message: &str) -> Fault {
+    Fault::new(ErrorCode::MissingParameter, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn permission<'a>(protocol: &'a str, ports: (i32, i32), peers: Vec<(PermissionPeer<'a>, Option<&'a str>)>) -> Permission<'a> {
+        Permission { ip_protocol: Some(protocol), from_port: Some(ports.0), to_port: Some(ports.1), peers }
+    }
+
+    fn from(cidr: &str) -> (PermissionPeer<'_>, Option<&str>) {
+        (PermissionPeer::Cidr(Some(cidr)), None)
+    }
+
+    fn read_all<'a>(permissions: impl IntoIterator<Item = Permission<'a>>) -> Result<Vec<Rule>, Fault> {
+        read(permissions, |reference| {
+            SecurityGroupId::parse(reference.group_id.unwrap_or("")).map_err(|_| Fault::new(ErrorCode::InvalidGroupNotFound, "no"))
+        })
+    }
+
+    #[test]
+    fn a_permission_becomes_one_rule_for_each_peer() {
+        let group = GroupReference { group_id: Some("sg-0123abcd"), ..Default::default() };
+        let peers = vec![(PermissionPeer::Cidr(Some("10.1.2.3/8")), Some("office")), (PermissionPeer::Group(group), None)];
+        let rules = read_all([permission("6", (22, 22), peers)]).unwrap();
+        let words: Vec<String> = rules.iter().map(|rule| rule.spec.to_string()).collect();
+        assert_eq!(
+            words,
+            ["peer: 10.0.0.0/8, TCP, from port: 22, to port: 22, ALLOW", "peer: sg-0123abcd, TCP, from port: 22, to port: 22, ALLOW"]
+        );
+        assert_eq!(rules[0].description.as_deref(), Some("office"));
+    }
+
+    #[test]
+    fn malformed_cidrs_are_refused() {
+        for cidr in ["10.0.0.0", "10.0.0.0/33", "10.0.0/8", "300.0.0.0/8", "::/0", "", "10.0.0.0/8 ", "010.0.0.0/8"] {
+            let fault = read_all([permission("tcp", (1, 1), vec![from(cidr)])]).unwrap_err();
+            assert_eq!((fault.code, fault.message), (ErrorCode::InvalidParameterValue, format!("CIDR block {cidr} is malformed")));
+        }
+    }
+
+    #[test]
+    fn a_permission_without_protocol_or_peer_is_incomplete() {
+        assert_eq!(read_all([permission("tcp", (1, 1), vec![])]).unwrap_err().code, ErrorCode::MissingParameter);
+        let nameless = Permission { ip_protocol: None, from_port: None, to_port: None, peers: vec![from("0.0.0.0/0")] };
+        assert_eq!(read_all([nameless]).unwrap_err().code, ErrorCode::MissingParameter);
+        let cidrless = permission("tcp", (1, 1), vec![(PermissionPeer::Cidr(None), None)]);
+        assert_eq!(read_all([cidrless]).unwrap_err().code, ErrorCode::MissingParameter);
+    }
+
+    #[test]
+    fn the_same_rule_twice_in_one_request_is_refused_however_it_is_spelled() {
+        let twice = [permission("tcp", (1, 1), vec![from("10.0.0.0/8")]), permission("6", (1, 1), vec![from("10.9.9.9/8")])];
+        assert_eq!(read_all(twice).unwrap_err().code, ErrorCode::InvalidParameterValue);
+    }
+
+    #[test]
+    fn a_description_has_255_characters_of_ec2_s_set() {
+        fn described(text: &str) -> Result<Vec<Rule>, Fault> {
+            read_all([permission("-1", (0, 0), vec![(PermissionPeer::Cidr(Some("0.0.0.0/0")), Some(text))])])
+        }
+        assert!(described(&"a".repeat(255)).is_ok());
+        assert!(described(&"a".repeat(256)).is_err());
+        assert!(described("näh").is_err());
+        assert!(described("a|b").is_err());
+    }
+}
