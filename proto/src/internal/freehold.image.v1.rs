@@ -73,7 +73,7 @@ pub struct BlockRef {
 pub struct GetBlocksRequest {
     #[prost(string, tag = "1")]
     pub manifest: ::prost::alloc::string::String,
-    /// Empty: all of them.
+    /// Blocks the manifest lists; any other index is INVALID_ARGUMENT. Empty: all of them.
     #[prost(uint32, repeated, tag = "2")]
     pub indexes: ::prost::alloc::vec::Vec<u32>,
 }
@@ -187,8 +187,8 @@ pub mod image_store_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// First message Begin, then every block that is not all zeros in ascending order, then Commit. Nothing is visible before Commit is answered, and
-        /// then it is durable. A broken stream leaves nothing but unreferenced blocks, which the next sweep takes.
+        /// First message Begin, then every block that is not all zeros, each once and in any order, then Commit. Nothing is visible before Commit is
+        /// answered, and then it is durable. A broken stream leaves nothing but unreferenced blocks.
         pub async fn put_manifest(
             &mut self,
             request: impl tonic::IntoStreamingRequest<
@@ -215,6 +215,7 @@ pub mod image_store_client {
                 .insert(GrpcMethod::new("freehold.image.v1.ImageStore", "PutManifest"));
             self.inner.client_streaming(req, path, codec).await
         }
+        /// NOT_FOUND where there is none, DATA_LOSS where it is damaged. Up to 500,000 blocks, so the answer can exceed gRPC's default of 4 MiB.
         pub async fn get_manifest(
             &mut self,
             request: impl tonic::IntoRequest<super::GetManifestRequest>,
@@ -236,6 +237,7 @@ pub mod image_store_client {
                 .insert(GrpcMethod::new("freehold.image.v1.ImageStore", "GetManifest"));
             self.inner.unary(req, path, codec).await
         }
+        /// Every block is verified against its hash before it is sent. A block that is missing or damaged ends the stream with DATA_LOSS, naming it.
         pub async fn get_blocks(
             &mut self,
             request: impl tonic::IntoRequest<super::GetBlocksRequest>,
@@ -328,8 +330,8 @@ pub mod image_store_server {
     /// Generated trait containing gRPC methods that should be implemented for use with ImageStoreServer.
     #[async_trait]
     pub trait ImageStore: std::marker::Send + std::marker::Sync + 'static {
-        /// First message Begin, then every block that is not all zeros in ascending order, then Commit. Nothing is visible before Commit is answered, and
-        /// then it is durable. A broken stream leaves nothing but unreferenced blocks, which the next sweep takes.
+        /// First message Begin, then every block that is not all zeros, each once and in any order, then Commit. Nothing is visible before Commit is
+        /// answered, and then it is durable. A broken stream leaves nothing but unreferenced blocks.
         async fn put_manifest(
             &self,
             request: tonic::Request<tonic::Streaming<super::PutManifestRequest>>,
@@ -337,6 +339,7 @@ pub mod image_store_server {
             tonic::Response<super::PutManifestResponse>,
             tonic::Status,
         >;
+        /// NOT_FOUND where there is none, DATA_LOSS where it is damaged. Up to 500,000 blocks, so the answer can exceed gRPC's default of 4 MiB.
         async fn get_manifest(
             &self,
             request: tonic::Request<super::GetManifestRequest>,
@@ -347,6 +350,7 @@ pub mod image_store_server {
             >
             + std::marker::Send
             + 'static;
+        /// Every block is verified against its hash before it is sent. A block that is missing or damaged ends the stream with DATA_LOSS, naming it.
         async fn get_blocks(
             &self,
             request: tonic::Request<super::GetBlocksRequest>,

@@ -1,0 +1,33 @@
+//! What an operator can set.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// The `[image_store]` table of the configuration file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where blocks and manifests lie. Default: `/var/lib/freehold/images`.
+    pub folder: PathBuf,
+    /// The largest disk an image may describe, holes included. Default: 16,384 GiB, the largest EBS volume.
+    pub max_disk_gib: u64,
+    /// Space that is left free on the file system for everything else: a block that would eat into it is refused. Default: 512 MiB.
+    pub reserve_mib: u64,
+    /// Uploads served at once; the next one waits for its turn. Default: 4.
+    pub concurrent_uploads: usize,
+    /// Downloads served at once; the next one waits for its turn. Default: 32.
+    pub concurrent_downloads: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            folder: PathBuf::from("/var/lib/freehold/images"),
+            max_disk_gib: 16_384,
+            reserve_mib: 512,
+            concurrent_uploads: 4,
+            concurrent_downloads: 32,
+        }
+    }
+}
