@@ -7,6 +7,8 @@
 //! * [`internal`]: the protocols between Freehold's own parts, generated from `proto/freehold/*.proto` by `cargo xtask proto`.
 
 pub mod action;
+#[allow(clippy::all, clippy::pedantic, reason = "generated code")]
+pub mod aws;
 pub mod caller;
 pub mod clock;
 pub mod fault;

@@ -1,6 +1,7 @@
 //! Development commands: `cargo xtask proto`, `cargo xtask model`.
 
 mod internal;
+mod model;
 
 use clap::{Parser, Subcommand};
 
@@ -15,10 +16,17 @@ struct Arguments {
 enum Command {
     /// Generate Rust from proto/freehold/*.proto (checked in under proto/src/internal)
     Proto,
+    /// Generate protos, messages, wire tables and coverage from AWS's service model and proto/actions.toml
+    Model {
+        /// The Python that has pip, which fetches the model once
+        #[arg(long, default_value = "python3")]
+        python: String,
+    },
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     match Arguments::parse().command {
         Command::Proto => internal::generate(),
+        Command::Model { python } => model::generate(&python),
     }
 }
