@@ -1,0 +1,126 @@
+//! The command line's shape and its help. What a command does is in `commands`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXAMPLES: &str = "\
+Examples:
+  freehold up                         start the cloud on this machine, write the AWS profile `freehold`
+  freehold image build debian         make an AMI
+  aws --profile freehold ec2 describe-images
+  freehold status                     what runs, what is wrong, what to do
+  freehold down                       stop the cloud; guests keep running
+
+Files (all can be changed in the configuration file):
+  /etc/freehold/freehold.toml         configuration; none is needed
+  /var/lib/freehold                   data
+  /run/freehold                       sockets and pid files
+  /var/log/freehold                   logs, where systemd does not keep them";
+
+/// A self-hosted cloud that speaks Amazon EC2's API
+#[derive(Parser)]
+#[command(name = "freehold", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Global {
+    /// Configuration file [default: /etc/freehold/freehold.toml, if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Keep data here instead of where the configuration says
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Keep sockets and pid files here instead of where the configuration says
+    #[arg(long, global = true, value_name = "DIR")]
+    pub run_dir: Option<PathBuf>,
+    /// Keep logs here instead of where the configuration says
+    #[arg(long, global = true, value_name = "DIR")]
+    pub log_dir: Option<PathBuf>,
+    /// How to print answers
+    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+    /// Leave the session of whoever started this process (used by `up` for the processes it starts)
+    #[arg(long, global = true, hide = true)]
+    pub detached: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people
+    Table,
+    /// For scripts
+    Json,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Start the cloud on this machine, or say that it runs
+    ///
+    /// Starts the control plane and this host's agent, adopts an agent that already runs, waits until the API answers, and restarts what
+    /// crashes. The first time it also creates an account with an access key and writes the profile `freehold` into the AWS CLI's files.
+    Up(Up),
+    /// Stop the control plane and the agent; guests keep running
+    Down,
+    /// What runs, what is wrong and what to do; the exit code is 0 only when nothing needs attention
+    Status,
+    /// Accounts of this cloud
+    #[command(subcommand)]
+    Account(Account),
+    /// Hosts of this cloud
+    #[command(subcommand)]
+    Host(Host),
+    /// Print the configuration in force, defaults included
+    Config,
+    /// Print the version
+    Version,
+}
+
+#[derive(Args)]
+pub struct Up {
+    /// Stay in the foreground and log to stderr; Ctrl-C stops what `down` stops
+    #[arg(long)]
+    pub foreground: bool,
+    /// Do not write the AWS profile
+    #[arg(long)]
+    pub no_profile: bool,
+}
+
+#[derive(Subcommand)]
+pub enum Account {
+    /// Create an account and its first access key; the secret is shown once
+    Create {
+        /// What to call it
+        #[arg(long)]
+        name: String,
+        /// 12 digits [default: drawn at random]
+        #[arg(long, value_name = "ID")]
+        account_id: Option<String>,
+        /// Also write the key as this profile into the AWS CLI's files
+        #[arg(long, value_name = "PROFILE")]
+        profile: Option<String>,
+    },
+    /// List accounts
+    Ls,
+}
+
+#[derive(Subcommand)]
+pub enum Host {
+    /// List hosts, with what is used of them
+    Ls,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}

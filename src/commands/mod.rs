@@ -1,0 +1,48 @@
+//! One file per command.
+
+mod account;
+mod down;
+mod host;
+mod status;
+mod up;
+
+use std::process::ExitCode;
+
+use crate::Failure;
+use crate::cli::{Arguments, Command, Global};
+use crate::config::Config;
+use crate::output;
+
+/// Runs one command line to its end.
+pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+    let Arguments { global, command } = arguments;
+    if global.detached {
+        // Fails only where this process leads its session already, which is what is wanted.
+        let _ = nix::unistd::setsid();
+    }
+    if let Command::Version = command {
+        output::line(concat!("freehold ", env!("CARGO_PKG_VERSION")))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let config = Config::load(&global)?;
+    freehold_link::telemetry::init();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(dispatch(&config, &global, command));
+    // What still blocks in a file or a signal must not keep the process alive.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    outcome
+}
+
+async fn dispatch(config: &Config, global: &Global, command: Command) -> Result<ExitCode, Failure> {
+    let output = global.output;
+    match command {
+        Command::Up(options) => up::run(config, &options).await,
+        Command::Down => down::run(config).await,
+        Command::Status => return status::run(config, output).await,
+        Command::Account(command) => account::run(config, output, command).await,
+        Command::Host(command) => host::run(config, output, &command).await,
+        Command::Config => output::line(toml::to_string_pretty(&Config::table(global)?)?.trim_end()),
+        Command::Version => Ok(()),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,127 @@
+//! The one configuration file, `/etc/freehold/freehold.toml`: a table per part, unknown keys refused, every key with a default.
+//!
+//! Owns what the parts share (folders, region) and fills it into each part's own `Config`, so that a part reads neither the environment nor
+//! a file of its own. What a key means stands in the part's `Config`.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use crate::Failure;
+use crate::cli::Global;
+
+const DEFAULT_FILE: &str = "/etc/freehold/freehold.toml";
+
+/// The whole configuration, validated.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    #[serde(skip)]
+    file: Option<PathBuf>,
+    /// Databases, blocks, guests' disks.
+    data_dir: PathBuf,
+    /// Sockets and pid files; may vanish with a reboot.
+    run_dir: PathBuf,
+    /// Logs of the parts that `freehold up` starts itself.
+    log_dir: PathBuf,
+    /// The one region of this cloud: a name on AWS's own list, since clients accept no other.
+    region: String,
+    api: SocketAddr,
+}
+
+/// Where a cloud keeps what it has on a machine. Two clouds on one machine differ in all three.
+#[derive(Clone, Debug)]
+pub struct Folders {
+    pub run_dir: PathBuf,
+    pub log_dir: PathBuf,
+}
+
+/// The sockets between the parts of one host.
+pub struct Sockets {
+    /// For this command line.
+    pub operator: PathBuf,
+}
+
+impl Config {
+    /// What is in force, as a file would say it.
+    pub fn table(global: &Global) -> Result<Table, Failure> {
+        let (text, _) = text(global)?;
+        effective(&text, global)
+    }
+
+    /// Reads the file that the command line names, or the usual one if there is one, and lays the command line's folders over it.
+    pub fn load(global: &Global) -> Result<Self, Failure> {
+        let (text, file) = text(global)?;
+        let mut config: Self = effective(&text, global)?.try_into()?;
+        config.file = file;
+        Ok(config)
+    }
+
+    pub fn folders(&self) -> Folders {
+        Folders { run_dir: self.run_dir.clone(), log_dir: self.log_dir.clone() }
+    }
+
+    pub fn sockets(&self) -> Sockets {
+        Sockets { operator: self.run_dir.join("operator.sock") }
+    }
+
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    pub fn api_address(&self) -> SocketAddr {
+        self.api
+    }
+
+    pub fn endpoint_url(&self) -> String {
+        format!("http://{}", self.api)
+    }
+
+    /// Whether nothing on the command line makes this another cloud than the one that the machine's units start.
+    pub fn is_the_installed_one(&self) -> bool {
+        self.file.is_none() && self.run_dir == Path::new("/run/freehold") && self.data_dir == Path::new("/var/lib/freehold")
+    }
+
+    /// The command line under which a process of its own reads this very configuration.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let file = self.file.iter().map(|file| ("--config", file));
+        let folders = [("--data-dir", &self.data_dir), ("--run-dir", &self.run_dir), ("--log-dir", &self.log_dir)];
+        file.chain(folders).flat_map(|(name, value)| [name.into(), value.into()]).collect()
+    }
+}
+
+/// What the file says, the command line's folders over it, and what follows from both in the tables of the parts.
+fn effective(text: &str, global: &Global) -> Result<Table, Failure> {
+    let mut table: Table = text.parse()?;
+    for (key, given, default) in [
+        ("data_dir", &global.data_dir, "/var/lib/freehold"),
+        ("run_dir", &global.run_dir, "/run/freehold"),
+        ("log_dir", &global.log_dir, "/var/log/freehold"),
+    ] {
+        if let Some(given) = given {
+            table.insert(key.into(), text_of(&std::path::absolute(given)?)?);
+        }
+        table.entry(key).or_insert_with(|| default.into());
+    }
+    table.entry("region").or_insert_with(|| "us-east-1".into());
+    table.entry("api").or_insert_with(|| "127.0.0.1:8773".into());
+    Ok(table)
+}
+
+fn text_of(path: &Path) -> Result<Value, Failure> {
+    path.to_str().map(Into::into).ok_or_else(|| format!("{} is not UTF-8", path.display()).into())
+}
+
+/// The file's text, and the file if the command line names it.
+fn text(global: &Global) -> Result<(String, Option<PathBuf>), Failure> {
+    let file = global.config.as_deref().map(std::path::absolute).transpose()?;
+    let named = file.as_deref().or_else(|| Some(Path::new(DEFAULT_FILE)).filter(|usual| usual.exists()));
+    let text = match named {
+        Some(path) => std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?,
+        None => String::new(),
+    };
+    Ok((text, file))
+}

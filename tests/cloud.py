@@ -1,0 +1,266 @@
+"""A private cloud for tests: its own folders, ports, AWS files and host, started from the built binary.
+
+Several run side by side on one machine. Everything a cloud makes carries its host id or its folder's path, so `leftovers` can say what of
+it is still there, and only processes that the cloud started are ever signalled.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import boto3
+import botocore.config
+
+ROOT = Path(__file__).resolve().parent.parent
+BINARY = Path(os.environ.get("FREEHOLD_BIN", ROOT / "target/debug/freehold"))
+REGION = "us-east-1"
+
+
+def wait_until(what, check, seconds=60):
+    """Polls `check` until it answers something true, and returns that."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = check()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}; last answer: {answer!r}")
+        time.sleep(0.05)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Process:
+    """A process as a pid file names it: number and start time."""
+
+    def __init__(self, pid, start_time):
+        self.pid, self.start_time = pid, start_time
+
+    def alive(self):
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        fields = stat[stat.rindex(")") + 2 :].split(" ")
+        return fields[0] != "Z" and fields[19] == self.start_time
+
+    def __eq__(self, other):
+        return isinstance(other, Process) and (self.pid, self.start_time) == (other.pid, other.start_time)
+
+    def __repr__(self):
+        return f"Process({self.pid})"
+
+
+class Account:
+    """One account's key, and clients that sign with it."""
+
+    def __init__(self, cloud, account_id, access_key_id, secret_access_key):
+        self.cloud, self.account_id = cloud, account_id
+        self.access_key_id, self.secret_access_key = access_key_id, secret_access_key
+
+    def client(self, service="ec2", **config):
+        config.setdefault("retries", {"max_attempts": 0})
+        session = boto3.session.Session(self.access_key_id, self.secret_access_key, region_name=REGION)
+        return session.client(service, endpoint_url=self.cloud.endpoint_url, config=botocore.config.Config(**config))
+
+
+class Cloud:
+    """`driver` is "simulated" or "qemu"."""
+
+    def __init__(self, driver="simulated"):
+        self.driver = driver
+        self.folder = Path(tempfile.mkdtemp(prefix="fh-"))
+        # Guests run under users of their own and pass through here to their disks.
+        self.folder.chmod(0o711)
+        self.port = free_port()
+        self.endpoint_url = f"http://127.0.0.1:{self.port}"
+        self.config = self.folder / "freehold.toml"
+        self.config.write_text(self._config())
+        self.accounts = []
+
+    def _config(self):
+        return f"""
+data_dir = "{self.folder}/data"
+run_dir = "{self.folder}/run"
+log_dir = "{self.folder}/log"
+
+[gateway]
+listen = "127.0.0.1:{self.port}"
+
+[agent]
+drivers = ["{self.driver}"]
+"""
+
+    @property
+    def environment(self):
+        """Nothing of the machine's own AWS set-up, and no proxy between a client and this cloud."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("AWS_") and not k.lower().endswith("_proxy") and k != "SUDO_USER"}
+        return kept | {
+            "HOME": str(self.folder / "home"),
+            "AWS_CONFIG_FILE": str(self.folder / "aws/config"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(self.folder / "aws/credentials"),
+            "AWS_PROFILE": "freehold",
+            "AWS_PAGER": "",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    # The command line
+
+    def freehold(self, *arguments, check=True, seconds=120):
+        """Runs the binary on this cloud; returns the completed process."""
+        done = subprocess.run(
+            [BINARY, "--config", self.config, *arguments],
+            env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds,
+        )
+        if check and done.returncode != 0:
+            raise AssertionError(f"freehold {' '.join(map(str, arguments))}: exit {done.returncode}\n{done.stdout}{done.stderr}\n{self.logs()}")
+        return done
+
+    def json(self, *arguments, **options):
+        return json.loads(self.freehold("--output", "json", *arguments, **options).stdout)
+
+    def aws(self, *arguments, check=True, seconds=120):
+        """Runs the AWS CLI with the profile that `freehold up` wrote; returns what it printed, parsed."""
+        done = subprocess.run(
+            [Path(sys.executable).parent / "aws", "--output", "json", *map(str, arguments)],
+            env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds,
+        )
+        if not check:
+            return done
+        assert done.returncode == 0, f"aws {' '.join(map(str, arguments))}: exit {done.returncode}\n{done.stderr}"
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def up(self):
+        (self.folder / "home").mkdir(exist_ok=True)
+        self.freehold("up")
+        if not self.accounts:
+            self.accounts.append(self._first_account())
+            self.accounts.append(self.create_account("second"))
+        wait_until("this host's agent is connected", self.host_is_connected)
+
+    def _first_account(self):
+        session = boto3.session.Session()
+        environment = self.environment
+        credentials = read_ini(environment["AWS_SHARED_CREDENTIALS_FILE"], "freehold")
+        del session
+        listed = self.json("account", "ls")
+        return Account(self, listed[0]["account_id"], credentials["aws_access_key_id"], credentials["aws_secret_access_key"])
+
+    def create_account(self, name):
+        made = self.json("account", "create", "--name", name)
+        return Account(self, made["account_id"], made["access_key_id"], made["secret_access_key"])
+
+    def host_is_connected(self):
+        return any(host["connected"] for host in self.json("host", "ls"))
+
+    def down(self, *arguments):
+        return self.freehold("down", *arguments)
+
+    def close(self):
+        """Ends all of it, guests too, and removes the folder. Returns what would not go."""
+        self.down("--guests")
+        left = self.leftovers()
+        shutil.rmtree(self.folder)
+        return left
+
+    # Processes
+
+    def process(self, part):
+        """The living process of a part: "supervisor", "control-plane", "agent"; or None."""
+        try:
+            pid, start_time = (self.folder / f"run/{part}.pid").read_text().split()
+        except (FileNotFoundError, ValueError):
+            return None
+        process = Process(int(pid), start_time)
+        return process if process.alive() else None
+
+    def kill(self, part, number=signal.SIGKILL):
+        """Ends a part at once; returns the process that was."""
+        process = self.process(part)
+        assert process, f"no {part} runs"
+        os.kill(process.pid, number)
+        wait_until(f"{part} is gone", lambda: not process.alive())
+        return process
+
+    def processes(self):
+        """Every process whose command line names this cloud's folder: its parts and its guests."""
+        found = {}
+        for entry in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                words = entry.read_bytes().decode(errors="replace").replace("\0", " ").strip()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if str(self.folder) in words and int(entry.parent.name) != os.getpid():
+                found[int(entry.parent.name)] = words
+        return found
+
+    def guests(self):
+        return {pid: words for pid, words in self.processes().items() if "qemu-system" in words.split(" ")[0]}
+
+    # What a host must not keep
+
+    @property
+    def host_id(self):
+        hosts = self.json("host", "ls")
+        assert len(hosts) == 1, hosts
+        return hosts[0]["host_id"]
+
+    def logs(self, lines=40):
+        texts = []
+        for log in sorted((self.folder / "log").glob("*.log")):
+            texts.append(f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-lines:]))
+        return "\n".join(texts)
+
+    def leftovers(self):
+        """What is still on the machine of this cloud; [] after `down --guests`."""
+        left = [f"process {pid}: {words[:200]}" for pid, words in self.processes().items()]
+        left += [f"socket {path}" for path in (self.folder / "run").glob("**/*.sock") if answers(path)]
+        left += [line for line in network_names() if self.network_name and self.network_name in line]
+        return left
+
+    network_name = None
+
+
+def answers(path):
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+            return True
+        except OSError:
+            return False
+
+
+def network_names():
+    """Namespaces, links and nftables tables of this machine, one line each."""
+    lines = []
+    for kind, command in {
+        "netns": ["ip", "netns", "list"],
+        "link": ["ip", "-brief", "link"],
+        "nft": ["nft", "list", "tables"],
+        "route": ["ip", "route", "show", "table", "all"],
+        "rule": ["ip", "rule"],
+    }.items():
+        if shutil.which(command[0]):
+            printed = subprocess.run(command, capture_output=True, text=True, timeout=30).stdout
+            lines += [f"{kind} {re.sub(chr(92) + 's+', ' ', line).strip()}" for line in printed.splitlines()]
+    return lines
+
+
+def read_ini(path, section):
+    import configparser
+
+    parser = configparser.ConfigParser()
+    parser.read(path)
+    return dict(parser[section])
