@@ -26,6 +26,8 @@ use sea_orm::{DatabaseConnection, DbErr};
 use sea_orm_migration::MigratorTrait;
 use tokio::sync::broadcast;
 
+use crate::Settings;
+
 pub use change::{Change, Kind};
 pub use entity::*;
 pub use failure::{Failure, Outcome, is_unique_violation};
@@ -42,15 +44,16 @@ pub struct Store {
     changes: broadcast::Sender<Change>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    settings: Arc<Settings>,
 }
 
 impl Store {
     /// Opens or makes the database file and brings its schema up to date.
-    pub async fn open(file: &Path, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Arc<Self>, DbErr> {
+    pub async fn open(file: &Path, settings: Arc<Settings>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Arc<Self>, DbErr> {
         let writer = sqlite::connect(file, sqlite::Pool::Writer).await?;
         migration::Migrator::up(&writer, None).await?;
         let reader = sqlite::connect(file, sqlite::Pool::Readers).await?;
-        Ok(Arc::new(Self { writer, reader, changes: broadcast::channel(CHANGES_KEPT).0, clock, entropy }))
+        Ok(Arc::new(Self { writer, reader, changes: broadcast::channel(CHANGES_KEPT).0, clock, entropy, settings }))
     }
 
     /// Begins the one transaction of a command on behalf of `account`.
@@ -78,5 +81,9 @@ impl Store {
 
     pub fn entropy(&self) -> &dyn Entropy {
         &*self.entropy
+    }
+
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.settings
     }
 }

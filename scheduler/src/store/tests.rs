@@ -8,11 +8,17 @@ use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 use tempfile::TempDir;
 
 use super::{Store, account, is_unique_violation};
+use crate::{Config, Settings};
 
 pub async fn empty_store() -> (TempDir, Arc<Store>) {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = Store::open(&folder.path().join("freehold.db"), Arc::new(SystemClock), Arc::new(OsEntropy)).await.expect("a store");
+    let store = open_in(&folder).await;
     (folder, store)
+}
+
+pub async fn open_in(folder: &TempDir) -> Arc<Store> {
+    let settings = Arc::new(Settings::try_from(&Config::default()).expect("valid"));
+    Store::open(&folder.path().join("freehold.db"), settings, Arc::new(SystemClock), Arc::new(OsEntropy)).await.expect("a store")
 }
 
 fn somebody() -> account::Model {
@@ -29,7 +35,7 @@ async fn what_is_committed_survives_reopening_and_what_is_not_does_not() {
     account::Model { account_id: "444455556666".into(), ..somebody() }.into_active_model().insert(tx.db()).await.expect("insert");
     drop(tx);
     drop(store);
-    let again = Store::open(&folder.path().join("freehold.db"), Arc::new(SystemClock), Arc::new(OsEntropy)).await.expect("reopen");
+    let again = open_in(&folder).await;
     assert_eq!(account::Entity::find().all(again.reader()).await.expect("read"), vec![somebody()]);
 }
 

@@ -7,6 +7,7 @@ use sea_orm::{DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOpti
 use tokio::sync::broadcast;
 
 use super::{Change, Kind, Store};
+use crate::Settings;
 
 /// A command's transaction: its rows, its time (the same for everything it writes), its randomness, and what it changed.
 ///
@@ -16,6 +17,7 @@ pub struct Tx {
     account: String,
     now: i64,
     entropy: Arc<dyn Entropy>,
+    settings: Arc<Settings>,
     changes: Vec<Change>,
     followers: broadcast::Sender<Change>,
 }
@@ -30,6 +32,7 @@ impl Tx {
             account: account.to_owned(),
             now: store.clock.now_millis(),
             entropy: Arc::clone(&store.entropy),
+            settings: Arc::clone(&store.settings),
             changes: Vec::new(),
             followers: store.changes.clone(),
         })
@@ -52,6 +55,10 @@ impl Tx {
 
     pub fn entropy(&self) -> &dyn Entropy {
         &*self.entropy
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Notes that followers should look at this row once it is committed.

@@ -1,0 +1,134 @@
+//! What happens around every action, once: decode, caller, transaction, DryRun, ClientToken, declared errors, audit, commit.
+//!
+//! # How a handler is written
+//!
+//! One file per action, named as EC2 names it (`ec2/stop_instances.rs`), implementing one of two traits for the request's message:
+//!
+//! ```ignore
+//! impl Command for ec2::DeleteKeyPairRequest {          // it changes something: it gets the transaction
+//!     const ERRORS: &'static [ErrorCode] = &[ErrorCode::InvalidKeyPairNotFound];
+//!     async fn run(self, tx: &mut Tx) -> Outcome<Self::Answer> { … }
+//! }
+//!
+//! impl Query for ec2::DescribeKeyPairsRequest {         // it only reads: it gets the read interface
+//!     const ERRORS: &'static [ErrorCode] = &[ErrorCode::InvalidKeyPairNotFound];
+//!     async fn answer(self, ask: &Ask) -> Outcome<Self::Answer> { … }
+//! }
+//! ```
+//!
+//! `ERRORS` names every code that the handler itself can give; another one is a bug, and debug builds say so. What the engine gives
+//! ([`GIVEN_BY_THE_ENGINE`]) is not repeated. A handler never looks at `dry_run` or `client_token`, never commits, never logs.
+//! `?` takes a `Fault` and a `DbErr` alike. Rows become messages in one `impl From` per resource (`ec2/model`).
+
+mod audit;
+mod dispatch;
+mod idempotency;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use freehold_proto::{Action, Caller, ErrorCode, Fault};
+
+pub use audit::Audit;
+pub use dispatch::routes;
+pub use table::Table;
+
+use crate::Settings;
+use crate::hosts::Hosts;
+use crate::store::{Outcome, Read, Store, Tx};
+
+/// Codes that any action may give because the engine gives them.
+pub const GIVEN_BY_THE_ENGINE: &[ErrorCode] = &[
+    ErrorCode::AuthFailure,
+    ErrorCode::DryRunOperation,
+    ErrorCode::IdempotentParameterMismatch,
+    ErrorCode::InternalError,
+    ErrorCode::Unavailable,
+];
+
+/// An action that changes something. It is one transaction: all of it happens, or nothing.
+///
+/// No call to another process is made in it; what a host must do follows from the rows it leaves.
+pub trait Command: Action {
+    const ERRORS: &'static [ErrorCode];
+
+    fn run(self, tx: &mut Tx) -> impl Future<Output = Outcome<Self::Answer>> + Send;
+}
+
+/// An action that only reads.
+pub trait Query: Action {
+    const ERRORS: &'static [ErrorCode];
+
+    fn answer(self, ask: &Ask) -> impl Future<Output = Outcome<Self::Answer>> + Send;
+}
+
+/// What a query may use.
+pub struct Ask {
+    pub caller: Caller,
+    pub read: Read,
+    /// Milliseconds since the Unix epoch.
+    pub now: i64,
+    pub settings: Arc<Settings>,
+    pub hosts: Arc<Hosts>,
+}
+
+/// Runs actions. One per process.
+pub struct Engine {
+    pub store: Arc<Store>,
+    pub hosts: Arc<Hosts>,
+    pub audit: Audit,
+}
+
+impl Engine {
+    async fn run_command<A: Command>(&self, request: A, caller: &Caller) -> Outcome<A::Answer> {
+        let dry_run = request.dry_run();
+        let mut tx = self.store.begin(&caller.account_id).await?;
+        let answer = match idempotency::Once::of(&request) {
+            Some(once) if !dry_run => once.answer(request, &mut tx).await,
+            _ => request.run(&mut tx).await,
+        };
+        match answer {
+            Ok(_) if dry_run => {
+                tx.rollback().await?;
+                Err(would_have_succeeded().into())
+            }
+            Ok(answer) => {
+                tx.commit().await?;
+                Ok(answer)
+            }
+            Err(failure) => {
+                tx.rollback().await?;
+                Err(failure)
+            }
+        }
+    }
+
+    async fn run_query<A: Query>(&self, request: A, caller: &Caller) -> Outcome<A::Answer> {
+        let dry_run = request.dry_run();
+        let ask = Ask {
+            caller: caller.clone(),
+            read: self.store.read(),
+            now: self.store.clock().now_millis(),
+            settings: Arc::clone(self.store.settings()),
+            hosts: Arc::clone(&self.hosts),
+        };
+        let answer = request.answer(&ask).await?;
+        if dry_run { Err(would_have_succeeded().into()) } else { Ok(answer) }
+    }
+}
+
+fn would_have_succeeded() -> Fault {
+    Fault::new(ErrorCode::DryRunOperation, "Request would have succeeded, but DryRun flag is set.")
+}
+
+/// Holds a handler to what it declared. A breach is a bug of ours: loud in debug builds and tests, a log line in production.
+fn check_declared(action: &str, declared: &[ErrorCode], fault: &Fault) {
+    let known = declared.contains(&fault.code) || GIVEN_BY_THE_ENGINE.contains(&fault.code);
+    debug_assert!(known, "{action} gave {}, which it does not declare", fault.code);
+    if !known {
+        tracing::error!(action, code = fault.code.as_str(), "a handler gave an error code that it does not declare");
+    }
+}

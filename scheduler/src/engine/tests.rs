@@ -1,0 +1,186 @@
+//! The engine with two actions made for the purpose: one that takes a key pair's name, one that counts them.
+
+use std::sync::Arc;
+
+use freehold_proto::{Action, Caller, ErrorCode, Fault};
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, PaginatorTrait};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+use super::{Ask, Audit, Command, Engine, Query, Table};
+use crate::hosts::Hosts;
+use crate::store::tests::empty_store;
+use crate::store::{Failure, Outcome, Tx, account, key_pair};
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Take {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, optional, tag = "2")]
+    token: Option<String>,
+    #[prost(bool, tag = "3")]
+    dry_run: bool,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Taken {
+    #[prost(string, tag = "1")]
+    id: String,
+}
+
+impl Action for Take {
+    type Answer = Taken;
+    const NAME: &'static str = "Take";
+    const PATH: &'static str = "/test.Keys/Take";
+    fn dry_run(&self) -> bool {
+        self.dry_run
+    }
+    fn client_token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+}
+
+impl Command for Take {
+    const ERRORS: &'static [ErrorCode] = &[ErrorCode::InvalidKeyPairDuplicate];
+
+    async fn run(self, tx: &mut Tx) -> Outcome<Taken> {
+        if self.name == "taken" {
+            return Err(Failure::refuse(ErrorCode::InvalidKeyPairDuplicate, "taken"));
+        }
+        let id = freehold_proto::id::KeyPairId::draw(tx.entropy()).to_string();
+        let row = key_pair::Model {
+            key_pair_id: id.clone(),
+            account_id: tx.account().into(),
+            key_name: self.name,
+            key_type: "rsa".into(),
+            key_fingerprint: String::new(),
+            public_key: String::new(),
+            created: tx.now(),
+        };
+        row.into_active_model().insert(tx.db()).await?;
+        Ok(Taken { id })
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Count {}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Counted {
+    #[prost(uint64, tag = "1")]
+    keys: u64,
+}
+
+impl Action for Count {
+    type Answer = Counted;
+    const NAME: &'static str = "Count";
+    const PATH: &'static str = "/test.Keys/Count";
+}
+
+impl Query for Count {
+    const ERRORS: &'static [ErrorCode] = &[];
+
+    async fn answer(self, ask: &Ask) -> Outcome<Counted> {
+        Ok(Counted { keys: key_pair::Entity::find().count(&ask.read.snapshot().await?).await? })
+    }
+}
+
+struct Bench {
+    _folder: TempDir,
+    engine: Arc<Engine>,
+    table: Arc<Table>,
+}
+
+fn caller() -> Caller {
+    Caller {
+        account_id: "111122223333".into(),
+        principal_arn: "arn:aws:iam::111122223333:root".into(),
+        user_id: "111122223333".into(),
+        request_id: "r".into(),
+    }
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let (folder, store) = empty_store().await;
+        let tx = store.begin("111122223333").await.expect("begin");
+        let somebody = account::Model { account_id: "111122223333".into(), name: "a".into(), created: 0 };
+        somebody.into_active_model().insert(tx.db()).await.expect("insert");
+        tx.commit().await.expect("commit");
+        let engine = Engine { store, hosts: Arc::new(Hosts::default()), audit: Audit::to_log() };
+        let table = Table::default().serve::<Take, _>().serve::<Count, _>();
+        Self { _folder: folder, engine: Arc::new(engine), table: Arc::new(table) }
+    }
+
+    async fn call<A: Action>(&self, request: A) -> Result<A::Answer, Fault> {
+        let handler = self.table.find(A::PATH).expect("served");
+        let bytes = handler(Arc::clone(&self.engine), request.encode_to_vec().into(), caller()).await?;
+        Ok(prost::Message::decode(bytes).expect("an answer"))
+    }
+
+    async fn take(&self, name: &str, token: Option<&str>, dry_run: bool) -> Result<String, ErrorCode> {
+        let request = Take { name: name.into(), token: token.map(Into::into), dry_run };
+        self.call(request).await.map(|taken| taken.id).map_err(|fault| fault.code)
+    }
+
+    async fn keys(&self) -> u64 {
+        self.call(Count {}).await.expect("a count").keys
+    }
+}
+
+#[tokio::test]
+async fn a_command_is_committed_and_a_refused_one_is_not() {
+    let bench = Bench::new().await;
+    assert!(bench.take("a", None, false).await.is_ok());
+    assert_eq!(bench.take("taken", None, false).await, Err(ErrorCode::InvalidKeyPairDuplicate));
+    assert_eq!(bench.keys().await, 1);
+}
+
+#[tokio::test]
+async fn a_dry_run_finds_what_the_command_would_and_leaves_nothing() {
+    let bench = Bench::new().await;
+    assert_eq!(bench.take("a", Some("t"), true).await, Err(ErrorCode::DryRunOperation));
+    assert_eq!(bench.take("taken", None, true).await, Err(ErrorCode::InvalidKeyPairDuplicate));
+    assert_eq!(bench.keys().await, 0);
+    assert!(bench.take("a", Some("t"), false).await.is_ok(), "a dry run does not spend the token");
+}
+
+#[tokio::test]
+async fn the_same_token_has_the_same_answer_and_other_parameters_are_a_mismatch() {
+    let bench = Bench::new().await;
+    let first = bench.take("a", Some("t"), false).await;
+    assert!(first.is_ok());
+    assert_eq!(bench.take("a", Some("t"), false).await, first);
+    assert_eq!(bench.take("b", Some("t"), false).await, Err(ErrorCode::IdempotentParameterMismatch));
+    assert_eq!(bench.keys().await, 1);
+}
+
+#[tokio::test]
+async fn racing_requests_under_one_token_happen_once() {
+    let bench = Bench::new().await;
+    let answers = futures_util::future::join_all((0..8).map(|_| bench.take("a", Some("t"), false))).await;
+    assert!(answers.iter().all(|answer| answer.is_ok() && *answer == answers[0]), "{answers:?}");
+    assert_eq!(bench.keys().await, 1);
+}
+
+#[tokio::test]
+async fn a_call_arrives_over_grpc_with_its_caller_and_an_unknown_path_is_invalid_action() {
+    let bench = Bench::new().await;
+    let service =
+        freehold_link::unix::in_process(super::routes(tonic::service::Routes::default(), bench.engine.clone(), bench.table.clone()));
+    let call = async |path: &'static str, from: Option<Caller>| {
+        let mut request = tonic::Request::new(bytes::Bytes::from_static(b"\x0a\x01a"));
+        if let Some(from) = from {
+            let mut headers = http::HeaderMap::new();
+            from.write(&mut headers).expect("headers");
+            *request.metadata_mut() = tonic::metadata::MetadataMap::from_headers(headers);
+        }
+        let mut grpc = tonic::client::Grpc::new(service.clone().map_err(|error| error));
+        grpc.ready().await.expect("ready");
+        let answer = grpc.unary(request, http::uri::PathAndQuery::from_static(path), freehold_link::raw::RawCodec).await;
+        answer.map(tonic::Response::into_inner).map_err(|status| Fault::from(status).code)
+    };
+    assert!(call(Take::PATH, Some(caller())).await.is_ok());
+    assert_eq!(call("/test.Keys/Frobnicate", Some(caller())).await, Err(ErrorCode::InvalidAction));
+    assert_eq!(call(Take::PATH, None).await, Err(ErrorCode::AuthFailure));
+}

@@ -1,0 +1,191 @@
+//! The scheduler's configuration, and what is left of it once it has been found valid.
+
+use std::path::PathBuf;
+
+use ipnet::Ipv4Net;
+use serde::Deserialize;
+
+/// The `[scheduler]` table of freehold.toml.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Folder of the database and of the key that seals secrets, mode 0700. Default `/var/lib/freehold/scheduler`.
+    pub data: PathBuf,
+    /// File that every request is recorded in, one JSON line each. Default: none, the records go to the process's log.
+    pub audit: Option<PathBuf>,
+    /// AWS's name of the region. Clients accept only names on AWS's own list. Default `us-east-1`.
+    pub region: String,
+    /// Zone letters of the region, in the order of their subnets. Default `["a", "b", "c"]`.
+    pub availability_zones: Vec<char>,
+    /// Where public addresses come from. Default `198.18.0.0/15`, which is routed nowhere but on the hosts themselves.
+    pub public_addresses: Ipv4Net,
+    /// How far each host's capacity is promised to more than one instance.
+    pub overcommit: Overcommit,
+}
+
+/// Promised capacity per real capacity. A stopped instance holds disk only, a terminated one nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Overcommit {
+    /// Default 8: burstable types mostly idle.
+    pub vcpus: f64,
+    /// Default 1: a host that swaps serves nobody.
+    pub memory: f64,
+    /// Default 4: overlays start empty and grow.
+    pub disk: f64,
+}
+
+impl Default for Overcommit {
+    fn default() -> Self {
+        Self { vcpus: 8.0, memory: 1.0, disk: 4.0 }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: "/var/lib/freehold/scheduler".into(),
+            audit: None,
+            region: "us-east-1".into(),
+            availability_zones: vec!['a', 'b', 'c'],
+            public_addresses: Ipv4Net::new_assert(std::net::Ipv4Addr::new(198, 18, 0, 0), 15),
+            overcommit: Overcommit::default(),
+        }
+    }
+}
+
+/// An availability zone under both its names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Zone {
+    /// `us-east-1a`
+    pub name: String,
+    /// `use1-az1`
+    pub id: String,
+}
+
+/// The valid configuration that rules ask.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub region: String,
+    pub zones: Vec<Zone>,
+    pub public_addresses: Ipv4Net,
+    pub overcommit: Overcommit,
+}
+
+/// Why a configuration is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Invalid {
+    #[error("scheduler.region {0:?} is not of AWS's form, such as us-east-1")]
+    Region(String),
+    #[error("scheduler.availability_zones must be 1 to 16 different lower-case letters")]
+    Zones,
+    #[error("scheduler.public_addresses {0} is too small: at least a /30 is needed")]
+    Pool(Ipv4Net),
+    #[error("scheduler.overcommit values must be between 0.01 and 1000")]
+    Overcommit,
+}
+
+/// The default VPC's /16 holds sixteen /20 subnets.
+const MOST_ZONES: usize = 16;
+
+impl TryFrom<&Config> for Settings {
+    type Error = Invalid;
+
+    fn try_from(config: &Config) -> Result<Self, Invalid> {
+        let short = short_region(&config.region).ok_or_else(|| Invalid::Region(config.region.clone()))?;
+        let letters = &config.availability_zones;
+        let different: std::collections::BTreeSet<_> = letters.iter().collect();
+        if letters.is_empty()
+            || letters.len() > MOST_ZONES
+            || different.len() != letters.len()
+            || !letters.iter().all(char::is_ascii_lowercase)
+        {
+            return Err(Invalid::Zones);
+        }
+        if config.public_addresses.prefix_len() > 30 {
+            return Err(Invalid::Pool(config.public_addresses));
+        }
+        let Overcommit { vcpus, memory, disk } = config.overcommit;
+        if ![vcpus, memory, disk].iter().all(|factor| (0.01..=1000.0).contains(factor)) {
+            return Err(Invalid::Overcommit);
+        }
+        let zone = |(at, letter): (usize, &char)| Zone { name: format!("{}{letter}", config.region), id: format!("{short}-az{}", at + 1) };
+        Ok(Self {
+            region: config.region.clone(),
+            zones: letters.iter().enumerate().map(zone).collect(),
+            public_addresses: config.public_addresses.trunc(),
+            overcommit: config.overcommit,
+        })
+    }
+}
+
+impl Settings {
+    pub fn zone(&self, name: &str) -> Option<&Zone> {
+        self.zones.iter().find(|zone| zone.name == name)
+    }
+
+    /// The domain of private names. Source: <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-dns.html>.
+    pub fn private_domain(&self) -> String {
+        if self.region == "us-east-1" { "ec2.internal".into() } else { format!("{}.compute.internal", self.region) }
+    }
+
+    /// `ip-172-31-0-10.ec2.internal`
+    pub fn private_dns_name(&self, address: &str) -> String {
+        format!("ip-{}.{}", address.replace('.', "-"), self.private_domain())
+    }
+
+    /// `ec2-198-18-0-1.compute-1.amazonaws.com`
+    pub fn public_dns_name(&self, address: &str) -> String {
+        let domain = if self.region == "us-east-1" { "compute-1".into() } else { format!("{}.compute", self.region) };
+        format!("ec2-{}.{domain}.amazonaws.com", address.replace('.', "-"))
+    }
+}
+
+/// `us-east-1` is `use1`, `ap-southeast-2` is `apse2`, as AWS's zone ids begin.
+fn short_region(region: &str) -> Option<String> {
+    let parts: Vec<&str> = region.split('-').collect();
+    let [first, middle @ .., number] = parts.as_slice() else { return None };
+    let letters = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    if middle.is_empty() || number.parse::<u8>().is_err() || !letters(first) || !middle.iter().all(|part| letters(part)) {
+        return None;
+    }
+    let short = |part: &&str| match *part {
+        "northeast" => "ne".to_owned(),
+        "northwest" => "nw".to_owned(),
+        "southeast" => "se".to_owned(),
+        "southwest" => "sw".to_owned(),
+        other => other[..1].to_owned(),
+    };
+    Some(format!("{first}{}{number}", middle.iter().map(short).collect::<String>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zone_ids_begin_as_aws_writes_them() {
+        for (region, short) in [("us-east-1", "use1"), ("ap-southeast-2", "apse2"), ("eu-central-1", "euc1"), ("us-gov-west-1", "usgw1")] {
+            assert_eq!(short_region(region).as_deref(), Some(short));
+        }
+        for wrong in ["", "us", "us-1", "us-east", "US-east-1", "us--1", "us-east-x"] {
+            assert_eq!(short_region(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_valid_and_what_can_not_work_is_refused() {
+        let settings = Settings::try_from(&Config::default()).expect("valid");
+        assert_eq!(settings.zones[1], Zone { name: "us-east-1b".into(), id: "use1-az2".into() });
+        assert_eq!(settings.private_dns_name("172.31.0.10"), "ip-172-31-0-10.ec2.internal");
+        let refused = |change: fn(&mut Config)| {
+            let mut config = Config::default();
+            change(&mut config);
+            Settings::try_from(&config).is_err()
+        };
+        assert!(refused(|config| config.availability_zones = vec!['a', 'a']));
+        assert!(refused(|config| config.availability_zones = vec![]));
+        assert!(refused(|config| config.overcommit.memory = 0.0));
+        assert!(refused(|config| config.region = "here".into()));
+    }
+}
