@@ -50,9 +50,12 @@ error_codes! {
     InvalidParameterCombination = "InvalidParameterCombination", 400;
     InvalidParameterValue = "InvalidParameterValue", 400;
     MalformedQueryString = "MalformedQueryString", 400;
+    MissingAction = "MissingAction", 400;
     MissingParameter = "MissingParameter", 400;
     NoSuchVersion = "NoSuchVersion", 400;
     RequestEntityTooLarge = "RequestEntityTooLarge", 413;
+    // S3's word for a body that does not arrive; SDKs retry it.
+    RequestTimeout = "RequestTimeout", 400;
     RequestLimitExceeded = "RequestLimitExceeded", 503;
     UnknownParameter = "UnknownParameter", 400;
     UnsupportedOperation = "UnsupportedOperation", 400;

@@ -9,6 +9,12 @@ pub mod unix;
 
 /// A gRPC service as a cloneable tower service: a channel to another process and the routes of the same process look alike,
 /// so that one process needs no HTTP/2 to speak to itself.
-pub type Service = tower::util::BoxCloneSyncService<http::Request<tonic::body::Body>, http::Response<tonic::body::Body>, BoxError>;
+pub type Service = tower::util::BoxCloneSyncService<http::Request<tonic::body::Body>, http::Response<tonic::body::Body>, Unreachable>;
+
+/// The other part did not take a call. A type of its own and not a boxed error: with a boxed one the compiler can not see that a generated
+/// client's calls over a [`Service`] are `Send`.
+#[derive(Debug, thiserror::Error)]
+#[error("a part of Freehold can not be reached")]
+pub struct Unreachable(#[source] pub BoxError);
 
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

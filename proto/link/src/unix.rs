@@ -70,7 +70,7 @@ pub fn channel(path: impl Into<PathBuf>) -> Channel {
 
 /// The same channel as a [`crate::Service`].
 pub fn service(path: impl Into<PathBuf>) -> crate::Service {
-    tower::util::BoxCloneSyncService::new(channel(path).map_err(Into::into))
+    tower::util::BoxCloneSyncService::new(channel(path).map_err(|error| crate::Unreachable(error.into())))
 }
 
 /// Routes of this very process as a [`crate::Service`]: no socket, no HTTP/2.

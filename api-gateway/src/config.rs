@@ -1,0 +1,170 @@
+//! The gateway's part of the configuration file. Everything that a client can make large or slow has a bound here.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+
+/// `[gateway]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the API listens: `127.0.0.1:8773`. Plain HTTP, so only loopback addresses are taken.
+    pub listen: SocketAddr,
+    /// The region that requests must be signed for: `us-east-1`.
+    pub region: String,
+    pub limits: Limits,
+    pub day_keys: DayKeyCache,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8773)),
+            region: "us-east-1".into(),
+            limits: Limits::default(),
+            day_keys: DayKeyCache::default(),
+        }
+    }
+}
+
+/// `[gateway.limits]`. Times are whole seconds in the file.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Open connections; further ones wait to be accepted. 1,024.
+    pub connections: usize,
+    /// Requests being answered at one moment; further ones are told to retry (`RequestLimitExceeded`). 256.
+    pub requests: usize,
+    /// Bytes of a request's line and headers together. 32 KiB, at least 8 KiB.
+    pub header_bytes: usize,
+    /// Number of headers. 100.
+    pub headers: usize,
+    /// Bytes of a body: 1 MiB. EC2's largest legal request, 16 KiB of user data in base64 and percent-encoding, is far below.
+    pub body_bytes: usize,
+    /// Number of Query parameters. 20,000.
+    pub parameters: usize,
+    /// For a request's headers to arrive, and for an idle connection to bring the next request. 30 s.
+    #[serde(rename = "header_seconds", deserialize_with = "seconds")]
+    pub header_time: Duration,
+    /// For a body to arrive once its headers have. 20 s.
+    #[serde(rename = "body_seconds", deserialize_with = "seconds")]
+    pub body_time: Duration,
+    /// For a client to take the next bytes of its answer. 30 s.
+    #[serde(rename = "write_seconds", deserialize_with = "seconds")]
+    pub write_time: Duration,
+    /// For a request to be answered once it is whole. 30 s.
+    #[serde(rename = "request_seconds", deserialize_with = "seconds")]
+    pub request_time: Duration,
+    /// For requests under way to finish when the gateway stops. 10 s.
+    #[serde(rename = "drain_seconds", deserialize_with = "seconds")]
+    pub drain_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 1024,
+            requests: 256,
+            header_bytes: 32 << 10,
+            headers: 100,
+            body_bytes: 1 << 20,
+            parameters: 20_000,
+            header_time: Duration::from_secs(30),
+            body_time: Duration::from_secs(20),
+            write_time: Duration::from_secs(30),
+            request_time: Duration::from_secs(30),
+            drain_time: Duration::from_secs(10),
+        }
+    }
+}
+
+/// `[gateway.day_keys]`: how long the scheduler's word on an access key is taken without asking again.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DayKeyCache {
+    /// Keys kept at once. 4,096.
+    pub capacity: usize,
+    /// A key that exists. 60 s: a key that is disabled works at most this much longer.
+    #[serde(rename = "found_seconds", deserialize_with = "seconds")]
+    pub found: Duration,
+    /// A key that does not exist. 2 s: a new key works at most this much later.
+    #[serde(rename = "absent_seconds", deserialize_with = "seconds")]
+    pub absent: Duration,
+}
+
+impl Default for DayKeyCache {
+    fn default() -> Self {
+        Self { capacity: 4096, found: Duration::from_mins(1), absent: Duration::from_secs(2) }
+    }
+}
+
+/// Why a configuration is not one to serve with.
+#[derive(Debug, thiserror::Error)]
+pub enum Invalid {
+    #[error(
+        "gateway.listen = \"{0}\" is not a loopback address. The API is plain HTTP, which must not leave this host: listen on 127.0.0.1 \
+         or [::1], and put a proxy that speaks HTTPS in front of it for other hosts"
+    )]
+    NotLoopback(SocketAddr),
+    #[error("gateway.{0} must be at least {1}")]
+    TooSmall(&'static str, usize),
+    #[error("gateway.region is empty")]
+    NoRegion,
+}
+
+impl Config {
+    /// Checks what types alone can not.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        if !self.listen.ip().is_loopback() {
+            return Err(Invalid::NotLoopback(self.listen));
+        }
+        if self.region.is_empty() {
+            return Err(Invalid::NoRegion);
+        }
+        let least = [
+            ("limits.connections", self.limits.connections, 1),
+            ("limits.requests", self.limits.requests, 1),
+            ("limits.header_bytes", self.limits.header_bytes, 8 << 10),
+            ("limits.headers", self.limits.headers, 16),
+            ("limits.body_bytes", self.limits.body_bytes, 1),
+            ("limits.parameters", self.limits.parameters, 2),
+            ("day_keys.capacity", self.day_keys.capacity, 1),
+        ];
+        match least.into_iter().find(|(_, value, least)| value < least) {
+            Some((name, _, least)) => Err(Invalid::TooSmall(name, least)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn seconds<'de, D: Deserializer<'de>>(source: D) -> Result<Duration, D::Error> {
+    u64::deserialize(source).map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_stays_on_loopback() {
+        let config = |listen: &str| Config { listen: listen.parse().unwrap(), ..Config::default() };
+        assert!(config("127.0.0.1:0").validate().is_ok() && config("[::1]:8773").validate().is_ok());
+        for listen in ["0.0.0.0:8773", "192.0.2.1:8773", "[::]:8773"] {
+            assert!(matches!(config(listen).validate(), Err(Invalid::NotLoopback(_))), "{listen}");
+        }
+    }
+
+    #[test]
+    fn a_limit_that_would_refuse_everything_is_invalid() {
+        let limits = Limits { header_bytes: 100, ..Limits::default() };
+        assert!(matches!(Config { limits, ..Config::default() }.validate(), Err(Invalid::TooSmall("limits.header_bytes", 8192))));
+    }
+
+    #[test]
+    fn unknown_settings_are_refused() {
+        let read = |text: serde_json::Value| serde_json::from_value::<Config>(text);
+        assert_eq!(read(serde_json::json!({"limits": {"body_seconds": 7}})).unwrap().limits.body_time, Duration::from_secs(7));
+        assert!(read(serde_json::json!({"limits": {"body_secs": 7}})).is_err());
+    }
+}
