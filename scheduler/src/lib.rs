@@ -1,14 +1,20 @@
 //! What exists and who may: domain rules, the store, placement, reconcilers, identity.
 
+mod default_vpc;
 pub mod engine;
 pub mod filter;
 pub mod hosts;
+pub mod identity;
 pub mod instance_type;
 pub mod key_pair;
+pub mod operator;
 pub mod page;
+mod scheduler;
 pub mod security_group;
 mod settings;
 pub mod store;
+mod sts;
 pub mod tags;
 
+pub use scheduler::{OpenError, Scheduler, table};
 pub use settings::{Config, Invalid, Overcommit, Settings, Zone};

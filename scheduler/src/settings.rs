@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use ipnet::Ipv4Net;
 use serde::Deserialize;
 
+use crate::instance_type::{self, Catalogue};
+
 /// The `[scheduler]` table of freehold.toml.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -70,6 +72,8 @@ pub struct Settings {
     pub zones: Vec<Zone>,
     pub public_addresses: Ipv4Net,
     pub overcommit: Overcommit,
+    /// Which instance types there are.
+    pub catalogue: Catalogue,
 }
 
 /// Why a configuration is refused.
@@ -81,6 +85,8 @@ pub enum Invalid {
     Zones,
     #[error("scheduler.public_addresses {0} is too small: at least a /30 is needed")]
     Pool(Ipv4Net),
+    #[error("the instance types are unusable")]
+    Catalogue(#[from] instance_type::Unusable),
     #[error("scheduler.overcommit values must be between 0.01 and 1000")]
     Overcommit,
 }
@@ -115,6 +121,7 @@ impl TryFrom<&Config> for Settings {
             zones: letters.iter().enumerate().map(zone).collect(),
             public_addresses: config.public_addresses.trunc(),
             overcommit: config.overcommit,
+            catalogue: Catalogue::built_in()?,
         })
     }
 }

@@ -38,6 +38,7 @@ pub use table::Table;
 
 use crate::Settings;
 use crate::hosts::Hosts;
+use crate::page::Sealer;
 use crate::store::{Outcome, Read, Store, Tx};
 
 /// Codes that any action may give because the engine gives them.
@@ -72,6 +73,8 @@ pub struct Ask {
     /// Milliseconds since the Unix epoch.
     pub now: i64,
     pub settings: Arc<Settings>,
+    /// Opens and seals page tokens.
+    pub sealer: Sealer,
     pub hosts: Arc<Hosts>,
 }
 
@@ -79,6 +82,7 @@ pub struct Ask {
 pub struct Engine {
     pub store: Arc<Store>,
     pub hosts: Arc<Hosts>,
+    pub sealer: Sealer,
     pub audit: Audit,
 }
 
@@ -113,6 +117,7 @@ impl Engine {
             read: self.store.read(),
             now: self.store.clock().now_millis(),
             settings: Arc::clone(self.store.settings()),
+            sealer: self.sealer.clone(),
             hosts: Arc::clone(&self.hosts),
         };
         let answer = request.answer(&ask).await?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use freehold_proto::id::OsEntropy;
 use freehold_proto::{Action, Caller, ErrorCode, Fault};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, PaginatorTrait};
 use tempfile::TempDir;
@@ -9,6 +10,7 @@ use tower::ServiceExt;
 
 use super::{Ask, Audit, Command, Engine, Query, Table};
 use crate::hosts::Hosts;
+use crate::page::Sealer;
 use crate::store::tests::empty_store;
 use crate::store::{Failure, Outcome, Tx, account, key_pair};
 
@@ -107,7 +109,12 @@ impl Bench {
         let somebody = account::Model { account_id: "111122223333".into(), name: "a".into(), created: 0 };
         somebody.into_active_model().insert(tx.db()).await.expect("insert");
         tx.commit().await.expect("commit");
-        let engine = Engine { store, hosts: Arc::new(Hosts::default()), audit: Audit::to_log() };
+        let engine = Engine {
+            store,
+            hosts: Arc::new(Hosts::default()),
+            sealer: Sealer::new(&[7; 32], Arc::new(OsEntropy)).expect("a sealer"),
+            audit: Audit::to_log(),
+        };
         let table = Table::default().serve::<Take, _>().serve::<Count, _>();
         Self { _folder: folder, engine: Arc::new(engine), table: Arc::new(table) }
     }

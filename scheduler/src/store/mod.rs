@@ -31,7 +31,7 @@ use crate::Settings;
 pub use change::{Change, Kind};
 pub use entity::*;
 pub use failure::{Failure, Outcome, is_unique_violation};
-pub use read::Read;
+pub use read::{Read, Select};
 pub use tx::Tx;
 
 /// A follower that is further behind than this reads everything anew.

@@ -1,0 +1,92 @@
+//! The operator's commands, over a socket that only root can open. Not AWS's API: no account owns them, so they see every account.
+
+mod images;
+mod status;
+
+use std::sync::Arc;
+
+use freehold_proto::Fault;
+use freehold_proto::internal::operator as proto;
+use freehold_proto::internal::operator::operator_server::Operator;
+use tonic::{Request, Response, Status};
+
+use crate::identity::{Vault, access_key, account};
+use crate::store::{self, Outcome, Store};
+
+pub struct OperatorService {
+    pub store: Arc<Store>,
+    pub vault: Arc<Vault>,
+}
+
+fn answered<T>(outcome: Outcome<T>) -> Result<Response<T>, Status> {
+    match outcome.map_err(Fault::from) {
+        Ok(answer) => Ok(Response::new(answer)),
+        Err(fault) => {
+            if let Some(source) = &fault.source {
+                tracing::error!(error = %source, cause = source.source().map(ToString::to_string), "an operator's command failed");
+            }
+            Err(fault.into())
+        }
+    }
+}
+
+/// Milliseconds since the epoch as protobuf has them.
+pub(crate) fn timestamp(millis: i64) -> prost_types::Timestamp {
+    let nanos = i32::try_from(millis.rem_euclid(1000)).unwrap_or_default() * 1_000_000;
+    prost_types::Timestamp { seconds: millis.div_euclid(1000), nanos }
+}
+
+impl From<store::account::Model> for proto::Account {
+    fn from(row: store::account::Model) -> Self {
+        Self { account_id: row.account_id, name: row.name, created: Some(timestamp(row.created)) }
+    }
+}
+
+#[tonic::async_trait]
+impl Operator for OperatorService {
+    async fn create_account(&self, request: Request<proto::CreateAccountRequest>) -> Result<Response<proto::Account>, Status> {
+        let proto::CreateAccountRequest { account_id, name } = request.into_inner();
+        answered(account::create(&self.store, &account_id, &name).await.map(Into::into))
+    }
+
+    async fn list_accounts(&self, _: Request<proto::ListAccountsRequest>) -> Result<Response<proto::ListAccountsResponse>, Status> {
+        let accounts = account::list(&self.store).await;
+        answered(accounts.map(|rows| proto::ListAccountsResponse { accounts: rows.into_iter().map(Into::into).collect() }))
+    }
+
+    async fn create_access_key(&self, request: Request<proto::CreateAccessKeyRequest>) -> Result<Response<proto::AccessKey>, Status> {
+        let account_id = request.into_inner().account_id;
+        let created = access_key::create(&self.store, &self.vault, &account_id).await;
+        answered(created.map(|key| proto::AccessKey {
+            access_key_id: key.access_key_id,
+            secret_access_key: key.secret_access_key,
+            account_id,
+        }))
+    }
+
+    async fn list_hosts(&self, _: Request<proto::ListHostsRequest>) -> Result<Response<proto::ListHostsResponse>, Status> {
+        answered(status::hosts(&self.store).await.map(|hosts| proto::ListHostsResponse { hosts }))
+    }
+
+    async fn register_image(
+        &self,
+        request: Request<proto::RegisterImageRequest>,
+    ) -> Result<Response<proto::RegisterImageResponse>, Status> {
+        answered(images::register(&self.store, request.into_inner()).await)
+    }
+
+    async fn list_images(&self, _: Request<proto::ListImagesRequest>) -> Result<Response<proto::ListImagesResponse>, Status> {
+        answered(images::list(&self.store).await.map(|images| proto::ListImagesResponse { images }))
+    }
+
+    async fn deregister_image(
+        &self,
+        request: Request<proto::DeregisterImageRequest>,
+    ) -> Result<Response<proto::DeregisterImageResponse>, Status> {
+        answered(images::deregister(&self.store, &request.into_inner().image_id).await.map(|()| proto::DeregisterImageResponse {}))
+    }
+
+    async fn get_status(&self, _: Request<proto::GetStatusRequest>) -> Result<Response<proto::Status>, Status> {
+        answered(status::status(&self.store).await)
+    }
+}

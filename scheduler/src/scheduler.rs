@@ -1,0 +1,90 @@
+//! The scheduler put together: what it opens, what it serves, what it runs.
+
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use freehold_proto::Fault;
+use freehold_proto::clock::Clock;
+use freehold_proto::id::Entropy;
+use freehold_proto::internal::identity::identity_server::IdentityServer;
+use freehold_proto::internal::operator::operator_server::OperatorServer;
+use sea_orm::DbErr;
+use tonic::service::Routes;
+
+use crate::engine::{self, Audit, Engine, Table};
+use crate::hosts::Hosts;
+use crate::identity::{self, IdentityService, Vault};
+use crate::operator::OperatorService;
+use crate::page::Sealer;
+use crate::store::Store;
+use crate::{Config, Invalid, Settings};
+
+/// Why a scheduler does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Config(#[from] Invalid),
+    #[error("the folder {0} can not be used")]
+    Folder(PathBuf, #[source] io::Error),
+    #[error("the audit log can not be opened")]
+    Audit(#[source] io::Error),
+    #[error(transparent)]
+    Key(#[from] identity::Unusable),
+    #[error("the store can not be opened")]
+    Store(#[from] DbErr),
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// One scheduler. Everything it knows is in its store.
+pub struct Scheduler {
+    engine: Arc<Engine>,
+    vault: Arc<Vault>,
+}
+
+impl Scheduler {
+    /// Opens the store in `config.data`, making what is not there yet.
+    pub async fn open(config: Config, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Arc<Self>, OpenError> {
+        let settings = Arc::new(Settings::try_from(&config)?);
+        make_private_folder(&config.data).map_err(|error| OpenError::Folder(config.data.clone(), error))?;
+        let vault = Arc::new(Vault::open(&config.data.join("sealing.key"), &*entropy)?);
+        let sealer = Sealer::new(&vault.derive("page tokens"), Arc::clone(&entropy))?;
+        let audit = config.audit.as_deref().map_or(Ok(Audit::to_log()), Audit::to_file).map_err(OpenError::Audit)?;
+        let store = Store::open(&config.data.join("freehold.db"), settings, clock, entropy).await?;
+        let engine = Arc::new(Engine { store, hosts: Arc::new(Hosts::default()), sealer, audit });
+        Ok(Arc::new(Self { engine, vault }))
+    }
+
+    /// AWS's actions and the gateway's questions about who signed.
+    pub fn command_routes(&self) -> Routes {
+        let identity = IdentityService { store: Arc::clone(&self.engine.store), vault: Arc::clone(&self.vault) };
+        engine::routes(Routes::new(IdentityServer::new(identity)), Arc::clone(&self.engine), Arc::new(table()))
+    }
+
+    /// The operator's commands.
+    pub fn operator_routes(&self) -> Routes {
+        let operator = OperatorService { store: Arc::clone(&self.engine.store), vault: Arc::clone(&self.vault) };
+        Routes::new(OperatorServer::new(operator))
+    }
+
+    /// Runs the reconcilers until `shutdown` resolves.
+    pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) {
+        shutdown.await;
+    }
+}
+
+/// Every action that `proto/actions.toml` says is served: one without a handler does not compile.
+pub fn table() -> Table {
+    macro_rules! serve_all {
+        ($($request:ty,)*) => { Table::default()$(.serve::<$request, _>())* };
+    }
+    freehold_proto::for_each_action!(serve_all)
+}
+
+fn make_private_folder(folder: &std::path::Path) -> io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
+}

@@ -1,0 +1,3 @@
+//! AWS STS: who the caller is.
+
+mod get_caller_identity;
