@@ -4,6 +4,7 @@ Several run side by side on one machine. Everything a cloud makes carries its ho
 it is still there, and only processes that the cloud started are ever signalled.
 """
 
+import configparser
 import json
 import os
 import re
@@ -151,16 +152,19 @@ drivers = ["{self.driver}"]
         wait_until("this host's agent is connected", self.host_is_connected)
 
     def _first_account(self):
-        session = boto3.session.Session()
-        environment = self.environment
-        credentials = read_ini(environment["AWS_SHARED_CREDENTIALS_FILE"], "freehold")
-        del session
-        listed = self.json("account", "ls")
-        return Account(self, listed[0]["account_id"], credentials["aws_access_key_id"], credentials["aws_secret_access_key"])
+        credentials = read_ini(self.environment["AWS_SHARED_CREDENTIALS_FILE"], "freehold")
+        (first,) = self.json("account", "ls")
+        return Account(self, first["account_id"], credentials["aws_access_key_id"], credentials["aws_secret_access_key"])
 
     def create_account(self, name):
         made = self.json("account", "create", "--name", name)
         return Account(self, made["account_id"], made["access_key_id"], made["secret_access_key"])
+
+    def ami(self):
+        """An AMI that every account may use: for simulated guests a small disk, since nothing boots from it."""
+        disk = self.folder / "disk.raw"
+        disk.write_bytes(b"freehold".ljust(1 << 20, b"\0"))
+        return self.json("image", "import", disk, "--format", "raw", "--name", f"disk-{time.monotonic_ns()}", "--public")["image_id"]
 
     def host_is_connected(self):
         return any(host["connected"] for host in self.json("host", "ls"))
@@ -259,8 +263,6 @@ def network_names():
 
 
 def read_ini(path, section):
-    import configparser
-
     parser = configparser.ConfigParser()
     parser.read(path)
     return dict(parser[section])
