@@ -8,6 +8,7 @@
 
 mod backend;
 mod body;
+pub mod codec;
 mod config;
 mod day_keys;
 mod dialect;
