@@ -1,0 +1,180 @@
+//! The network data plane: what guests' packets meet on this host.
+//!
+//! Owns: a namespace per VPC with a routed tap per interface, its filters, DHCP and DNS in it; public addresses and the way out on the
+//! host. Does not own: guests (a driver opens the tap that [`DataPlane::interface_ready`] names) nor any decision: it follows
+//! [`Desired`], and keeps working on the last one while nobody sends another.
+//!
+//! ```text
+//!   host's namespace                       │ VPC's namespace freehold-HOST-VPC
+//!   public /32 routes ─ fhv… ══════════════╪══ ext0 ─ 1:1 NAT ─ groups ─ tap… ── guest
+//!   masquerade ─ eth0                      │   lo: .1 of each subnet, VPC+2 (DNS), 169.254.169.254 (metadata)
+//! ```
+//!
+//! Invariants:
+//! - A guest is filtered before its interface exists, and its interface is *ready* only after all of its rules stand.
+//! - Two VPCs share no table, route, neighbour or address: overlapping blocks do not meet.
+//! - Every name outside a VPC's namespace carries the host id; `teardown` finds all of it without remembering any of it.
+//! - The runtime's threads are in the host's namespace and stay there.
+
+mod names;
+mod namespace;
+mod netlink;
+mod nft;
+mod outside;
+pub mod plan;
+mod reconcile;
+mod sysctl;
+pub mod tap;
+mod vpc;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::Ipv4Net;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::desired::Desired;
+use reconcile::{Applied, Command, Reconciler};
+
+/// How long [`DataPlane::interface_ready`] waits.
+const READY: Duration = Duration::from_mins(1);
+/// How long a teardown may take.
+const TEARDOWN: Duration = Duration::from_mins(1);
+
+/// The data plane's part of the agent's configuration.
+#[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where namespaces are named. Default: `/run/netns`, where `ip netns` looks.
+    pub namespace_directory: PathBuf,
+    /// Resolvers that guests' questions are forwarded to. Default: none, which means those of `/etc/resolv.conf`.
+    pub resolvers: Vec<SocketAddr>,
+    /// Public addresses in these ranges are unknown beyond this host: packets from them leave it under the host's own address.
+    /// Default: `198.18.0.0/15`.
+    pub masquerade: Vec<Ipv4Net>,
+    /// The host as guests see it. Default: `198.19.255.254`. No interface may get it as its public address.
+    pub host_address: Ipv4Addr,
+    /// A VPC's namespace as the host sees it, in error messages of the network. Default: `198.19.255.253`.
+    pub vpc_address: Ipv4Addr,
+    /// Of every guest's interface. Default: 1500.
+    pub mtu: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            namespace_directory: "/run/netns".into(),
+            resolvers: Vec::new(),
+            masquerade: vec![Ipv4Net::new_assert(Ipv4Addr::new(198, 18, 0, 0), 15)],
+            host_address: Ipv4Addr::new(198, 19, 255, 254),
+            vpc_address: Ipv4Addr::new(198, 19, 255, 253),
+            mtu: 1500,
+        }
+    }
+}
+
+/// Where a hypervisor finds an interface: a persistent tap in a network namespace. [`tap::open`] opens it once there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tap {
+    pub namespace: PathBuf,
+    pub name: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("can not {what}")]
+    Io { what: &'static str, source: io::Error },
+    #[error("can not {what}")]
+    Netlink { what: &'static str, source: rtnetlink::Error },
+    #[error("nft refused the rules: {0}")]
+    Nft(String),
+    #[error("{0} took too long")]
+    Timeout(&'static str),
+    #[error("{0} is not there")]
+    Missing(&'static str),
+    #[error("the interface is not ready: {0}")]
+    NotReady(String),
+    #[error("the data plane has stopped")]
+    Stopped,
+}
+
+impl Error {
+    fn io(what: &'static str) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Io { what, source }
+    }
+
+    fn netlink(what: &'static str) -> impl Fn(rtnetlink::Error) -> Self {
+        move |source| Self::Netlink { what, source }
+    }
+}
+
+/// The running data plane. Dropping it ends its services and leaves guests' network as it is.
+#[derive(Debug)]
+pub struct DataPlane {
+    commands: mpsc::Sender<Command>,
+    applied: watch::Receiver<Applied>,
+}
+
+impl DataPlane {
+    /// Starts to follow `desired`; returns after the first attempt to apply it. `state_directory` must exist.
+    pub async fn start(
+        config: Config,
+        state_directory: &Path,
+        host_id: &str,
+        desired: watch::Receiver<Arc<Desired>>,
+    ) -> Result<Self, Error> {
+        let (commands, received) = mpsc::channel(4);
+        let (applied_sender, mut applied) = watch::channel(Applied::default());
+        let reconciler = Reconciler::new(config, state_directory.to_owned(), host_id.to_owned(), desired, applied_sender);
+        tokio::spawn(reconciler.run(received));
+        applied.wait_for(|applied| applied.attempts > 0).await.map_err(|_| Error::Stopped)?;
+        Ok(Self { commands, applied })
+    }
+
+    /// Waits until the interface, with all of its rules, is there for a hypervisor to open.
+    pub async fn interface_ready(&self, network_interface_id: &str) -> Result<Tap, Error> {
+        let mut applied = self.applied.clone();
+        let ready = tokio::time::timeout(READY, applied.wait_for(|applied| applied.taps.contains_key(network_interface_id)));
+        if let Ok(found) = ready.await {
+            let found = found.map_err(|_| Error::Stopped)?;
+            return found.taps.get(network_interface_id).cloned().ok_or(Error::Stopped);
+        }
+        let why = self.applied.borrow().why(network_interface_id);
+        Err(Error::NotReady(why))
+    }
+
+    /// What of the last `Desired` could not be applied, and why; empty when all is as it should be.
+    pub fn faults(&self) -> Vec<String> {
+        self.applied.borrow().faults.iter().map(|(subject, reason)| format!("{subject}: {reason}")).collect()
+    }
+
+    /// How often `Desired` has been applied so far; see [`Self::applied_after`].
+    pub fn applied(&self) -> u64 {
+        self.applied.borrow().attempts
+    }
+
+    /// Waits until `Desired` has been applied once more than `attempts` times, successfully or not.
+    pub async fn applied_after(&self, attempts: u64) {
+        // An end of the reconciler is an answer too: nothing more will be applied.
+        drop(self.applied.clone().wait_for(|applied| applied.attempts > attempts).await);
+    }
+
+    /// Ends the services and leaves guests' network in place, for another agent to take up.
+    pub async fn stop(&self) -> Result<(), Error> {
+        self.command(Command::Stop).await
+    }
+
+    /// Ends the services and removes everything of this host id from the machine.
+    pub async fn teardown(&self) -> Result<(), Error> {
+        self.command(Command::Teardown).await
+    }
+
+    async fn command(&self, command: impl FnOnce(oneshot::Sender<Result<(), Error>>) -> Command) -> Result<(), Error> {
+        let (sender, receiver) = oneshot::channel();
+        self.commands.send(command(sender)).await.map_err(|_| Error::Stopped)?;
+        tokio::time::timeout(TEARDOWN, receiver).await.map_err(|_| Error::Timeout("the teardown"))?.map_err(|_| Error::Stopped)?
+    }
+}

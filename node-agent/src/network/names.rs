@@ -1,0 +1,66 @@
+//! What the data plane calls things on the host. Every name that lives outside a VPC's own namespace carries the host id, so that
+//! several agents share a machine and each finds, and removes, only what is its own.
+
+/// `ip netns` lists it, and `ip netns exec` enters it.
+pub fn namespace(host_id: &str, vpc_id: &str) -> String {
+    format!("{}{vpc_id}", namespace_prefix(host_id))
+}
+
+/// What every namespace of this host id starts with.
+pub fn namespace_prefix(host_id: &str) -> String {
+    format!("freehold-{host_id}-")
+}
+
+/// The host's end of the pair that joins it to a VPC's namespace. An interface name has at most 15 bytes.
+pub fn uplink(host_id: &str, vpc_id: &str) -> String {
+    format!("{}{}", uplink_prefix(host_id), short(vpc_id, 8))
+}
+
+/// What the host's ends of this host id start with, and nothing else does: nftables matches `PREFIX*`.
+pub fn uplink_prefix(host_id: &str) -> String {
+    format!("{ANY_UPLINK}{}", short(host_id, 4))
+}
+
+/// What the host's ends of *any* agent on the machine start with.
+pub const ANY_UPLINK: &str = "fhv";
+
+/// The VPC's end of that pair, inside the namespace.
+pub const EXTERNAL: &str = "ext0";
+
+/// What every guest's interface starts with, inside a VPC's namespace.
+pub const TAP: &str = "tap";
+
+/// `eni-0123456789abcdef0` has `tap56789abcdef0`: its last 12 digits, which a reader finds again by eye.
+pub fn tap(network_interface_id: &str) -> String {
+    let digits = network_interface_id.rsplit('-').next().unwrap_or_default();
+    let start = digits.len().saturating_sub(12);
+    format!("{TAP}{}", digits.get(start..).unwrap_or_default())
+}
+
+/// The host's own nftables table.
+pub fn host_table(host_id: &str) -> String {
+    format!("freehold-{host_id}")
+}
+
+fn short(text: &str, digits: usize) -> String {
+    blake3::hash(text.as_bytes()).to_hex().chars().take(digits).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_interfaces_fit_the_kernels_15_bytes() {
+        assert_eq!(tap("eni-0123456789abcdef0"), "tap56789abcdef0");
+        assert_eq!(uplink("host-0123456789abcdef0", "vpc-0123456789abcdef0").len(), 15);
+        assert_eq!(tap("eni-0123abcd"), "tap0123abcd");
+    }
+
+    #[test]
+    fn two_hosts_share_no_name() {
+        assert_ne!(uplink_prefix("host-a"), uplink_prefix("host-b"));
+        assert_ne!(namespace("host-a", "vpc-1"), namespace("host-b", "vpc-1"));
+        assert!(uplink("host-a", "vpc-1").starts_with(&uplink_prefix("host-a")));
+    }
+}

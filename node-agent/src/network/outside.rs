@@ -1,0 +1,137 @@
+//! The host's own namespace: how it reaches guests' public addresses and how guests with one reach the world.
+//!
+//! Owns: the host's ends of the pairs and their routes, one nftables table, and forwarding on the interfaces that lead out. All of it is
+//! found again by the host id in its name (or by a file, for forwarding), and goes when the last VPC goes.
+//!
+//! Forwarding is switched on only for the interfaces that need it, not for the machine; and where that makes the host a router between
+//! networks of its own, the table drops what is not a guest's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::namespace::Namespace;
+use super::netlink::{Netlink, Route};
+use super::plan::{HostPlan, Outside};
+use super::{Config, Error, names, nft, sysctl, vpc};
+
+/// The file that remembers where forwarding was off before.
+const OPENED: &str = "forwarding.json";
+
+pub struct HostSide<'a> {
+    pub config: &'a Config,
+    pub host_id: &'a str,
+    pub state_directory: &'a Path,
+}
+
+impl HostSide<'_> {
+    /// Makes the host's side as `plan` says.
+    pub async fn apply(&self, plan: &HostPlan) -> Result<(), Error> {
+        let namespace = current()?;
+        let netlink = Netlink::open(&namespace).await?;
+        let links = netlink.links().await?;
+        self.uplinks(plan, &netlink, &links).await?;
+        let opened = self.open_forwarding(&netlink, &links).await?;
+        let outside = Outside { masquerade: self.config.masquerade.clone(), opened };
+        nft::load(&namespace, &plan.host_ruleset(self.host_id, &outside)).await
+    }
+
+    /// Leaves nothing of this host id in the host's namespace.
+    pub async fn remove(&self) -> Result<(), Error> {
+        let namespace = current()?;
+        let netlink = Netlink::open(&namespace).await?;
+        let ours = names::uplink_prefix(self.host_id);
+        for (name, index) in netlink.links().await? {
+            if name.starts_with(&ours) {
+                netlink.delete_link(index).await?;
+            }
+        }
+        let table = names::host_table(self.host_id);
+        nft::load(&namespace, &format!("table inet {table}\ndelete table inet {table}\n")).await?;
+        self.close_forwarding()
+    }
+
+    async fn uplinks(&self, plan: &HostPlan, netlink: &Netlink, links: &BTreeMap<String, u32>) -> Result<(), Error> {
+        let ours = names::uplink_prefix(self.host_id);
+        let indices = links.iter().filter(|(name, _)| name.starts_with(&ours)).map(|(_, index)| *index).collect();
+        let mut routes = BTreeSet::new();
+        for plan in plan.vpcs.values() {
+            // A VPC whose namespace could not be made has no pair; the others go on.
+            let Some(index) = links.get(&plan.uplink).copied() else { continue };
+            vpc::configure_uplink(self.config, netlink, index).await?;
+            uplink_settings(&plan.uplink).map_err(Error::io("set the sysctls of a pair"))?;
+            let (via, source) = (Some(self.config.vpc_address), Some(self.config.host_address));
+            routes.extend(plan.public().map(|(public, _)| Route { to: public.into(), link: Some(index), via, source }));
+        }
+        netlink.routes(&routes, &indices).await
+    }
+
+    /// Guests are forwarded; the machine as a whole is not made a router. Answers the interfaces that only we opened.
+    async fn open_forwarding(&self, netlink: &Netlink, links: &BTreeMap<String, u32>) -> Result<BTreeSet<String>, Error> {
+        let failed = Error::io("switch forwarding on");
+        if sysctl::get(&["ipv4", "ip_forward"]).map_err(&failed)? == "1" {
+            // Whoever made the whole machine a router filters it, and it is not ours to undo.
+            self.remember(&BTreeSet::new()).map_err(&failed)?;
+            return Ok(BTreeSet::new());
+        }
+        let mut opened = self.remembered().map_err(&failed)?;
+        let defaults = netlink.default_links().await?;
+        for (name, _) in links.iter().filter(|(_, index)| defaults.contains(index)) {
+            if sysctl::get(&forwarding(name)).is_ok_and(|value| value == "0") {
+                opened.insert(name.clone());
+                self.remember(&opened).map_err(&failed)?;
+                sysctl::set(&forwarding(name), "1").map_err(&failed)?;
+            }
+        }
+        Ok(opened)
+    }
+
+    fn close_forwarding(&self) -> Result<(), Error> {
+        let failed = Error::io("switch forwarding off");
+        for name in self.remembered().map_err(&failed)? {
+            match sysctl::set(&forwarding(&name), "0") {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+                _ => {}
+            }
+        }
+        self.remember(&BTreeSet::new()).map_err(&failed)
+    }
+
+    fn remembered(&self) -> io::Result<BTreeSet<String>> {
+        match std::fs::read(self.opened()) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn remember(&self, opened: &BTreeSet<String>) -> io::Result<()> {
+        if opened.is_empty() {
+            return match std::fs::remove_file(self.opened()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            };
+        }
+        let new = self.opened().with_extension("new");
+        std::fs::write(&new, serde_json::to_vec(opened)?)?;
+        std::fs::rename(new, self.opened())
+    }
+
+    fn opened(&self) -> PathBuf {
+        self.state_directory.join(OPENED)
+    }
+}
+
+fn current() -> Result<Namespace, Error> {
+    Namespace::current().map_err(Error::io("find the host's namespace"))
+}
+
+fn forwarding(link: &str) -> [&str; 4] {
+    ["ipv4", "conf", link, "forwarding"]
+}
+
+fn uplink_settings(link: &str) -> io::Result<()> {
+    sysctl::set(&["ipv6", "conf", link, "disable_ipv6"], "1").or_else(vpc::without_ipv6)?;
+    sysctl::set(&["ipv4", "conf", link, "send_redirects"], "0")?;
+    sysctl::set(&forwarding(link), "1")
+}

@@ -1,0 +1,257 @@
+//! What the network of this host should be: a pure function of [`Desired`].
+//!
+//! Owns: the translation of the scheduler's words into addresses, names and nftables text. Does no I/O and knows no clock, so the
+//! same `Desired` gives the same plan, byte for byte.
+//!
+//! Invariants:
+//! - What can not be understood is left out, never guessed at, and named in `faults`. A rule left out lets less through, never more.
+//! - Whatever `Desired` mentions is in `mentioned`, understood or not: only what is not mentioned may be removed.
+//! - Text reaches nftables from parsed values and checked ids only.
+
+mod filter;
+mod host;
+mod rules;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use freehold_proto::internal::host::{InstanceDesired, InterfaceAttachment, VpcDesired};
+use ipnet::Ipv4Net;
+
+use super::names;
+use crate::desired::Desired;
+
+/// Instance metadata.
+pub const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
+/// The resolver's link-local address; it also answers at the VPC's base address plus two.
+pub const RESOLVER: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 253);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HostPlan {
+    pub vpcs: BTreeMap<String, Arc<VpcPlan>>,
+    pub mentioned: Mentioned,
+    pub faults: Vec<Fault>,
+}
+
+/// One VPC's share of this host: a namespace and what is in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VpcPlan {
+    pub vpc_id: String,
+    pub namespace: String,
+    /// The host's end of the pair to the namespace.
+    pub uplink: String,
+    pub cidr: Ipv4Net,
+    pub domain: String,
+    pub resolver: Ipv4Addr,
+    /// The first address of each subnet.
+    pub gateways: BTreeSet<Ipv4Addr>,
+    pub interfaces: BTreeMap<String, Interface>,
+    pub instances: BTreeMap<String, Arc<InstanceDesired>>,
+    /// The whole nftables input of the namespace.
+    pub ruleset: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Interface {
+    pub network_interface_id: String,
+    pub instance_id: String,
+    pub tap: String,
+    pub mac: Mac,
+    pub address: Ipv4Addr,
+    pub public: Option<Ipv4Addr>,
+    pub subnet: Ipv4Net,
+    pub gateway: Ipv4Addr,
+    pub groups: Vec<String>,
+    pub source_dest_check: bool,
+    /// The first label of the instance's private DNS name.
+    pub hostname: String,
+}
+
+/// Everything of the kind that `Desired` speaks of, whether it could be planned or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mentioned {
+    pub namespaces: BTreeSet<String>,
+    pub taps: BTreeSet<String>,
+}
+
+/// What was left out of the plan, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// An interface, a VPC or a security group.
+    pub subject: String,
+    pub reason: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mac(pub [u8; 6]);
+
+impl Mac {
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 6];
+        let mut parts = text.split(':');
+        for byte in &mut bytes {
+            *byte = parts.next().filter(|part| part.len() == 2).and_then(|part| u8::from_str_radix(part, 16).ok())?;
+        }
+        // A group address never is a source.
+        (parts.next().is_none() && bytes[0] & 1 == 0).then_some(Self(bytes))
+    }
+}
+
+impl fmt::Display for Mac {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, byte) in self.0.iter().enumerate() {
+            write!(formatter, "{}{byte:02x}", if at == 0 { "" } else { ":" })?;
+        }
+        Ok(())
+    }
+}
+
+impl VpcPlan {
+    /// Who has this private address, for those who know a caller by it.
+    pub fn interface_of(&self, address: Ipv4Addr) -> Option<&Interface> {
+        self.interfaces.values().find(|interface| interface.address == address)
+    }
+
+    /// Public and private address of every interface that has both.
+    pub fn public(&self) -> impl Iterator<Item = (Ipv4Addr, Ipv4Addr)> + '_ {
+        self.interfaces.values().filter_map(|interface| Some((interface.public?, interface.address)))
+    }
+}
+
+impl HostPlan {
+    pub fn new(host_id: &str, desired: &Desired) -> Self {
+        let mut plan = Self::default();
+        let mut vpcs: BTreeMap<&str, VpcPlan> = BTreeMap::new();
+        for instance in desired.instances.values() {
+            for attachment in &instance.interfaces {
+                plan.mention(host_id, attachment);
+                if let Err(reason) = add(&mut vpcs, host_id, desired, instance, attachment) {
+                    plan.fault(&attachment.network_interface_id, reason);
+                }
+            }
+        }
+        for (vpc_id, mut vpc) in vpcs {
+            let groups = rules::groups(&vpc, desired, &mut plan.faults);
+            vpc.ruleset = filter::ruleset(&vpc, &groups);
+            plan.vpcs.insert(vpc_id.to_owned(), Arc::new(vpc));
+        }
+        plan
+    }
+
+    /// The nftables input of the host's own namespace; `uplink_prefix` and `table` carry the host id.
+    pub fn host_ruleset(&self, host_id: &str, outside: &Outside) -> String {
+        host::ruleset(self, host_id, outside)
+    }
+
+    fn mention(&mut self, host_id: &str, attachment: &InterfaceAttachment) {
+        self.mentioned.namespaces.insert(names::namespace(host_id, &attachment.vpc_id));
+        self.mentioned.taps.insert(names::tap(&attachment.network_interface_id));
+    }
+
+    fn fault(&mut self, subject: &str, reason: impl Into<String>) {
+        self.faults.push(Fault { subject: subject.to_owned(), reason: reason.into() });
+    }
+}
+
+/// What the host's rules must know beyond `Desired`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outside {
+    /// Public addresses in these ranges mean nothing beyond this host, so they leave it under the host's own address.
+    pub masquerade: Vec<Ipv4Net>,
+    /// Interfaces on which the data plane itself switched forwarding on: only guests may profit from it.
+    pub opened: BTreeSet<String>,
+}
+
+fn add<'a>(
+    vpcs: &mut BTreeMap<&'a str, VpcPlan>,
+    host_id: &str,
+    desired: &'a Desired,
+    instance: &Arc<InstanceDesired>,
+    attachment: &'a InterfaceAttachment,
+) -> Result<(), String> {
+    let vpc_id = attachment.vpc_id.as_str();
+    let stated = desired.vpcs.get(vpc_id).ok_or_else(|| format!("its VPC {vpc_id} is not known yet"))?;
+    let vpc = match vpcs.entry(vpc_id) {
+        std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+        std::collections::btree_map::Entry::Vacant(entry) => entry.insert(empty(host_id, stated)?),
+    };
+    let interface = interface(vpc, stated, instance, attachment)?;
+    vpc.gateways.insert(interface.gateway);
+    vpc.instances.insert(instance.instance_id.clone(), Arc::clone(instance));
+    vpc.interfaces.insert(interface.network_interface_id.clone(), interface);
+    Ok(())
+}
+
+fn empty(host_id: &str, stated: &VpcDesired) -> Result<VpcPlan, String> {
+    let cidr: Ipv4Net = stated.cidr_block.parse().map_err(|_| format!("the VPC's block {:?} is not a CIDR block", stated.cidr_block))?;
+    Ok(VpcPlan {
+        vpc_id: checked_id(&stated.vpc_id)?.to_owned(),
+        namespace: names::namespace(host_id, &stated.vpc_id),
+        uplink: names::uplink(host_id, &stated.vpc_id),
+        cidr: cidr.trunc(),
+        domain: stated.domain_name.clone(),
+        resolver: nth(cidr, 2).ok_or("the VPC's block is too small for its resolver")?,
+        gateways: BTreeSet::new(),
+        interfaces: BTreeMap::new(),
+        instances: BTreeMap::new(),
+        ruleset: String::new(),
+    })
+}
+
+fn interface(
+    vpc: &VpcPlan,
+    stated: &VpcDesired,
+    instance: &InstanceDesired,
+    attachment: &InterfaceAttachment,
+) -> Result<Interface, String> {
+    let subnet = stated
+        .subnets
+        .iter()
+        .find(|subnet| subnet.subnet_id == attachment.subnet_id)
+        .ok_or_else(|| format!("its subnet {} is not known yet", attachment.subnet_id))?;
+    let subnet: Ipv4Net =
+        subnet.cidr_block.parse().map_err(|_| format!("the subnet's block {:?} is not a CIDR block", subnet.cidr_block))?;
+    let address = address(&attachment.private_ip_address)?;
+    if !subnet.contains(&address) || !vpc.cidr.contains(&subnet) {
+        return Err(format!("{address} is not within its subnet {subnet} of {}", vpc.cidr));
+    }
+    let tap = names::tap(checked_id(&attachment.network_interface_id)?);
+    if vpc.interfaces.values().any(|other| other.tap == tap || other.address == address) {
+        return Err(format!("{address} or {tap} is another interface's already"));
+    }
+    let private_dns_name = instance.metadata.as_ref().map(|metadata| metadata.private_dns_name.as_str()).unwrap_or_default();
+    Ok(Interface {
+        network_interface_id: attachment.network_interface_id.clone(),
+        instance_id: instance.instance_id.clone(),
+        tap,
+        mac: Mac::parse(&attachment.mac_address).ok_or_else(|| format!("{:?} is not a MAC address", attachment.mac_address))?,
+        address,
+        public: if attachment.public_ip_address.is_empty() { None } else { Some(self::address(&attachment.public_ip_address)?) },
+        subnet: subnet.trunc(),
+        gateway: nth(subnet, 1).ok_or("its subnet is too small for a gateway")?,
+        groups: attachment.security_group_ids.iter().map(|id| checked_id(id).map(str::to_owned)).collect::<Result<_, _>>()?,
+        source_dest_check: attachment.source_dest_check,
+        hostname: private_dns_name.split('.').next().unwrap_or_default().to_owned(),
+    })
+}
+
+fn address(text: &str) -> Result<Ipv4Addr, String> {
+    text.parse().map_err(|_| format!("{text:?} is not an IPv4 address"))
+}
+
+/// The `n`th address of a block, counted from its base.
+fn nth(block: Ipv4Net, n: u32) -> Option<Ipv4Addr> {
+    let address = Ipv4Addr::from(u32::from(block.network()).checked_add(n)?);
+    block.contains(&address).then_some(address)
+}
+
+/// An id that may stand in nftables text and in names.
+fn checked_id(id: &str) -> Result<&str, String> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (1..=40).contains(&id.len()) && id.bytes().all(plain) { Ok(id) } else { Err(format!("{id:?} is not an id")) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+use freehold_proto::internal::host::rule_desired::Peer;
+use freehold_proto::internal::host::{Metadata, RuleDesired, SecurityGroupDesired, SubnetDesired};
+use proptest::prelude::*;
+
+use super::*;
+
+const HOST: &str = "host-0123456789abcdef0";
+
+fn vpc(id: &str) -> (String, Arc<VpcDesired>) {
+    let subnets = vec![SubnetDesired { subnet_id: "subnet-1".into(), cidr_block: "172.31.0.0/20".into() }];
+    let vpc = VpcDesired {
+        vpc_id: id.into(),
+        cidr_block: "172.31.0.0/16".into(),
+        domain_name: "ec2.internal".into(),
+        subnets,
+        ..VpcDesired::default()
+    };
+    (id.into(), Arc::new(vpc))
+}
+
+fn attachment(n: u8, vpc_id: &str) -> InterfaceAttachment {
+    InterfaceAttachment {
+        network_interface_id: format!("eni-{n:017x}"),
+        vpc_id: vpc_id.into(),
+        subnet_id: "subnet-1".into(),
+        mac_address: format!("0a:00:00:00:00:{n:02x}"),
+        private_ip_address: format!("172.31.0.{n}"),
+        security_group_ids: vec!["sg-1".into()],
+        source_dest_check: true,
+        ..InterfaceAttachment::default()
+    }
+}
+
+fn instance(n: u8, attachment: InterfaceAttachment) -> (String, Arc<InstanceDesired>) {
+    let metadata = Metadata { private_dns_name: format!("ip-172-31-0-{n}.ec2.internal"), ..Metadata::default() };
+    let id = format!("i-{n}");
+    let instance =
+        InstanceDesired { instance_id: id.clone(), interfaces: vec![attachment], metadata: Some(metadata), ..InstanceDesired::default() };
+    (id, Arc::new(instance))
+}
+
+fn rule(egress: bool, ip_protocol: &str, ports: (i32, i32), peer: Peer) -> RuleDesired {
+    RuleDesired { egress, ip_protocol: ip_protocol.into(), from_port: ports.0, to_port: ports.1, peer: Some(peer) }
+}
+
+fn group(id: &str, rules: Vec<RuleDesired>) -> (String, Arc<SecurityGroupDesired>) {
+    let remote_members = vec!["172.31.0.200".into()];
+    (id.into(), Arc::new(SecurityGroupDesired { group_id: id.into(), rules, remote_members, ..SecurityGroupDesired::default() }))
+}
+
+fn one() -> Desired {
+    Desired {
+        instances: [instance(5, InterfaceAttachment { public_ip_address: "198.18.0.5".into(), ..attachment(5, "vpc-1") })].into(),
+        vpcs: [vpc("vpc-1")].into(),
+        security_groups: [group("sg-1", vec![rule(false, "tcp", (22, 22), Peer::CidrIpv4("0.0.0.0/0".into()))])].into(),
+    }
+}
+
+fn with_rules(rules: Vec<RuleDesired>) -> (String, Vec<Fault>) {
+    let mut desired = one();
+    desired.security_groups = [group("sg-1", rules)].into();
+    let plan = HostPlan::new(HOST, &desired);
+    (plan.vpcs["vpc-1"].ruleset.clone(), plan.faults)
+}
+
+#[test]
+fn an_interface_has_its_gateway_resolver_tap_and_public_address() {
+    let plan = HostPlan::new(HOST, &one());
+    assert_eq!(plan.faults, []);
+    let vpc = &plan.vpcs["vpc-1"];
+    let interface = &vpc.interfaces["eni-00000000000000005"];
+    assert_eq!(interface.gateway, Ipv4Addr::new(172, 31, 0, 1));
+    assert_eq!(vpc.resolver, Ipv4Addr::new(172, 31, 0, 2));
+    assert_eq!(interface.hostname, "ip-172-31-0-5");
+    assert!(vpc.ruleset.contains("\"tap000000000005\" . 0a:00:00:00:00:05 . 172.31.0.5"));
+    assert!(vpc.ruleset.contains("198.18.0.5 : 172.31.0.5"));
+    assert_eq!(vpc.interface_of(Ipv4Addr::new(172, 31, 0, 5)), Some(interface));
+}
+
+#[test]
+fn every_kind_of_rule_has_its_words() {
+    let any = || Peer::CidrIpv4("0.0.0.0/0".into());
+    let (ruleset, faults) = with_rules(vec![
+        rule(true, "-1", (-1, -1), any()),
+        rule(false, "tcp", (22, 23), Peer::CidrIpv4("10.1.2.3/8".into())),
+        rule(false, "udp", (0, 65535), any()),
+        rule(false, "icmp", (8, -1), any()),
+        rule(false, "icmp", (3, 4), any()),
+        rule(false, "icmp", (-1, -1), Peer::ReferencedGroupId("sg-1".into())),
+        rule(false, "47", (-1, -1), any()),
+        rule(false, "icmpv6", (-1, -1), any()),
+    ]);
+    assert_eq!(faults, []);
+    assert!(ruleset.contains("chain sg-1_out {\n\t\taccept\n\t}"), "{ruleset}");
+    for line in [
+        "ip saddr 10.0.0.0/8 tcp dport 22-23 accept",
+        "meta l4proto udp accept",
+        "icmp type 8 accept",
+        "icmp type 3 icmp code 4 accept",
+        "ip saddr @members-sg-1 meta l4proto icmp accept",
+        "meta l4proto 47 accept",
+    ] {
+        assert!(ruleset.contains(line), "{line}\n{ruleset}");
+    }
+    assert!(ruleset.contains("set members-sg-1 { type ipv4_addr; elements = { 172.31.0.5, 172.31.0.200 }"), "{ruleset}");
+}
+
+#[test]
+fn a_rule_that_makes_no_sense_is_left_out_and_named() {
+    let any = || Peer::CidrIpv4("0.0.0.0/0".into());
+    let bad = [
+        rule(false, "tcp", (23, 22), any()),
+        rule(false, "tcp", (0, 70000), any()),
+        rule(false, "sctp-ish", (1, 2), any()),
+        rule(false, "icmp", (300, -1), any()),
+        rule(false, "tcp", (1, 2), Peer::CidrIpv4("10.0.0.0/33".into())),
+        rule(false, "tcp", (1, 2), Peer::ReferencedGroupId("sg-1 accept".into())),
+        RuleDesired { peer: None, ..rule(false, "tcp", (1, 2), any()) },
+    ];
+    for rule in bad {
+        let (ruleset, faults) = with_rules(vec![rule.clone()]);
+        assert_eq!(faults.len(), 1, "{rule:?}");
+        assert!(ruleset.contains("chain sg-1_in {\n\t}"), "{rule:?}");
+    }
+}
+
+#[test]
+fn an_interface_that_makes_no_sense_is_left_out_but_mentioned() {
+    let good = || attachment(5, "vpc-1");
+    let bad = [
+        InterfaceAttachment { private_ip_address: "172.32.0.5".into(), ..good() },
+        InterfaceAttachment { private_ip_address: "five".into(), ..good() },
+        InterfaceAttachment { public_ip_address: "five".into(), ..good() },
+        InterfaceAttachment { mac_address: "01:00:00:00:00:05".into(), ..good() },
+        InterfaceAttachment { mac_address: "0a:00".into(), ..good() },
+        InterfaceAttachment { vpc_id: "vpc-2".into(), ..good() },
+        InterfaceAttachment { subnet_id: "subnet-2".into(), ..good() },
+        InterfaceAttachment { security_group_ids: vec!["sg-1\"; drop".into()], ..good() },
+    ];
+    for attachment in bad {
+        let desired = Desired { instances: [instance(5, attachment.clone())].into(), ..one() };
+        let plan = HostPlan::new(HOST, &desired);
+        assert_eq!(plan.faults.len(), 1, "{attachment:?}");
+        assert!(plan.mentioned.taps.contains("tap000000000005"));
+        assert!(plan.vpcs.values().all(|vpc| vpc.interfaces.is_empty()));
+    }
+}
+
+#[test]
+fn an_unknown_group_is_closed() {
+    let desired = Desired { security_groups: BTreeMap::new(), ..one() };
+    let plan = HostPlan::new(HOST, &desired);
+    assert_eq!(plan.faults.len(), 1);
+    assert!(plan.vpcs["vpc-1"].ruleset.contains("chain sg-1_in {\n\t}"));
+}
+
+#[test]
+fn overlapping_vpcs_share_no_name() {
+    let mut desired = one();
+    desired.vpcs.extend([vpc("vpc-2")]);
+    desired.instances.extend([instance(6, InterfaceAttachment { private_ip_address: "172.31.0.5".into(), ..attachment(6, "vpc-2") })]);
+    let plan = HostPlan::new(HOST, &desired);
+    assert_eq!(plan.faults, []);
+    let (a, b) = (&plan.vpcs["vpc-1"], &plan.vpcs["vpc-2"]);
+    assert!(a.namespace != b.namespace && a.uplink != b.uplink);
+}
+
+#[test]
+fn one_address_twice_in_a_vpc_is_a_fault_of_the_second() {
+    let mut desired = one();
+    desired.instances.extend([instance(6, InterfaceAttachment { private_ip_address: "172.31.0.5".into(), ..attachment(6, "vpc-1") })]);
+    let plan = HostPlan::new(HOST, &desired);
+    assert_eq!(plan.faults.len(), 1);
+    assert_eq!(plan.vpcs["vpc-1"].interfaces.len(), 1);
+}
+
+proptest! {
+    /// Whatever the scheduler says: no panic, the same plan twice, and no chain that is jumped to and not there.
+    #[test]
+    fn any_desired_gives_one_plan_whose_jumps_lead_somewhere(
+        members in prop::collection::vec((1_u8..250, "(sg-[0-9a-f]{1,4}|[ -~]{0,12})", "(172\\.31\\.[0-9]{1,2}\\.[0-9]{1,3}|[ -~]{0,12})"), 0..12),
+        protocol in "(-1|tcp|udp|icmp|[0-9]{1,3}|[ -~]{0,6})", from in -2..70000_i32, to in -2..70000_i32, block in "([0-9]{1,3}\\.0\\.0\\.0/[0-9]{1,2}|[ -~]{0,12})",
+    ) {
+        let mut desired = one();
+        for (n, sg, address) in members {
+            let interface = InterfaceAttachment { security_group_ids: vec![sg.clone()], private_ip_address: address, ..attachment(n, "vpc-1") };
+            desired.instances.extend([instance(n, interface)]);
+            desired.security_groups.extend([group(&sg, vec![rule(n % 2 == 0, &protocol, (from, to), Peer::CidrIpv4(block.clone()))])]);
+        }
+        let plan = HostPlan::new(HOST, &desired);
+        prop_assert_eq!(&plan, &HostPlan::new(HOST, &desired));
+        for vpc in plan.vpcs.values() {
+            for jump in vpc.ruleset.split("jump ").skip(1) {
+                let name = jump.split([',', '\n', ' ']).next().unwrap();
+                let defined = format!("chain {name} {{");
+                prop_assert!(vpc.ruleset.contains(&defined), "{}", name);
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Follows `Desired`: plans, applies, reports. Level-triggered; woken by a change and by a timer, so that what somebody else took away
+//! comes back. One failure stops nothing else: each VPC is applied for itself, and tried again.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+use super::outside::HostSide;
+use super::plan::{HostPlan, VpcPlan};
+use super::{Config, Error, Tap, names, namespace, vpc};
+use crate::desired::Desired;
+
+/// Between two looks when nothing changed.
+const PERIOD: Duration = Duration::from_mins(1);
+/// Before another try at what failed.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// What has been carried out.
+#[derive(Clone, Debug, Default)]
+pub struct Applied {
+    /// Grows with every attempt.
+    pub attempts: u64,
+    pub taps: BTreeMap<String, Tap>,
+    /// By interface, VPC or group; the empty subject is the host's own side.
+    pub faults: BTreeMap<String, String>,
+}
+
+impl Applied {
+    /// Why the interface is not there, as far as is known.
+    pub fn why(&self, network_interface_id: &str) -> String {
+        match self.faults.get(network_interface_id) {
+            Some(reason) => reason.clone(),
+            None if self.faults.is_empty() => "nobody asked for it".into(),
+            None => self.faults.iter().map(|(subject, reason)| format!("{subject}: {reason}")).collect::<Vec<_>>().join("; "),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub enum Command {
+    Stop(oneshot::Sender<Result<(), Error>>),
+    Teardown(oneshot::Sender<Result<(), Error>>),
+}
+
+pub struct Reconciler {
+    config: Config,
+    state_directory: PathBuf,
+    host_id: String,
+    desired: watch::Receiver<Arc<Desired>>,
+    applied: watch::Sender<Applied>,
+}
+
+impl Reconciler {
+    pub fn new(
+        config: Config,
+        state_directory: PathBuf,
+        host_id: String,
+        desired: watch::Receiver<Arc<Desired>>,
+        applied: watch::Sender<Applied>,
+    ) -> Self {
+        Self { config, state_directory, host_id, desired, applied }
+    }
+
+    pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        loop {
+            let whole = self.reconcile().await;
+            let next = Instant::now() + if whole { PERIOD } else { RETRY };
+            tokio::select! {
+                changed = self.desired.changed() => if changed.is_err() { return },
+                command = commands.recv() => return self.end(command).await,
+                () = tokio::time::sleep_until(next) => {}
+            }
+        }
+    }
+
+    async fn end(self, command: Option<Command>) {
+        match command {
+            // Whoever asked may have gone; what was done is done.
+            Some(Command::Stop(done)) => drop(done.send(Ok(()))),
+            Some(Command::Teardown(done)) => {
+                let removed = self.remove_all().await;
+                drop(done.send(removed));
+            }
+            None => {}
+        }
+    }
+
+    /// One pass; whether everything is as it should be.
+    async fn reconcile(&mut self) -> bool {
+        let desired = Arc::clone(&self.desired.borrow_and_update());
+        let plan = HostPlan::new(&self.host_id, &desired);
+        let mut faults: BTreeMap<String, String> = plan.faults.iter().map(|fault| (fault.subject.clone(), fault.reason.clone())).collect();
+        // A fault in what was asked for heals by another Desired only, so it calls for no retry.
+        let unplanned = faults.len();
+        let mut taps = BTreeMap::new();
+        for vpc in plan.vpcs.values() {
+            match vpc::apply(&self.config, vpc, &plan.mentioned).await {
+                Ok(_) => taps.extend(self.taps(vpc)),
+                Err(error) => drop(faults.insert(vpc.vpc_id.clone(), chain(&error))),
+            }
+        }
+        if let Err(error) = self.host_side(&plan).await {
+            faults.insert(String::new(), chain(&error));
+        }
+        let whole = faults.len() == unplanned;
+        self.report(taps, faults);
+        whole
+    }
+
+    async fn host_side(&self, plan: &HostPlan) -> Result<(), Error> {
+        self.remove_stale(plan).await?;
+        if plan.mentioned.namespaces.is_empty() { self.outside().remove().await } else { self.outside().apply(plan).await }
+    }
+
+    /// Namespaces of VPCs that nothing on this host is in any more.
+    async fn remove_stale(&self, plan: &HostPlan) -> Result<(), Error> {
+        let directory = self.config.namespace_directory.clone();
+        let there = namespace::list(&directory, &names::namespace_prefix(&self.host_id)).map_err(Error::io("list namespaces"))?;
+        for name in there.into_iter().filter(|name| !plan.mentioned.namespaces.contains(name)) {
+            vpc::remove(&self.config, &name).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove_all(&self) -> Result<(), Error> {
+        self.host_side(&HostPlan::default()).await
+    }
+
+    fn outside(&self) -> HostSide<'_> {
+        HostSide { config: &self.config, host_id: &self.host_id, state_directory: &self.state_directory }
+    }
+
+    fn taps(&self, vpc: &VpcPlan) -> impl Iterator<Item = (String, Tap)> {
+        let namespace = self.config.namespace_directory.join(&vpc.namespace);
+        vpc.interfaces.values().map(move |interface| {
+            (interface.network_interface_id.clone(), Tap { namespace: namespace.clone(), name: interface.tap.clone() })
+        })
+    }
+
+    fn report(&self, taps: BTreeMap<String, Tap>, faults: BTreeMap<String, String>) {
+        self.applied.send_modify(|applied| {
+            for (subject, reason) in &faults {
+                if applied.faults.get(subject) != Some(reason) {
+                    tracing::warn!(subject, reason, "a part of the network can not be applied");
+                }
+            }
+            *applied = Applied { attempts: applied.attempts + 1, taps, faults };
+        });
+    }
+}
+
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

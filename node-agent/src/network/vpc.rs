@@ -1,0 +1,131 @@
+//! Makes one VPC's namespace be as its plan says.
+//!
+//! Order matters: the rules stand before the first interface does, so there is no moment at which a guest is unfiltered.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+
+use super::namespace::{self, Namespace};
+use super::netlink::{Netlink, Route};
+use super::plan::{METADATA, Mac, Mentioned, RESOLVER, VpcPlan};
+use super::{Config, Error, names, nft, sysctl, tap};
+
+/// What every guest sees as its gateway's, on every host.
+pub const GATEWAY_MAC: Mac = Mac([0x02, 0x46, 0x48, 0, 0, 0x01]);
+const HOST_END_MAC: Mac = Mac([0x02, 0x46, 0x48, 0, 0, 0xfe]);
+const VPC_END_MAC: Mac = Mac([0x02, 0x46, 0x48, 0, 0, 0xfd]);
+
+/// Applies `plan`, whatever was there before. Running it twice changes nothing.
+pub async fn apply(config: &Config, plan: &VpcPlan, mentioned: &Mentioned) -> Result<Namespace, Error> {
+    let namespace = Namespace::ensure(&config.namespace_directory, &plan.namespace).await.map_err(Error::io("make a namespace"))?;
+    namespace.run(settings).await.map_err(Error::io("set a namespace's sysctls"))?;
+    nft::load(&namespace, &plan.ruleset).await?;
+    let netlink = Netlink::open(&namespace).await?;
+    loopback(&netlink, plan).await?;
+    let mut routes = BTreeSet::from([Route { to: plan.cidr, link: None, via: None, source: None }]);
+    let external = external(config, plan, &namespace, &netlink).await?;
+    routes.insert(Route { to: Ipv4Net::default(), link: Some(external), via: Some(config.host_address), source: None });
+    let mut ours = BTreeSet::from([external]);
+    taps(config, plan, &namespace, &netlink, &mut routes, &mut ours).await?;
+    drop_stale_taps(&netlink, mentioned).await?;
+    netlink.routes(&routes, &ours).await?;
+    Ok(namespace)
+}
+
+fn settings() -> io::Result<()> {
+    for which in ["all", "default"] {
+        sysctl::set(&["ipv6", "conf", which, "disable_ipv6"], "1").or_else(without_ipv6)?;
+        for (key, value) in [("rp_filter", "0"), ("send_redirects", "0"), ("accept_redirects", "0")] {
+            sysctl::set(&["ipv4", "conf", which, key], value)?;
+        }
+    }
+    sysctl::set(&["ipv4", "ip_forward"], "1")
+}
+
+pub fn without_ipv6(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
+/// Gateways, resolver and metadata: addresses that every guest of the VPC finds in its neighbourhood.
+async fn loopback(netlink: &Netlink, plan: &VpcPlan) -> Result<(), Error> {
+    let lo = netlink.index("lo").await?.ok_or(Error::Missing("lo"))?;
+    netlink.set_up(lo).await?;
+    let mut addresses = plan.gateways.clone();
+    addresses.extend([plan.resolver, METADATA, RESOLVER]);
+    netlink.addresses(lo, &addresses, Ipv4Addr::is_loopback).await
+}
+
+/// The way out: a pair to the host's namespace. The host's end is configured by `outside`.
+async fn external(config: &Config, plan: &VpcPlan, namespace: &Namespace, netlink: &Netlink) -> Result<u32, Error> {
+    if netlink.index(names::EXTERNAL).await?.is_none() {
+        let host = Netlink::open(&Namespace::current().map_err(Error::io("find the host's namespace"))?).await?;
+        host.add_pair((&plan.uplink, HOST_END_MAC), (names::EXTERNAL, VPC_END_MAC), namespace).await?;
+    }
+    let index = netlink.index(names::EXTERNAL).await?.ok_or(Error::Missing(names::EXTERNAL))?;
+    netlink.configure(index, VPC_END_MAC, config.mtu).await?;
+    netlink.addresses(index, &BTreeSet::from([config.vpc_address]), |_| false).await?;
+    netlink.add_neighbour(index, config.host_address, HOST_END_MAC).await?;
+    Ok(index)
+}
+
+/// The host's side of the same pair.
+pub async fn configure_uplink(config: &Config, netlink: &Netlink, index: u32) -> Result<(), Error> {
+    netlink.configure(index, HOST_END_MAC, config.mtu).await?;
+    netlink.addresses(index, &BTreeSet::from([config.host_address]), |_| false).await?;
+    netlink.add_neighbour(index, config.vpc_address, VPC_END_MAC).await
+}
+
+async fn taps(
+    config: &Config,
+    plan: &VpcPlan,
+    namespace: &Namespace,
+    netlink: &Netlink,
+    routes: &mut BTreeSet<Route>,
+    ours: &mut BTreeSet<u32>,
+) -> Result<(), Error> {
+    let missing: Vec<String> = {
+        let there = netlink.links().await?;
+        plan.interfaces.values().filter(|i| !there.contains_key(&i.tap)).map(|i| i.tap.clone()).collect()
+    };
+    namespace.run(move || missing.iter().try_for_each(|name| tap::ensure(name))).await.map_err(Error::io("make a tap"))?;
+    let links = netlink.links().await?;
+    for interface in plan.interfaces.values() {
+        let index = *links.get(&interface.tap).ok_or(Error::Missing("tap"))?;
+        netlink.configure(index, GATEWAY_MAC, config.mtu).await?;
+        netlink.add_neighbour(index, interface.address, interface.mac).await?;
+        routes.insert(Route { to: interface.address.into(), link: Some(index), via: None, source: None });
+        ours.insert(index);
+    }
+    let names: Vec<String> = plan.interfaces.values().map(|interface| interface.tap.clone()).collect();
+    namespace.run(move || names.iter().try_for_each(|name| answer_for_others(name))).await.map_err(Error::io("set a tap's sysctls"))
+}
+
+/// Guests of one subnet reach each other through the host, which answers their ARP at once.
+fn answer_for_others(tap: &str) -> io::Result<()> {
+    sysctl::set(&["ipv4", "conf", tap, "proxy_arp"], "1")?;
+    sysctl::set(&["ipv4", "neigh", tap, "proxy_delay"], "0")
+}
+
+async fn drop_stale_taps(netlink: &Netlink, mentioned: &Mentioned) -> Result<(), Error> {
+    for (name, index) in netlink.links().await? {
+        if name.starts_with(names::TAP) && !mentioned.taps.contains(&name) {
+            netlink.delete_link(index).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the namespace `name`. Its taps go first: a hypervisor that still holds one must not keep the rest alive unseen.
+pub async fn remove(config: &Config, name: &str) -> Result<(), Error> {
+    let namespace = Namespace::ensure(&config.namespace_directory, name).await.map_err(Error::io("open a namespace"))?;
+    let netlink = Netlink::open(&namespace).await?;
+    for (link, index) in netlink.links().await? {
+        if link.starts_with(names::TAP) || link == names::EXTERNAL {
+            netlink.delete_link(index).await?;
+        }
+    }
+    namespace::remove(&config.namespace_directory, name).map_err(Error::io("remove a namespace"))
+}

@@ -1,0 +1,104 @@
+//! Namespaces, taps, addresses: what is made, made again, and gone.
+
+use std::os::fd::AsRawFd;
+
+use crate::lab::{Guest, HOST, Lab, World, all_egress, ingress, machine, output, run};
+
+fn world(guests: &[&Guest]) -> World {
+    let world = World::default().vpc("vpc-1").vpc("vpc-2").group("sg-1", vec![ingress("icmp", -1, -1), all_egress()]);
+    guests.iter().fold(world, |world, guest| world.guest(guest))
+}
+
+#[test]
+fn a_ready_interface_is_a_tap_that_can_be_opened() {
+    machine("a_ready_interface_is_a_tap_that_can_be_opened", || async {
+        let guest = Guest::new(5, "vpc-1", &["sg-1"]);
+        let lab = Lab::start(world(&[&guest]).0).await;
+        let tap = lab.plane.interface_ready(&guest.interface_id()).await.unwrap();
+        assert_eq!(tap.namespace, std::path::Path::new("/run/netns").join(guest.vpc_namespace()));
+        assert_eq!(tap.name, guest.tap());
+        let opened = std::thread::spawn(move || {
+            let namespace = std::fs::File::open(&tap.namespace).unwrap();
+            nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+            freehold_node_agent::network::tap::open(&tap.name).unwrap()
+        });
+        let descriptor = opened.join().unwrap();
+        assert!(descriptor.as_raw_fd() >= 0);
+        // Carrier tells that a hypervisor holds it.
+        let link = run(&format!("ip -n {} link show {}", guest.vpc_namespace(), guest.tap()));
+        assert!(link.contains("LOWER_UP") && link.contains("02:46:48:00:00:01"), "{link}");
+        lab.plane.teardown().await.unwrap();
+    });
+}
+
+#[test]
+fn applying_twice_and_by_another_agent_changes_nothing() {
+    machine("applying_twice_and_by_another_agent_changes_nothing", || async {
+        let guest = Guest::new(5, "vpc-1", &["sg-1"]).public("198.18.0.5");
+        let desired = world(&[&guest]).0;
+        let lab = Lab::start(desired.clone()).await;
+        lab.plane.interface_ready(&guest.interface_id()).await.unwrap();
+        let all = "ip -br link | cut -c1-16; ip -o -4 addr; ip route | sed s/linkdown//; ip neigh; nft list ruleset";
+        let look = || run(&format!("{{ {all}; }}")) + &run(&format!("ip netns exec {} sh -c '{all}'", guest.vpc_namespace()));
+        let once = look();
+        lab.state(&desired).await;
+        assert_eq!(look(), once);
+        lab.plane.stop().await.unwrap();
+        assert_eq!(look(), once);
+        let again = Lab::start(desired).await;
+        again.plane.interface_ready(&guest.interface_id()).await.unwrap();
+        assert_eq!(look(), once);
+        again.plane.teardown().await.unwrap();
+    });
+}
+
+#[test]
+fn the_last_instance_takes_everything_with_it() {
+    machine("the_last_instance_takes_everything_with_it", || async {
+        let all = "ip -o link | cut -d: -f2-; ip -o -4 addr; ip route; ip neigh; nft list ruleset; ls /run/netns; sysctl -a 2>/dev/null | grep 'ipv4.*forward'";
+        run("mkdir -p /run/netns");
+        let before = run(all);
+        let guests = [Guest::new(5, "vpc-1", &["sg-1"]).public("198.18.0.5"), Guest::new(6, "vpc-2", &["sg-1"])];
+        let lab = Lab::start(world(&[&guests[0], &guests[1]]).0).await;
+        for guest in &guests {
+            lab.plane.interface_ready(&guest.interface_id()).await.unwrap();
+        }
+        assert_ne!(run(all), before);
+        lab.state(&world(&[&guests[1]]).0).await;
+        assert!(!run("ls /run/netns").contains("vpc-1"));
+        assert!(!run("ip route").contains("198.18.0.5"));
+        lab.state(&world(&[]).0).await;
+        assert_eq!(run(all), before);
+        assert_eq!(std::fs::read_dir(lab.state.path()).unwrap().count(), 0);
+    });
+}
+
+#[test]
+fn what_somebody_else_removed_comes_back() {
+    machine("what_somebody_else_removed_comes_back", || async {
+        let guest = Guest::new(5, "vpc-1", &["sg-1"]).public("198.18.0.5");
+        let desired = world(&[&guest]).0;
+        let lab = Lab::start(desired.clone()).await;
+        lab.plane.interface_ready(&guest.interface_id()).await.unwrap();
+        run(&format!("ip netns del {}; nft flush ruleset; ip route flush proto 70", guest.vpc_namespace()));
+        lab.state(&desired).await;
+        assert!(run("ip route").contains("198.18.0.5"));
+        assert!(output(&format!("ip -n {} link show {}", guest.vpc_namespace(), guest.tap())).status.success());
+        assert!(run("nft list tables").contains(HOST));
+        lab.plane.teardown().await.unwrap();
+    });
+}
+
+#[test]
+fn what_cannot_be_planned_is_left_as_it_is() {
+    machine("what_cannot_be_planned_is_left_as_it_is", || async {
+        let guest = Guest::new(5, "vpc-1", &["sg-1"]);
+        let lab = Lab::start(world(&[&guest]).0).await;
+        lab.plane.interface_ready(&guest.interface_id()).await.unwrap();
+        let mut without_vpc = world(&[&guest]);
+        without_vpc.0.vpcs.clear();
+        assert_eq!(lab.faults(&without_vpc.0).await.len(), 1);
+        assert!(output(&format!("ip -n {} link show {}", guest.vpc_namespace(), guest.tap())).status.success());
+        lab.plane.teardown().await.unwrap();
+    });
+}
