@@ -167,7 +167,12 @@ drivers = ["{self.driver}"]
         return self.json("image", "import", disk, "--format", "raw", "--name", f"disk-{time.monotonic_ns()}", "--public")["image_id"]
 
     def host_is_connected(self):
-        return any(host["connected"] for host in self.json("host", "ls"))
+        return self.host()["connected"]
+
+    def host(self):
+        """This machine, as the scheduler lists it."""
+        hosts = self.json("host", "ls")
+        return hosts[0] if hosts else {"connected": False}
 
     def down(self, *arguments):
         return self.freehold("down", *arguments)
@@ -214,12 +219,6 @@ drivers = ["{self.driver}"]
         return {pid: words for pid, words in self.processes().items() if "qemu-system" in words.split(" ")[0]}
 
     # What a host must not keep
-
-    @property
-    def host_id(self):
-        hosts = self.json("host", "ls")
-        assert len(hosts) == 1, hosts
-        return hosts[0]["host_id"]
 
     def logs(self, lines=40):
         texts = []
