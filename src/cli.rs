@@ -10,7 +10,7 @@ Examples:
   freehold image build debian         make an AMI
   aws --profile freehold ec2 describe-images
   freehold status                     what runs, what is wrong, what to do
-  freehold down                       stop the cloud; guests keep running
+  freehold down                       stop the cloud; guests keep running unless told otherwise
 
 Files (all can be changed in the configuration file):
   /etc/freehold/freehold.toml         configuration; none is needed
@@ -79,6 +79,15 @@ pub enum Command {
     Config,
     /// Print the version
     Version,
+    /// Run the AWS API alone
+    Gateway,
+    /// Run the scheduler alone
+    Scheduler,
+    /// Run the image store alone
+    ImageStore,
+    /// Run gateway, scheduler and image store in one process, as `up` does
+    #[command(hide = true)]
+    ControlPlane,
 }
 
 #[derive(Args)]

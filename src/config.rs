@@ -29,7 +29,9 @@ pub struct Config {
     log_dir: PathBuf,
     /// The one region of this cloud: a name on AWS's own list, since clients accept no other.
     region: String,
-    api: SocketAddr,
+    pub gateway: freehold_api_gateway::Config,
+    pub scheduler: freehold_scheduler::Config,
+    pub image_store: freehold_image_store::Config,
 }
 
 /// Where a cloud keeps what it has on a machine. Two clouds on one machine differ in all three.
@@ -41,8 +43,11 @@ pub struct Folders {
 
 /// The sockets between the parts of one host.
 pub struct Sockets {
+    /// AWS actions and identity, for the gateway.
+    pub scheduler: PathBuf,
     /// For this command line.
     pub operator: PathBuf,
+    pub images: PathBuf,
 }
 
 impl Config {
@@ -55,8 +60,15 @@ impl Config {
     /// Reads the file that the command line names, or the usual one if there is one, and lays the command line's folders over it.
     pub fn load(global: &Global) -> Result<Self, Failure> {
         let (text, file) = text(global)?;
-        let mut config: Self = effective(&text, global)?.try_into()?;
+        let place = || file.as_deref().unwrap_or(Path::new(DEFAULT_FILE)).display();
+        let mut config = Self::parse(&text, global).map_err(|error| format!("{}: {error}", place()))?;
         config.file = file;
+        Ok(config)
+    }
+
+    fn parse(text: &str, global: &Global) -> Result<Self, Failure> {
+        let config: Self = effective(text, global)?.try_into()?;
+        config.gateway.validate()?;
         Ok(config)
     }
 
@@ -65,7 +77,8 @@ impl Config {
     }
 
     pub fn sockets(&self) -> Sockets {
-        Sockets { operator: self.run_dir.join("operator.sock") }
+        let socket = |name: &str| self.run_dir.join(name);
+        Sockets { scheduler: socket("scheduler.sock"), operator: socket("operator.sock"), images: socket("images.sock") }
     }
 
     pub fn region(&self) -> &str {
@@ -73,11 +86,11 @@ impl Config {
     }
 
     pub fn api_address(&self) -> SocketAddr {
-        self.api
+        self.gateway.listen
     }
 
     pub fn endpoint_url(&self) -> String {
-        format!("http://{}", self.api)
+        format!("http://{}", self.gateway.listen)
     }
 
     /// Whether nothing on the command line makes this another cloud than the one that the machine's units start.
@@ -107,8 +120,29 @@ fn effective(text: &str, global: &Global) -> Result<Table, Failure> {
         table.entry(key).or_insert_with(|| default.into());
     }
     table.entry("region").or_insert_with(|| "us-east-1".into());
-    table.entry("api").or_insert_with(|| "127.0.0.1:8773".into());
+    for (part, key, value) in shared(&table)? {
+        let section = table.entry(part).or_insert_with(|| Value::Table(Table::new()));
+        let Value::Table(section) = section else { return Err(format!("`{part}` must be a table").into()) };
+        section.entry(key).or_insert(value);
+    }
     Ok(table)
+}
+
+/// What the parts share, unless the file says otherwise: (part, key, value).
+fn shared(table: &Table) -> Result<Vec<(&'static str, &'static str, Value)>, Failure> {
+    let folder = |key: &str| match table.get(key) {
+        Some(Value::String(folder)) if Path::new(folder).is_absolute() => Ok(PathBuf::from(folder)),
+        _ => Err(format!("`{key}` must be an absolute path")),
+    };
+    let data = folder("data_dir")?;
+    let Some(Value::String(region)) = table.get("region") else { return Err("`region` must be a name".into()) };
+    let region = Value::from(region.as_str());
+    Ok(vec![
+        ("gateway", "region", region.clone()),
+        ("scheduler", "region", region),
+        ("scheduler", "data", text_of(&data.join("scheduler"))?),
+        ("image_store", "folder", text_of(&data.join("images"))?),
+    ])
 }
 
 fn text_of(path: &Path) -> Result<Value, Failure> {

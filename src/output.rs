@@ -24,6 +24,9 @@ pub fn rows<R: Row>(output: Output, rows: &[R]) -> Result<(), Failure> {
             for row in rows {
                 table.add_row(row.cells());
             }
+            for column in table.column_iter_mut() {
+                column.set_padding((0, 2));
+            }
             line(&table.trim_fmt())
         }
     }

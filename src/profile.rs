@@ -33,11 +33,11 @@ impl Files {
         Ok(Self { config: named("AWS_CONFIG_FILE", "config"), credentials: named("AWS_SHARED_CREDENTIALS_FILE", "credentials") })
     }
 
-    /// Whether the profile is there with this endpoint and with a key.
-    pub fn hold(&self, name: &str, endpoint_url: &str) -> io::Result<bool> {
-        let config = value(&read(&self.config)?, &config_section(name), "endpoint_url");
+    /// The key id of a profile that is there with this endpoint.
+    pub fn access_key_id(&self, name: &str, endpoint_url: &str) -> io::Result<Option<String>> {
+        let found = value(&read(&self.config)?, &config_section(name), "endpoint_url");
         let key = value(&read(&self.credentials)?, name, "aws_access_key_id");
-        Ok(key.is_some() && config.as_deref() == Some(endpoint_url))
+        Ok(key.filter(|_| found.as_deref() == Some(endpoint_url)))
     }
 
     pub fn write(&self, profile: &Profile<'_>) -> io::Result<()> {
@@ -188,7 +188,8 @@ mod tests {
     fn files_are_private_and_what_was_written_is_found_again() {
         let folder = tempfile::tempdir().expect("tempdir");
         let files = Files { config: folder.path().join("a/.aws/config"), credentials: folder.path().join("a/.aws/credentials") };
-        assert!(!files.hold("freehold", "http://127.0.0.1:1").expect("read"));
+        let found = |endpoint_url| files.access_key_id("freehold", endpoint_url).expect("read");
+        assert_eq!(found("http://127.0.0.1:1"), None);
         let profile = Profile {
             name: "freehold",
             endpoint_url: "http://127.0.0.1:1",
@@ -197,8 +198,8 @@ mod tests {
             secret_access_key: "secret",
         };
         files.write(&profile).expect("write");
-        assert!(files.hold("freehold", "http://127.0.0.1:1").expect("read"));
-        assert!(!files.hold("freehold", "http://127.0.0.1:2").expect("read"));
+        assert_eq!(found("http://127.0.0.1:1").as_deref(), Some("AKIA"));
+        assert_eq!(found("http://127.0.0.1:2"), None);
         for path in [&files.config, &files.credentials] {
             assert_eq!(std::fs::metadata(path).expect("stat").permissions().mode() & 0o777, 0o600);
         }

@@ -116,9 +116,9 @@ fn open_log(path: &Path) -> io::Result<std::fs::File> {
     OpenOptions::new().append(true).create(true).mode(0o640).open(path)
 }
 
-/// Asks a part to end, insists after a while. True: there was one.
-pub async fn end(config: &Config, part: Part) -> io::Result<bool> {
-    let Some(process) = pidfile::read(&part.pid_file(&config.folders())) else { return Ok(false) };
+/// Asks a part to end and insists after a while. One that does not run is no error.
+pub async fn end(config: &Config, part: Part) -> io::Result<()> {
+    let Some(process) = pidfile::read(&part.pid_file(&config.folders())) else { return Ok(()) };
     process.signal(Signal::SIGTERM)?;
     if tokio::time::timeout(GRACE, wait_for_end(process)).await.is_err() {
         tracing::warn!(part = part.name(), pid = process.pid, "did not end when asked and is killed");
@@ -128,7 +128,7 @@ pub async fn end(config: &Config, part: Part) -> io::Result<bool> {
             return Err(io::Error::other(format!("{} (pid {}) can not be killed", part.name(), process.pid)));
         }
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Turns true when the process is asked to end (SIGTERM, SIGINT).

@@ -4,17 +4,17 @@ use crate::Failure;
 use crate::config::Config;
 use crate::output;
 use crate::part::Part;
+use crate::pidfile;
 use crate::supervise;
 
 /// The supervisor first, or it would start the others again.
 const ORDER: [Part; 6] = [Part::Supervisor, Part::ControlPlane, Part::Gateway, Part::Scheduler, Part::ImageStore, Part::Agent];
 
 pub async fn run(config: &Config) -> Result<(), Failure> {
-    let mut ended = Vec::new();
+    let runs = |part: &Part| pidfile::read(&part.pid_file(&config.folders())).is_some();
+    let ended: Vec<_> = ORDER.into_iter().filter(runs).map(Part::name).collect();
     for part in ORDER {
-        if supervise::end(config, part).await? {
-            ended.push(part.name());
-        }
+        supervise::end(config, part).await?;
     }
     output::progress(&if ended.is_empty() { "nothing ran".to_owned() } else { format!("stopped {}", ended.join(", ")) });
     Ok(())

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod account;
+mod control_plane;
 mod down;
 mod host;
 mod status;
@@ -12,6 +13,8 @@ use crate::Failure;
 use crate::cli::{Arguments, Command, Global};
 use crate::config::Config;
 use crate::output;
+use crate::part::Part;
+use crate::pidfile::{self, Claim};
 
 /// Runs one command line to its end.
 pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
@@ -43,6 +46,18 @@ async fn dispatch(config: &Config, global: &Global, command: Command) -> Result<
         Command::Host(command) => host::run(config, output, &command).await,
         Command::Config => output::line(toml::to_string_pretty(&Config::table(global)?)?.trim_end()),
         Command::Version => Ok(()),
+        Command::Gateway => control_plane::gateway(config).await,
+        Command::Scheduler => control_plane::scheduler(config).await,
+        Command::ImageStore => control_plane::image_store(config).await,
+        Command::ControlPlane => control_plane::all(config).await,
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes this process the one of its kind in this cloud.
+fn claim(config: &Config, part: Part) -> Result<Claim, Failure> {
+    let path = part.pid_file(&config.folders());
+    pidfile::claim(&path)
+        .map_err(|error| format!("{}: {error}", path.display()))?
+        .ok_or_else(|| format!("another {} of this cloud runs, see {}", part.name(), path.display()).into())
 }

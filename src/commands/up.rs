@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use freehold_proto::internal::identity::GetDayKeyRequest;
+use freehold_proto::internal::identity::identity_client::IdentityClient;
 use freehold_proto::internal::operator::ListAccountsRequest;
 
 use crate::Failure;
@@ -73,11 +75,21 @@ async fn first_account(config: &Config) -> Result<(), Failure> {
     let accounts = operator::call(&socket, operator.list_accounts(ListAccountsRequest {})).await?.accounts;
     let created = match accounts.into_iter().next() {
         None => account::create(config, "main".into(), String::new()).await?,
-        Some(_) if Files::locate()?.hold(PROFILE, &config.endpoint_url())? => return Ok(()),
+        Some(_) if profile_opens(config).await? => return Ok(()),
         Some(first) => account::key(config, &mut operator, first.account_id, first.name).await?,
     };
     output::progress(&format!("account {} ({}), access key {}", created.account_id, created.name, created.access_key_id));
     account::write_profile(config, PROFILE, &created)
+}
+
+/// Whether the profile has this endpoint and a key that this cloud, and not an earlier one at the same address, has given out.
+async fn profile_opens(config: &Config) -> Result<bool, Failure> {
+    let Some(access_key_id) = Files::locate()?.access_key_id(PROFILE, &config.endpoint_url())? else { return Ok(false) };
+    let socket = config.sockets().scheduler;
+    let mut identity = IdentityClient::new(freehold_link::unix::channel(&socket));
+    // Any day will do: the question is whether the key exists.
+    let scope = GetDayKeyRequest { access_key_id, date: "20260101".into(), region: config.region().into(), service: "sts".into() };
+    Ok(operator::call(&socket, identity.get_day_key(scope)).await?.found)
 }
 
 /// systemd runs this machine, the units are there, and the configuration is the one they start with.

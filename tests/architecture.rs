@@ -1,0 +1,119 @@
+//! The rules of docs/ARCHITECTURE.md that a machine can hold, beside those that deny.toml holds for what is linked.
+
+#![expect(clippy::expect_used, reason = "a test that can not read the checkout fails where it notices")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+const SERVICES: [&str; 4] = ["api-gateway", "scheduler", "node-agent", "image-store"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn manifest(folder: &str) -> toml::Table {
+    let text = std::fs::read_to_string(root().join(folder).join("Cargo.toml")).expect("manifest");
+    text.parse().expect("TOML")
+}
+
+/// What a crate needs to be built for use, not for its tests.
+fn dependencies(folder: &str) -> BTreeSet<String> {
+    let manifest = manifest(folder);
+    let tables = [manifest.get("dependencies"), manifest.get("build-dependencies")];
+    tables.into_iter().flatten().filter_map(toml::Value::as_table).flat_map(|table| table.keys().cloned()).collect()
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("folder") {
+        let path = entry.expect("entry").path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// A file's text up to its tests, without comments.
+fn product_code(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).expect("source");
+    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// Modules that exist in tests only.
+fn test_modules(sources: &[PathBuf]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for path in sources {
+        let text = std::fs::read_to_string(path).expect("source");
+        let declared = text.split("#[cfg(test)]\n").skip(1).filter_map(|rest| rest.strip_prefix("mod ")?.split_once(';'));
+        found.extend(declared.map(|(name, _)| name.to_owned()));
+    }
+    found
+}
+
+#[test]
+fn a_service_knows_the_contracts_and_no_other_service() {
+    let contracts = ["freehold-proto", "freehold-link", "freehold-wire"];
+    for service in SERVICES {
+        let ours: Vec<_> = dependencies(service).into_iter().filter(|name| name.starts_with("freehold")).collect();
+        assert!(ours.iter().all(|name| contracts.contains(&name.as_str())), "{service} depends on {ours:?}");
+    }
+    for contract in ["proto", "proto/link", "proto/wire"] {
+        let ours = dependencies(contract);
+        let services = SERVICES.map(|service| format!("freehold-{service}"));
+        assert!(services.iter().all(|service| !ours.contains(service)), "{contract} depends on a service: {ours:?}");
+    }
+}
+
+#[test]
+fn a_crate_with_one_home_is_named_nowhere_else() {
+    let homes = [
+        ("sea-orm", "scheduler"),
+        ("sea-orm-migration", "scheduler"),
+        ("quick-xml", "api-gateway"),
+        ("rtnetlink", "node-agent"),
+        ("nftables", "node-agent"),
+        ("freehold-wire", "api-gateway"),
+    ];
+    for (name, home) in homes {
+        let users: Vec<_> = SERVICES.into_iter().chain([".", "proto", "proto/link"]).filter(|at| dependencies(at).contains(name)).collect();
+        assert_eq!(users, [home], "{name}");
+    }
+}
+
+#[test]
+fn the_gateway_has_no_message_types_and_no_code_per_action() {
+    let listed: toml::Table = std::fs::read_to_string(root().join("proto/actions.toml")).expect("actions").parse().expect("TOML");
+    let actions = action_names(&listed);
+    assert!(actions.contains("RunInstances") && actions.contains("GetCallerIdentity"), "actions.toml is read wrongly: {actions:?}");
+    let sources = sources(&root().join("api-gateway/src"));
+    assert!(!sources.is_empty());
+    let tests = test_modules(&sources);
+    for path in sources.iter().filter(|path| path.file_stem().is_none_or(|stem| !tests.contains(&*stem.to_string_lossy()))) {
+        let code = product_code(path);
+        assert!(!code.contains("freehold_proto::aws"), "{} names AWS's message types", path.display());
+        for action in &actions {
+            assert!(!code.contains(action.as_str()), "{} has code for {action}", path.display());
+        }
+    }
+}
+
+/// The actions of actions.toml: `[SERVICE.FAMILY.ACTION]`.
+fn action_names(listed: &toml::Table) -> BTreeSet<String> {
+    let services = listed.iter().filter(|(name, _)| *name != "model").filter_map(|(_, service)| service.as_table());
+    let families = services.flat_map(|service| service.values()).filter_map(toml::Value::as_table);
+    families.flat_map(|family| family.keys().cloned()).collect()
+}
+
+#[test]
+fn no_file_is_named_for_being_a_heap() {
+    for service in SERVICES.into_iter().chain(["proto", "proto/link", "proto/wire", "xtask", "."]) {
+        for path in sources(&root().join(service).join("src")) {
+            let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+            assert!(!["utils", "util", "helpers", "helper", "manager", "common", "misc"].contains(&stem), "{}", path.display());
+        }
+    }
+}
