@@ -1,7 +1,9 @@
-//! Development commands: `cargo xtask proto`, `cargo xtask model`.
+//! Development commands: `cargo xtask proto`, `cargo xtask model`, `cargo xtask descriptors`.
 
 mod internal;
 mod model;
+
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
@@ -22,11 +24,14 @@ enum Command {
         #[arg(long, default_value = "python3")]
         python: String,
     },
+    /// Write the compiled protos of AWS's actions to a file, for clients that read such (`grpcurl -protoset FILE`)
+    Descriptors { file: PathBuf },
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     match Arguments::parse().command {
         Command::Proto => internal::generate(),
         Command::Model { python } => model::generate(&python),
+        Command::Descriptors { file } => model::descriptors(&file),
     }
 }

@@ -51,6 +51,14 @@ pub fn generate(python: &str) -> Result<(), Failure> {
     coverage::generate(&root, &contracts, &listing)
 }
 
+/// Writes the compiled .proto files of all listed services to one file, for clients that read those (`grpcurl -protoset`, tests).
+pub fn descriptors(to: &Path) -> Result<(), Failure> {
+    let proto = root().join("proto");
+    let listing = Listing::load(&proto.join("actions.toml"))?;
+    let services: Vec<&str> = listing.services.keys().map(String::as_str).collect();
+    Ok(std::fs::write(to, read::compile(&proto, &services)?.encode_file_descriptor_set())?)
+}
+
 /// Writes the service's .proto files and answers what they now say.
 fn update(proto: &Path, service: &str, model: &botocore::Model, listing: &Listing) -> Result<Contract, Failure> {
     let mut contract = derive::derive(service, model, listing)?;

@@ -28,17 +28,19 @@ fn proto_files(root: &Path, service: &str) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-/// Compiles the service's .proto files below `root` (the folder `proto`).
-pub fn compile(root: &Path, service: &str) -> Result<protox::Compiler, Failure> {
+/// Compiles the services' .proto files below `root` (the folder `proto`).
+pub fn compile(root: &Path, services: &[&str]) -> Result<protox::Compiler, Failure> {
     let mut compiler = protox::Compiler::new([root])?;
     compiler.include_imports(true).include_source_info(false);
-    compiler.open_files(proto_files(root, service)?)?;
+    for service in services {
+        compiler.open_files(proto_files(root, service)?)?;
+    }
     Ok(compiler)
 }
 
 /// What the checked-in .proto files say; an empty contract where there are none yet.
 pub fn read(root: &Path, service: &str) -> Result<Contract, Failure> {
-    let pool = compile(root, service)?.descriptor_pool();
+    let pool = compile(root, &[service])?.descriptor_pool();
     let mut contract = Contract { service: service.to_owned(), protocol: Protocol::default(), files: BTreeMap::new() };
     let prefix = format!("aws/{service}/");
     for file in pool.files() {

@@ -36,7 +36,7 @@ pub fn write_formatted(path: &Path, text: &str) -> Result<(), Failure> {
 
 /// prost's structs of the service's package; options and services play no part in them.
 fn messages(proto: &Path, contract: &Contract) -> Result<String, Failure> {
-    let mut descriptors = read::compile(proto, &contract.service)?.file_descriptor_set();
+    let mut descriptors = read::compile(proto, &[&contract.service])?.file_descriptor_set();
     descriptors.file.retain(|file| file.package() != "aws.wire");
     for file in &mut descriptors.file {
         file.service.clear();
@@ -69,13 +69,15 @@ fn words(contract: &Contract) -> Result<String, Failure> {
 /// One `impl Action` per action, and the macro that lists those with a handler.
 fn actions(contracts: &[Contract], listing: &Listing) -> Result<String, Failure> {
     let mut implementations = String::new();
-    let mut served = String::new();
+    let (mut served, mut known) = (String::new(), String::new());
     for contract in contracts {
         for (family, method) in contract.methods() {
             implement(&mut implementations, contract, &contract.path(family, method), method)?;
+            let request = format!("            $crate::aws::{}::{},\n", contract.service, method.request);
             if listing.entry(&contract.service, &family.name, &method.name).is_some_and(|entry| entry.status == Status::Served) {
-                let _ = writeln!(served, "            $crate::aws::{}::{},", contract.service, method.request);
+                served.push_str(&request);
             }
+            known.push_str(&request);
         }
     }
     Ok(format!(
@@ -86,6 +88,15 @@ macro_rules! for_each_action {{
     ($callback:ident) => {{
         $callback! {{
 {served}        }}
+    }};
+}}
+
+/// Calls `$callback!` with the request types of all actions that have messages, served or planned.
+#[macro_export]
+macro_rules! for_each_known_action {{
+    ($callback:ident) => {{
+        $callback! {{
+{known}        }}
     }};
 }}\n",
         contracts.iter().map(|contract| contract.service.as_str()).collect::<Vec<_>>().join(", ")
