@@ -142,3 +142,110 @@ impl DayKeys {
         self.clock.now().duration_since(kept.since).is_ok_and(|age| age < lifetime)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sigv4::signer::{KEY, noon};
+    use crate::tests::fake::{ControlPlane, until};
+    use freehold_proto::ErrorCode;
+    use freehold_proto::clock::ManualClock;
+
+    struct Fixture {
+        plane: ControlPlane,
+        clock: ManualClock,
+        keys: Arc<DayKeys>,
+    }
+
+    fn fixture(bounds: DayKeyCache) -> Fixture {
+        let (plane, clock) = (ControlPlane::default(), ManualClock::at(noon()));
+        let keys = Arc::new(DayKeys::new(plane.backend(), Arc::new(clock.clone()), bounds));
+        Fixture { plane, clock, keys }
+    }
+
+    fn scope(access_key_id: &str) -> Scope {
+        Scope { access_key_id: access_key_id.into(), date: "20260102".into(), region: "us-east-1".into(), service: "ec2".into() }
+    }
+
+    #[tokio::test]
+    async fn many_who_need_one_key_ask_once() {
+        let Fixture { plane, keys, .. } = fixture(DayKeyCache::default());
+        plane.hold();
+        let asking: Vec<_> = (0..20)
+            .map(|_| {
+                tokio::spawn({
+                    let keys = keys.clone();
+                    async move { keys.get(&scope(KEY)).await }
+                })
+            })
+            .collect();
+        until("one asks", || plane.waiting() == 1).await;
+        plane.release();
+        for one in asking {
+            assert!(one.await.unwrap().unwrap().is_some());
+        }
+        assert_eq!(plane.keys_asked(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_kept_for_its_time_and_no_longer() {
+        for (key, lifetime) in [(KEY, DayKeyCache::default().found), ("AKIDNOBODY", DayKeyCache::default().absent)] {
+            let Fixture { plane, clock, keys } = fixture(DayKeyCache::default());
+            keys.get(&scope(key)).await.unwrap();
+            clock.advance(lifetime.checked_sub(Duration::from_millis(1)).unwrap());
+            keys.get(&scope(key)).await.unwrap();
+            assert_eq!(plane.keys_asked(), 1, "{key}");
+            clock.advance(Duration::from_millis(1));
+            keys.get(&scope(key)).await.unwrap();
+            assert_eq!(plane.keys_asked(), 2, "{key}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_is_kept_for_its_own_scope_only() {
+        let Fixture { plane, keys, .. } = fixture(DayKeyCache::default());
+        for service in ["ec2", "sts"] {
+            keys.get(&Scope { service: service.into(), ..scope(KEY) }).await.unwrap();
+        }
+        assert_eq!(plane.keys_asked(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_control_plane_that_is_gone_is_asked_again_as_soon_as_it_can_be_back() {
+        let Fixture { plane, clock, keys } = fixture(DayKeyCache::default());
+        plane.go_down(true);
+        assert_eq!(keys.get(&scope(KEY)).await.unwrap_err().code, ErrorCode::Unavailable);
+        plane.go_down(false);
+        assert_eq!(keys.get(&scope(KEY)).await.unwrap_err().code, ErrorCode::Unavailable, "those who waited do not queue up");
+        clock.advance(FAILED);
+        assert!(keys.get(&scope(KEY)).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn who_stops_waiting_leaves_the_question_to_the_next() {
+        let Fixture { plane, keys, .. } = fixture(DayKeyCache::default());
+        plane.hold();
+        let first = tokio::spawn({
+            let keys = keys.clone();
+            async move { keys.get(&scope(KEY)).await }
+        });
+        until("the first asks", || plane.waiting() == 1).await;
+        first.abort();
+        assert!(first.await.unwrap_err().is_cancelled());
+        plane.release();
+        assert!(keys.get(&scope(KEY)).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn keys_that_do_not_exist_push_none_out_that_does() {
+        let Fixture { plane, keys, .. } = fixture(DayKeyCache { capacity: 8, ..DayKeyCache::default() });
+        keys.get(&scope(KEY)).await.unwrap();
+        for at in 0..100 {
+            keys.get(&scope(&format!("AKIDNOBODY{at}"))).await.unwrap();
+            assert!(keys.slots.lock().unwrap().len() <= 8);
+        }
+        let asked = plane.keys_asked();
+        keys.get(&scope(KEY)).await.unwrap();
+        assert_eq!(plane.keys_asked(), asked, "the key was still kept");
+    }
+}

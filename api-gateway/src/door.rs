@@ -15,6 +15,7 @@ use tracing::{Instrument, Span, field};
 
 use crate::backend::Backend;
 use crate::body;
+use crate::codec;
 use crate::config::Config;
 use crate::day_keys::{DayKeys, Holder};
 use crate::dialect::Dialect;
@@ -96,7 +97,7 @@ impl Door {
         let service = Service::find(&claim.scope.service).ok_or_else(|| Problem::Unserved(claim.scope.service.clone()))?;
         let query = Query::read(request, claim.form, self.config.limits.parameters)?;
         query.check_version(service)?;
-        Ok(self.command(service, query, &caller).await?)
+        Ok(self.command(service, &query, &caller).await?)
     }
 
     /// The holder of the key that signed exactly this request.
@@ -110,9 +111,11 @@ impl Door {
 
 impl Door {
     /// From parameters to protobuf, to the scheduler, and from protobuf to XML; all by table.
-    #[expect(clippy::unused_async, reason = "no action is listed yet; the first brings the call inwards")]
-    async fn command(&self, service: &Service, query: Query, caller: &Caller) -> Result<Bytes, Fault> {
-        let _ = (&self.backend, caller, service);
-        Err(Fault::new(ErrorCode::InvalidAction, format!("The action {} is not valid for this web service.", query.action)))
+    async fn command(&self, service: &Service, query: &Query, caller: &Caller) -> Result<Bytes, Fault> {
+        let operation = service.action(&query.action).ok_or_else(|| service.unknown_action(query))?;
+        Span::current().record("action", operation.name);
+        let message = codec::decode(operation, &query.parameters)?;
+        let answer = self.backend.command(operation.path, caller, message, self.config.limits.request_time).await?;
+        codec::encode(operation, &answer, &caller.request_id).map(Bytes::from)
     }
 }

@@ -21,6 +21,8 @@ mod request;
 mod server;
 mod service;
 mod sigv4;
+#[cfg(test)]
+mod tests;
 
 pub use backend::Backend;
 pub use config::{Config, DayKeyCache, Invalid, Limits};

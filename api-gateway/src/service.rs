@@ -1,5 +1,10 @@
 //! The AWS services served here: how requests to them are told, and which versions of their APIs are known.
 
+use freehold_proto::{ErrorCode, Fault};
+use freehold_wire::{Operation, Status};
+
+use crate::query::Query;
+
 /// A service whose actions the scheduler handles.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Service {
@@ -32,6 +37,11 @@ impl Service {
         SERVED.iter().find(|service| service.name == name)
     }
 
+    /// The table of an action that has a handler.
+    pub fn action(&self, name: &str) -> Option<&'static Operation> {
+        freehold_wire::operation(self.name, name).filter(|operation| operation.status == Status::Served)
+    }
+
     pub fn knows(&self, version: &str) -> bool {
         self.versions.contains(&version)
     }
@@ -39,5 +49,39 @@ impl Service {
     /// What `NoSuchVersion` says.
     pub fn unknown_version(&self, version: &str) -> String {
         format!("The requested version ({version}) of service {} does not exist", self.title)
+    }
+
+    /// In each service's own words.
+    pub fn unknown_action(&self, query: &Query) -> Fault {
+        let Query { action, version, .. } = query;
+        let message = match self.name {
+            "ec2" => format!("The action {action} is not valid for this web service."),
+            _ => format!("Could not find operation {action} for version {version}"),
+        };
+        Fault::new(ErrorCode::InvalidAction, message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_service_of_the_tables_is_served_at_their_version() {
+        for table in freehold_wire::services() {
+            let service = Service::find(table.name).unwrap_or_else(|| panic!("{} has tables and is not served", table.name));
+            assert!(service.knows(table.version), "{} {}", table.name, table.version);
+        }
+        assert_eq!(freehold_wire::services().len(), SERVED.len());
+    }
+
+    #[test]
+    fn only_what_has_a_handler_is_an_action() {
+        let all = freehold_wire::services().iter().flat_map(|table| table.operations.iter().map(move |operation| (table, operation)));
+        for (table, operation) in all {
+            let found = Service::find(table.name).and_then(|service| service.action(operation.name));
+            assert_eq!(found.is_some(), operation.status == Status::Served, "{} {}", table.name, operation.name);
+        }
+        assert!(Service::find("sts").unwrap().action("GetCallerIdentity").is_some());
     }
 }

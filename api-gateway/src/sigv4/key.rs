@@ -20,6 +20,11 @@ impl DayKey {
         hmac(self.0.as_slice(), text)
     }
 
+    #[cfg(test)]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+
     /// The chain from the secret, as the scheduler makes it.
     #[cfg(test)]
     pub fn derive(secret: &str, scope: &super::Scope) -> Self {

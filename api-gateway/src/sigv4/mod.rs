@@ -18,6 +18,8 @@ mod oracle;
 mod presigned;
 mod refusal;
 mod scope;
+#[cfg(test)]
+pub mod signer;
 mod stamp;
 
 pub use claim::{Claim, Form};
