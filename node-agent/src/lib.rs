@@ -1,4 +1,28 @@
 //! One per host: hypervisor drivers, network data plane, volumes, instance metadata. Holds no truth.
+//!
+//! ```text
+//!   scheduler ⇄ session ─▶ plan (on disk) ─▶ reconciler ─▶ drivers (qemu, simulated)
+//!                  ▲          │                  │
+//!                  │          └─▶ network, metadata
+//!                  └── observations ◀───────────┘
+//! ```
+//!
+//! Invariants: nothing is destroyed but by a tombstone; guests, their network and metadata go on while the scheduler is away and while
+//! this process is; whatever was half done when it was killed is finished by the next start.
 
+mod agent;
+mod capacity;
+mod config;
 pub mod desired;
+mod durable;
+mod host;
+pub mod hypervisor;
 pub mod network;
+mod observations;
+mod plan;
+pub mod ports;
+mod reconciler;
+mod session;
+
+pub use agent::{Agent, AgentError, run};
+pub use config::{Capacity, Config, DriverName};

@@ -118,6 +118,10 @@ pub struct InstanceDesired {
     /// StopInstances with Force, or an ACPI request that the guest did not answer in time.
     #[prost(bool, tag = "6")]
     pub force_stop: bool,
+    /// StartInstances increments it. A guest that powered itself off stays off, whatever else changes here, until it was seen as
+    /// POWER_STATE_STOPPED or this count is greater than the one it was last started with.
+    #[prost(uint64, tag = "7")]
+    pub start_count: u64,
     #[prost(string, tag = "10")]
     pub instance_type: ::prost::alloc::string::String,
     #[prost(uint32, tag = "11")]

@@ -1,0 +1,125 @@
+//! Puts the parts together and runs them.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use freehold_proto::clock::{Clock, SystemClock};
+use freehold_proto::id::{Entropy, OsEntropy};
+use tokio::task::JoinSet;
+
+use crate::capacity;
+use crate::config::{Config, DriverName};
+use crate::durable::DurableError;
+use crate::host::{Host, HostError};
+use crate::hypervisor::simulated::Simulated;
+use crate::hypervisor::{DriverError, Hypervisor};
+use crate::observations::Observations;
+use crate::plan::Plan;
+use crate::ports::{NoPorts, Ports};
+use crate::reconciler::{Burials, Queue, Reconciler, Surroundings};
+use crate::session::Session;
+
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    #[error(transparent)]
+    Host(#[from] HostError),
+    #[error(transparent)]
+    Durable(#[from] DurableError),
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    #[error("the machine's capacity can not be measured; set agent.capacity")]
+    Capacity(#[source] std::io::Error),
+    #[error("agent.drivers is empty; name at least one of \"qemu\" and \"simulated\"")]
+    NoDriver,
+}
+
+/// An agent ready to run, with what a test replaces.
+pub struct Agent {
+    config: Config,
+    host: Host,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+/// Runs a node agent until `shutdown` resolves. Guests outlive it.
+pub async fn run(config: Config, shutdown: impl Future<Output = ()> + Send) -> Result<(), AgentError> {
+    Agent::open(config, Arc::new(SystemClock), Arc::new(OsEntropy))?.run(shutdown).await
+}
+
+impl Agent {
+    /// Takes the state folder, which no other agent may use meanwhile.
+    pub fn open(config: Config, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self, AgentError> {
+        if config.drivers.is_empty() {
+            return Err(AgentError::NoDriver);
+        }
+        let host = Host::open(&config.state_folder, entropy.as_ref())?;
+        Ok(Self { config, host, clock, entropy })
+    }
+
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), AgentError> {
+        let Self { config, host, clock, entropy } = self;
+        let queue = Queue::default();
+        let plan = Arc::new(Plan::open(&config.state_folder.join("plan"))?);
+        let mut tasks = JoinSet::new();
+        let drivers = drivers(&config, &clock, &queue, &mut tasks)?;
+        let ports: Arc<dyn Ports> = Arc::new(NoPorts);
+        let around = Surroundings {
+            plan,
+            drivers,
+            ports,
+            observations: Arc::new(Observations::default()),
+            burials: Arc::new(Burials::default()),
+            queue,
+            clock,
+            stop_timeout: Duration::from_secs(config.stop_timeout_seconds),
+        };
+        let reconciler = Reconciler::open(around.clone(), &config.state_folder.join("records"))?;
+        let capacity = capacity::measure(&config.capacity, &config.state_folder).map_err(AgentError::Capacity)?;
+        tracing::info!(host_id = %host.id(), ?capacity, drivers = ?config.drivers, "the node agent starts");
+        let session = Session {
+            hosts_socket: config.hosts_socket,
+            hostname: hostname(config.hostname),
+            availability_zone: config.availability_zone,
+            capacity,
+            entropy,
+            around,
+        };
+        tasks.spawn(session.run(host));
+        let done = reconciler.run(shutdown).await;
+        tasks.shutdown().await;
+        tracing::info!("the node agent stops; guests go on");
+        Ok(done?)
+    }
+}
+
+fn drivers(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    queue: &Queue,
+    tasks: &mut JoinSet<()>,
+) -> Result<BTreeMap<String, Arc<dyn Hypervisor>>, AgentError> {
+    let mut drivers: BTreeMap<String, Arc<dyn Hypervisor>> = BTreeMap::new();
+    for name in &config.drivers {
+        let driver: Arc<dyn Hypervisor> = match name {
+            DriverName::Simulated => {
+                let folder = config.state_folder.join("simulated");
+                let simulated = Simulated::open(config.simulated.clone(), &folder, Arc::clone(clock), queue.clone())?;
+                tasks.spawn(Arc::clone(&simulated).obey_control_files());
+                simulated
+            }
+            DriverName::Qemu => continue,
+        };
+        drivers.insert(driver.describe().name, driver);
+    }
+    Ok(drivers)
+}
+
+fn hostname(configured: String) -> String {
+    if configured.is_empty() {
+        nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    } else {
+        configured
+    }
+}

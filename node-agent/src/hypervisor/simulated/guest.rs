@@ -1,0 +1,91 @@
+//! What a simulated guest is, and what time makes of it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::Config;
+use crate::durable::{self, DurableError};
+use crate::hypervisor::Guest;
+
+/// Boots the console remembers.
+const BOOTS: usize = 16;
+
+/// Milliseconds since the Unix epoch throughout.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Power {
+    #[default]
+    Off,
+    On {
+        since: i64,
+        /// When the power button was pressed.
+        button: Option<i64>,
+        /// Does not react to the button.
+        hung: bool,
+    },
+    /// Switched itself off.
+    OffByItself,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SimulatedGuest {
+    pub(super) power: Power,
+    pub(super) boots: VecDeque<i64>,
+}
+
+impl SimulatedGuest {
+    pub(super) fn observe(&self, now: i64, config: &Config) -> Guest {
+        match self.power {
+            Power::Off => Guest::Off,
+            Power::OffByItself => Guest::PoweredOff,
+            Power::On { button: Some(at), hung: false, .. } if passed(at, now, config.shutdown_milliseconds) => Guest::PoweredOff,
+            Power::On { since, .. } if passed(since, now, config.boot_milliseconds) => Guest::Running,
+            Power::On { .. } => Guest::Starting,
+        }
+    }
+
+    pub(super) fn power_on(&mut self, now: i64) {
+        self.power = Power::On { since: now, button: None, hung: false };
+        self.boots.push_back(now);
+        if self.boots.len() > BOOTS {
+            self.boots.pop_front();
+        }
+    }
+
+    pub(super) fn press_power_button(&mut self, now: i64) {
+        if let Power::On { button, .. } = &mut self.power {
+            button.get_or_insert(now);
+        }
+    }
+}
+
+pub(super) fn passed(since: i64, now: i64, milliseconds: u64) -> bool {
+    u64::try_from(now.saturating_sub(since)).unwrap_or(0) >= milliseconds
+}
+
+pub(super) fn load(folder: &Path) -> Result<BTreeMap<String, SimulatedGuest>, DurableError> {
+    let io = |source| DurableError::Io { path: folder.display().to_string(), source };
+    let mut guests = BTreeMap::new();
+    for entry in fs::read_dir(folder).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        if path.extension().is_some() {
+            durable::remove(&path)?;
+            continue;
+        }
+        match durable::read_record(&path) {
+            Ok(Some(guest)) => drop(guests.insert(path.file_name().unwrap_or_default().to_string_lossy().into_owned(), guest)),
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "a simulated guest's file is damaged"),
+        }
+    }
+    Ok(guests)
+}
+
+/// Not synced: what a power cut takes from a simulated guest is no loss.
+pub(super) fn write(path: &Path, guest: &SimulatedGuest) -> Result<(), DurableError> {
+    let payload = serde_json::to_vec(guest).map_err(|error| DurableError::Io { path: path.display().to_string(), source: error.into() })?;
+    durable::replace_unsynced(path, &payload)
+}

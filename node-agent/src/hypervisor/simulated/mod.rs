@@ -1,0 +1,161 @@
+//! Guests that are only bookkeeping: for demos, tests and scale. They boot after a delay, print on a console, obey the power button, and
+//! switch themselves off or hang when told to through a file (`control`). No process, no disk, no network behind them.
+//!
+//! What they are lives in a small file each and so survives the agent, as a real guest does.
+
+mod console;
+mod control;
+mod guest;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use freehold_proto::clock::Clock;
+use freehold_proto::internal::host::{Driver, InstanceDesired};
+use serde::Deserialize;
+
+use super::{Console, DriverError, FaultCode, Guest, Hypervisor, Progress};
+use crate::durable;
+use crate::reconciler::Queue;
+use guest::{Power, SimulatedGuest};
+
+/// `[agent.simulated]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// From power-on to a running guest. Default 200.
+    pub boot_milliseconds: u64,
+    /// From the power button to power-off. Default 100.
+    pub shutdown_milliseconds: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { boot_milliseconds: 200, shutdown_milliseconds: 100 }
+    }
+}
+
+pub struct Simulated {
+    config: Config,
+    folder: PathBuf,
+    clock: Arc<dyn Clock>,
+    queue: Queue,
+    guests: Mutex<BTreeMap<String, SimulatedGuest>>,
+}
+
+impl Simulated {
+    /// Loads the guests that are in `folder`. A file that is damaged is a guest whose disk is: it stays, and does not run.
+    pub fn open(config: Config, folder: &Path, clock: Arc<dyn Clock>, queue: Queue) -> Result<Arc<Self>, durable::DurableError> {
+        for part in ["guests", "control"] {
+            durable::private_folder(&folder.join(part))?;
+        }
+        let guests = guest::load(&folder.join("guests"))?;
+        Ok(Arc::new(Self { config, folder: folder.to_owned(), clock, queue, guests: Mutex::new(guests) }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, SimulatedGuest>> {
+        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn path(&self, instance_id: &str) -> PathBuf {
+        self.folder.join("guests").join(instance_id)
+    }
+
+    /// Changes one guest, in memory and in its file.
+    fn change(&self, instance_id: &str, change: impl FnOnce(&mut SimulatedGuest, i64)) -> Result<(), DriverError> {
+        let mut guests = self.lock();
+        let Some(guest) = guests.get_mut(instance_id) else {
+            return Err(DriverError::new(FaultCode::DiskMissing, "the simulated guest's file is gone"));
+        };
+        change(guest, self.clock.now_millis());
+        guest::write(&self.path(instance_id), guest)?;
+        Ok(())
+    }
+
+    /// Has the reconciler look again when something will have happened by itself.
+    fn wake_after(&self, instance_id: &str, milliseconds: u64) {
+        let (queue, id) = (self.queue.clone(), instance_id.to_owned());
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+            queue.wake(&id);
+        });
+    }
+}
+
+#[tonic::async_trait]
+impl Hypervisor for Simulated {
+    fn describe(&self) -> Driver {
+        Driver { name: "simulated".to_owned(), accelerator: "none".to_owned(), architecture: "x86_64".to_owned() }
+    }
+
+    fn machine_type(&self) -> String {
+        "simulated-1".to_owned()
+    }
+
+    async fn held(&self) -> Result<Vec<String>, DriverError> {
+        Ok(self.lock().keys().cloned().collect())
+    }
+
+    async fn observe(&self, instance_id: &str) -> Result<Guest, DriverError> {
+        let now = self.clock.now_millis();
+        Ok(self.lock().get(instance_id).map_or(Guest::Off, |guest| guest.observe(now, &self.config)))
+    }
+
+    async fn prepare(&self, desired: &InstanceDesired, made: &BTreeSet<String>) -> Result<Progress, DriverError> {
+        let mut guests = self.lock();
+        if guests.contains_key(&desired.instance_id) {
+            return Ok(Progress::Done);
+        }
+        if let Some(volume) = desired.volumes.iter().find(|volume| made.contains(&volume.volume_id)) {
+            let message = format!("the disk of {} was made before and is gone", volume.volume_id);
+            return Err(DriverError::new(FaultCode::DiskMissing, message));
+        }
+        let guest = SimulatedGuest::default();
+        guest::write(&self.path(&desired.instance_id), &guest)?;
+        guests.insert(desired.instance_id.clone(), guest);
+        Ok(Progress::Done)
+    }
+
+    async fn start(&self, desired: &InstanceDesired, _machine_type: &str) -> Result<(), DriverError> {
+        self.change(&desired.instance_id, SimulatedGuest::power_on)?;
+        self.wake_after(&desired.instance_id, self.config.boot_milliseconds);
+        Ok(())
+    }
+
+    async fn request_shutdown(&self, instance_id: &str) -> Result<(), DriverError> {
+        self.change(instance_id, SimulatedGuest::press_power_button)?;
+        self.wake_after(instance_id, self.config.shutdown_milliseconds);
+        Ok(())
+    }
+
+    async fn power_off(&self, instance_id: &str) -> Result<(), DriverError> {
+        self.change(instance_id, |guest, _| guest.power = Power::Off)
+    }
+
+    async fn reset(&self, instance_id: &str) -> Result<(), DriverError> {
+        self.change(instance_id, SimulatedGuest::power_on)?;
+        self.wake_after(instance_id, self.config.boot_milliseconds);
+        Ok(())
+    }
+
+    async fn console(&self, instance_id: &str) -> Result<Option<Console>, DriverError> {
+        let now = self.clock.now_millis();
+        let output = self.lock().get(instance_id).map(|guest| console::render(instance_id, guest, now, &self.config));
+        Ok(output.map(|output| Console { output, at: self.clock.now() }))
+    }
+
+    async fn destroy(&self, instance_id: &str, _volumes: &[String]) -> Result<(), DriverError> {
+        let mut guests = self.lock();
+        durable::remove_unsynced(&self.path(instance_id))?;
+        durable::remove_unsynced(&control::path(&self.folder, instance_id))?;
+        guests.remove(instance_id);
+        Ok(())
+    }
+
+    async fn destroy_volume(&self, _volume_id: &str) -> Result<(), DriverError> {
+        // Simulated volumes are nothing but their instance.
+        Ok(())
+    }
+}

@@ -1,0 +1,247 @@
+//! The plan: what this host should hold, on its own disk, so that guests, network and metadata go on without the control plane.
+//!
+//! Invariants:
+//! * an entry leaves by a carried-out tombstone and in no other way; what a complete list does not mention is quarantined;
+//! * an older generation never replaces a newer one, nor brings back what was buried at a newer one;
+//! * what the plan says in memory was on disk before.
+//!
+//! Every method may block on the disk; async callers use `spawn_blocking`.
+
+mod disk;
+mod resource;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use freehold_proto::internal::host::{InstanceDesired, SecurityGroupDesired, Tombstone, VpcDesired};
+use tokio::sync::watch;
+
+use crate::desired::Desired;
+use crate::durable::DurableError;
+use disk::Disk;
+pub use resource::Resource;
+
+/// How many buried instances are remembered, so that a late statement does not bring one back. Ids are never used twice.
+const REMEMBERED_BURIALS: usize = 65_536;
+
+/// One resource as the scheduler states it, whole.
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "instances are what there are many of; boxing them would save nothing")]
+pub enum Statement {
+    Instance(InstanceDesired),
+    Vpc(VpcDesired),
+    SecurityGroup(SecurityGroupDesired),
+}
+
+/// What should become of one instance, as far as this host knows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Intent {
+    /// `None` for what lies on the host without a plan.
+    pub desired: Option<Arc<InstanceDesired>>,
+    /// The generation of an accepted tombstone.
+    pub tombstone: Option<u64>,
+    pub quarantined: bool,
+}
+
+/// What came of a tombstone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entombed {
+    /// It is on disk and will be carried out.
+    Accepted,
+    /// The held generation is newer than the one that was decided on.
+    Outdated { held: u64 },
+}
+
+#[derive(Debug, Default)]
+struct State {
+    desired: Desired,
+    tombstones: BTreeMap<String, u64>,
+    quarantined: BTreeSet<String>,
+    /// Instances that drivers hold and no plan names.
+    unplanned: BTreeSet<String>,
+    buried: BTreeMap<String, u64>,
+}
+
+#[derive(Debug)]
+pub struct Plan {
+    disk: Disk,
+    /// Held over writing to disk and memory, so that both keep one order.
+    writer: Mutex<()>,
+    state: Mutex<State>,
+    published: watch::Sender<Arc<Desired>>,
+}
+
+impl Plan {
+    /// Loads what the last run left. A damaged file is set aside and reported; what it planned is then quarantined, not destroyed.
+    pub fn open(folder: &Path) -> Result<Self, DurableError> {
+        let disk = Disk::open(folder)?;
+        let desired = Desired {
+            instances: disk.load::<InstanceDesired>()?,
+            vpcs: disk.load::<VpcDesired>()?,
+            security_groups: disk.load::<SecurityGroupDesired>()?,
+        };
+        let tombstones = disk.load_tombstones()?;
+        let (published, _) = watch::channel(Arc::new(desired.clone()));
+        let state = State { desired, tombstones, ..State::default() };
+        Ok(Self { disk, writer: Mutex::new(()), state: Mutex::new(state), published })
+    }
+
+    pub fn subscribe(&self) -> watch::Receiver<Arc<Desired>> {
+        self.published.subscribe()
+    }
+
+    /// Takes statements over, durably, and answers the instances whose plan changed. Older and malformed ones are left out and logged.
+    pub fn state(&self, statements: Vec<Statement>) -> Result<Vec<String>, DurableError> {
+        let _writer = self.write();
+        let mut changed = Vec::new();
+        let mut folders = BTreeSet::new();
+        for statement in statements {
+            match statement {
+                Statement::Instance(instance) => {
+                    let id = instance.instance_id.clone();
+                    let released = self.release(&id);
+                    if self.take(instance, &mut folders)? || released {
+                        changed.push(id);
+                    }
+                }
+                Statement::Vpc(vpc) => drop(self.take(vpc, &mut folders)?),
+                Statement::SecurityGroup(group) => drop(self.take(group, &mut folders)?),
+            }
+        }
+        self.disk.sync(&folders)?;
+        self.publish();
+        Ok(changed)
+    }
+
+    /// It is mentioned: ends a quarantine, and answers whether there was one.
+    fn release(&self, instance_id: &str) -> bool {
+        let mut state = self.lock();
+        state.quarantined.remove(instance_id) | state.unplanned.remove(instance_id)
+    }
+
+    fn take<R: Resource>(&self, resource: R, folders: &mut BTreeSet<&'static str>) -> Result<bool, DurableError> {
+        if !resource.well_formed() {
+            tracing::error!(kind = R::FOLDER, id = resource.id(), "the scheduler stated a resource with a malformed id; it is left out");
+            return Ok(false);
+        }
+        {
+            let state = self.lock();
+            let held = R::map(&state.desired).get(resource.id()).map(|held| held.generation());
+            let buried = state.buried.get(resource.id()).copied();
+            if held.is_some_and(|held| held >= resource.generation()) || buried.is_some_and(|buried| buried >= resource.generation()) {
+                return Ok(false);
+            }
+        }
+        self.disk.write(&resource)?;
+        folders.insert(R::FOLDER);
+        R::map_mut(&mut self.lock().desired).insert(resource.id().to_owned(), Arc::new(resource));
+        Ok(true)
+    }
+
+    /// The scheduler has stated everything: instances it did not mention are quarantined. Answers those.
+    pub fn complete(&self, mentioned: &BTreeSet<String>) -> Vec<String> {
+        let mut state = self.lock();
+        let unmentioned: Vec<String> = state.desired.instances.keys().filter(|id| !mentioned.contains(*id)).cloned().collect();
+        let fresh: Vec<String> = unmentioned.iter().filter(|id| !state.quarantined.contains(*id)).cloned().collect();
+        state.quarantined.extend(unmentioned);
+        fresh
+    }
+
+    /// Drivers hold this instance; if no plan names it, it is quarantined.
+    pub fn held(&self, instance_id: &str) {
+        let mut state = self.lock();
+        if !state.desired.instances.contains_key(instance_id) {
+            state.unplanned.insert(instance_id.to_owned());
+        }
+    }
+
+    /// Accepts an instance's tombstone, durably, unless what is held is newer.
+    pub fn entomb(&self, tombstone: &Tombstone) -> Result<Entombed, DurableError> {
+        let _writer = self.write();
+        let held = self.lock().desired.instances.get(&tombstone.id).map(|held| held.generation);
+        if let Some(held) = held.filter(|held| *held > tombstone.generation) {
+            return Ok(Entombed::Outdated { held });
+        }
+        if self.holds(&tombstone.id) {
+            self.disk.write_tombstone(&tombstone.id, tombstone.generation)?;
+            self.lock().tombstones.insert(tombstone.id.clone(), tombstone.generation);
+        }
+        Ok(Entombed::Accepted)
+    }
+
+    /// Whether this host has a plan, a tombstone or a remainder of the instance.
+    pub fn holds(&self, instance_id: &str) -> bool {
+        let state = self.lock();
+        state.desired.instances.contains_key(instance_id)
+            || state.tombstones.contains_key(instance_id)
+            || state.unplanned.contains(instance_id)
+    }
+
+    /// Everything that a reconciler has to look after.
+    pub fn instance_ids(&self) -> BTreeSet<String> {
+        let state = self.lock();
+        state.desired.instances.keys().chain(state.tombstones.keys()).chain(&state.unplanned).cloned().collect()
+    }
+
+    pub fn intent(&self, instance_id: &str) -> Intent {
+        let state = self.lock();
+        Intent {
+            desired: state.desired.instances.get(instance_id).cloned(),
+            tombstone: state.tombstones.get(instance_id).copied(),
+            quarantined: state.quarantined.contains(instance_id) || state.unplanned.contains(instance_id),
+        }
+    }
+
+    /// Takes a resource out: part of carrying out its tombstone.
+    pub fn withdraw<R: Resource>(&self, id: &str) -> Result<(), DurableError> {
+        let _writer = self.write();
+        self.disk.remove::<R>(id)?;
+        R::map_mut(&mut self.lock().desired).remove(id);
+        self.publish();
+        Ok(())
+    }
+
+    /// Nothing of the instance is left: forgets its tombstone, and remembers that it was buried.
+    pub fn close(&self, instance_id: &str) -> Result<(), DurableError> {
+        let _writer = self.write();
+        self.disk.remove_tombstone(instance_id)?;
+        let mut state = self.lock();
+        state.quarantined.remove(instance_id);
+        state.unplanned.remove(instance_id);
+        if let Some(generation) = state.tombstones.remove(instance_id) {
+            state.buried.insert(instance_id.to_owned(), generation);
+            if state.buried.len() > REMEMBERED_BURIALS {
+                state.buried.pop_first();
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an instance that is held names the VPC or the volume.
+    pub fn uses(&self, id: &str) -> bool {
+        self.lock().desired.instances.values().any(|instance| {
+            instance
+                .interfaces
+                .iter()
+                .any(|interface| interface.vpc_id == id || interface.security_group_ids.iter().any(|group| group == id))
+                || instance.volumes.iter().any(|volume| volume.volume_id == id)
+        })
+    }
+
+    fn publish(&self) {
+        let desired = Arc::new(self.lock().desired.clone());
+        self.published.send_replace(desired);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> MutexGuard<'_, ()> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

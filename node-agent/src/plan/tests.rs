@@ -1,0 +1,108 @@
+use std::fs;
+
+use freehold_proto::internal::host::{InterfaceAttachment, ResourceKind};
+
+use super::*;
+
+const ID: &str = "i-0123456789abcdef0";
+const OTHER: &str = "i-0123456789abcdef1";
+
+fn instance(id: &str, generation: u64) -> Statement {
+    Statement::Instance(InstanceDesired { instance_id: id.to_owned(), generation, ..InstanceDesired::default() })
+}
+
+fn tombstone(id: &str, generation: u64) -> Tombstone {
+    Tombstone { kind: ResourceKind::Instance.into(), id: id.to_owned(), generation }
+}
+
+fn generation(plan: &Plan, id: &str) -> Option<u64> {
+    plan.intent(id).desired.map(|desired| desired.generation)
+}
+
+fn plan() -> (tempfile::TempDir, Plan) {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan::open(folder.path()).unwrap();
+    (folder, plan)
+}
+
+#[test]
+fn an_older_generation_changes_nothing_and_the_plan_survives() {
+    let (folder, plan) = plan();
+    assert_eq!(plan.state(vec![instance(ID, 5)]).unwrap(), [ID]);
+    assert!(plan.state(vec![instance(ID, 5), instance(ID, 4)]).unwrap().is_empty());
+    drop(plan);
+    assert_eq!(generation(&Plan::open(folder.path()).unwrap(), ID), Some(5));
+}
+
+#[test]
+fn what_a_complete_list_does_not_mention_is_quarantined_and_kept() {
+    let (_folder, plan) = plan();
+    plan.state(vec![instance(ID, 1), instance(OTHER, 1)]).unwrap();
+    assert_eq!(plan.complete(&BTreeSet::from([ID.to_owned()])), [OTHER]);
+    assert!(plan.intent(OTHER).quarantined && plan.intent(OTHER).desired.is_some());
+    assert_eq!(plan.state(vec![instance(OTHER, 1)]).unwrap(), [OTHER], "a mention ends the quarantine, and is a change");
+    assert!(!plan.intent(OTHER).quarantined);
+}
+
+#[test]
+fn a_tombstone_of_an_older_generation_is_refused() {
+    let (_folder, plan) = plan();
+    plan.state(vec![instance(ID, 5)]).unwrap();
+    assert_eq!(plan.entomb(&tombstone(ID, 4)).unwrap(), Entombed::Outdated { held: 5 });
+    assert_eq!(plan.intent(ID).tombstone, None);
+    assert_eq!(plan.entomb(&tombstone(ID, 5)).unwrap(), Entombed::Accepted);
+    assert_eq!(plan.intent(ID).tombstone, Some(5));
+}
+
+#[test]
+fn an_accepted_tombstone_survives_and_what_is_buried_does_not_come_back() {
+    let (folder, plan) = plan();
+    plan.state(vec![instance(ID, 5)]).unwrap();
+    plan.entomb(&tombstone(ID, 6)).unwrap();
+    drop(plan);
+    let plan = Plan::open(folder.path()).unwrap();
+    assert_eq!(plan.intent(ID).tombstone, Some(6));
+    plan.withdraw::<InstanceDesired>(ID).unwrap();
+    assert!(plan.holds(ID), "until it is closed");
+    plan.close(ID).unwrap();
+    assert!(!plan.holds(ID));
+    plan.state(vec![instance(ID, 6)]).unwrap();
+    assert!(!plan.holds(ID), "a late statement");
+    for kind in ["instances", "tombstones"] {
+        assert_eq!(fs::read_dir(folder.path().join(kind)).unwrap().count(), 0, "{kind}");
+    }
+}
+
+#[test]
+fn a_damaged_file_is_set_aside_and_the_rest_is_loaded() {
+    let (folder, plan) = plan();
+    plan.state(vec![instance(ID, 5), instance(OTHER, 2)]).unwrap();
+    let path = folder.path().join("instances").join(ID);
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let plan = Plan::open(folder.path()).unwrap();
+    assert_eq!((generation(&plan, ID), generation(&plan, OTHER)), (None, Some(2)));
+    assert!(path.with_extension("damaged").exists());
+    plan.held(ID);
+    assert!(plan.intent(ID).quarantined);
+}
+
+#[test]
+fn an_id_that_is_a_path_is_refused() {
+    let (folder, plan) = plan();
+    plan.state(vec![instance("../../escaped", 1)]).unwrap();
+    let mut desired = InstanceDesired { instance_id: ID.to_owned(), generation: 1, ..InstanceDesired::default() };
+    desired.interfaces.push(InterfaceAttachment { network_interface_id: "eni-x".to_owned(), ..InterfaceAttachment::default() });
+    plan.state(vec![Statement::Instance(desired)]).unwrap();
+    assert!(plan.instance_ids().is_empty());
+    assert!(!folder.path().parent().unwrap().join("escaped").exists());
+}
+
+#[test]
+fn followers_see_one_consistent_view() {
+    let (_folder, plan) = plan();
+    let follower = plan.subscribe();
+    plan.state(vec![instance(ID, 1), instance(OTHER, 1)]).unwrap();
+    assert_eq!(follower.borrow().instances.len(), 2);
+}

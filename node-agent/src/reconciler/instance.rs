@@ -1,0 +1,197 @@
+//! One look at one instance.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use freehold_proto::internal::host::{GuestState, InstanceDesired, InstanceObserved, PowerState};
+
+use super::record::{GuestShutdown, Record};
+use super::step::{Action, Want, step};
+use super::{PATIENCE, Reconciler, retry_after};
+use crate::hypervisor::{DriverError, FaultCode, Hypervisor, Progress};
+use crate::plan::Intent;
+
+/// Even where nothing is reported, somebody looks.
+const LOOK_ANYWAY: Duration = Duration::from_secs(15);
+
+/// An instance comes to rest within this many acts; more would be a fault of the table in `step`.
+const ACTS_PER_LOOK: usize = 8;
+
+/// What one act led to.
+enum Outcome {
+    Again,
+    Rest { state: GuestState, again: Duration },
+    Gone,
+}
+
+impl Reconciler {
+    /// Looks, acts until the instance rests or something goes on by itself, and states what is. Answers when to look again.
+    pub(super) async fn reconcile(self: &Arc<Self>, instance_id: &str) -> Option<Duration> {
+        for _ in 0..ACTS_PER_LOOK {
+            let intent = self.around.plan.intent(instance_id);
+            match self.advance(instance_id, &intent).await {
+                Ok(Outcome::Again) => {}
+                Ok(Outcome::Gone) => {
+                    self.succeeded(instance_id);
+                    return None;
+                }
+                Ok(Outcome::Rest { state, again }) => {
+                    self.succeeded(instance_id);
+                    self.observe(instance_id, &intent, state, None);
+                    return Some(again);
+                }
+                Err(error) => return Some(self.fault(instance_id, &intent, &error)),
+            }
+        }
+        tracing::error!(instance_id, "an instance does not come to rest");
+        Some(LOOK_ANYWAY)
+    }
+
+    async fn advance(self: &Arc<Self>, instance_id: &str, intent: &Intent) -> Result<Outcome, DriverError> {
+        let id = instance_id.to_owned();
+        let record = self.on_disk(move |this| this.records.load(&id)).await?;
+        let Some(want) = want(intent) else { return Ok(Outcome::Gone) };
+        if want == Want::Buried {
+            self.bury(instance_id, intent, &record).await?;
+            return Ok(Outcome::Gone);
+        }
+        let Some(desired) = intent.desired.as_deref().filter(|_| want != Want::Untouched) else {
+            return Ok(Outcome::Rest { state: GuestState::Quarantined, again: LOOK_ANYWAY });
+        };
+        let driver = self.driver(desired, &record)?;
+        let guest = driver.observe(instance_id).await?;
+        let action = step(want, &record, guest, self.around.clock.now_millis(), self.around.stop_timeout);
+        if !matches!(action, Action::Rest(_) | Action::Wait(..)) {
+            tracing::info!(instance_id, ?guest, ?action, "acting on an instance");
+        }
+        self.act(action, desired, &record, driver.as_ref()).await
+    }
+
+    async fn act(
+        self: &Arc<Self>,
+        action: Action,
+        desired: &InstanceDesired,
+        record: &Record,
+        driver: &dyn Hypervisor,
+    ) -> Result<Outcome, DriverError> {
+        let id = desired.instance_id.as_str();
+        let mut record = record.clone();
+        match action {
+            Action::Rest(state) => return Ok(Outcome::Rest { state, again: LOOK_ANYWAY }),
+            Action::Wait(state, again) => return Ok(Outcome::Rest { state, again }),
+            Action::Start => return self.start(desired, record, driver).await,
+            Action::Bury => return Ok(Outcome::Again),
+            Action::Reset => {
+                driver.reset(id).await?;
+                record.reboots = desired.reboot_count;
+            }
+            Action::RequestShutdown => {
+                // Noted before it is asked, so that a guest which obeys at once is not taken for one that went by itself.
+                record.stopping_since = Some(self.around.clock.now_millis());
+                self.save(id, record).await?;
+                driver.request_shutdown(id).await?;
+                return Ok(Outcome::Again);
+            }
+            Action::ForgetRequest => record.stopping_since = None,
+            Action::PowerOff => {
+                driver.power_off(id).await?;
+                record.stopping_since = None;
+            }
+            Action::NoteGuestShutdown => record.guest_shutdown = GuestShutdown::Unanswered,
+            Action::NoteAnswered => record.guest_shutdown = GuestShutdown::Answered,
+        }
+        self.save(id, record).await?;
+        Ok(Outcome::Again)
+    }
+
+    async fn start(
+        self: &Arc<Self>,
+        desired: &InstanceDesired,
+        mut record: Record,
+        driver: &dyn Hypervisor,
+    ) -> Result<Outcome, DriverError> {
+        let all = || desired.volumes.iter().map(|volume| volume.volume_id.clone());
+        // A machine type in the plan means that it was started before: if this host's own record of that is gone, the disks are still
+        // not to be made anew.
+        let mut made = record.volumes_made.clone();
+        if record.machine_type.is_empty() && !desired.machine_type.is_empty() {
+            made.extend(all());
+        }
+        if driver.prepare(desired, &made).await? == Progress::Pending {
+            return Ok(Outcome::Rest { state: GuestState::Preparing, again: LOOK_ANYWAY });
+        }
+        record.volumes_made.extend(all());
+        record.driver.clone_from(&desired.driver);
+        if record.machine_type.is_empty() {
+            record.machine_type = if desired.machine_type.is_empty() { driver.machine_type() } else { desired.machine_type.clone() };
+        }
+        record.started((desired.reboot_count, desired.start_count));
+        let record = self.save(&desired.instance_id, record).await?;
+        driver.start(desired, &record.machine_type).await?;
+        Ok(Outcome::Again)
+    }
+
+    async fn save(self: &Arc<Self>, instance_id: &str, record: Record) -> Result<Arc<Record>, DriverError> {
+        let id = instance_id.to_owned();
+        self.on_disk(move |this| this.records.save(&id, record)).await
+    }
+
+    fn driver(&self, desired: &InstanceDesired, record: &Record) -> Result<Arc<dyn Hypervisor>, DriverError> {
+        let name = if record.driver.is_empty() { &desired.driver } else { &record.driver };
+        self.around.drivers.get(name).cloned().ok_or_else(|| {
+            DriverError::new(
+                FaultCode::Hypervisor,
+                format!("this host runs no driver \"{name}\"; add it to `drivers` in the agent's configuration"),
+            )
+        })
+    }
+
+    fn fault(&self, instance_id: &str, intent: &Intent, error: &DriverError) -> Duration {
+        let failures = self.failed(instance_id);
+        let cause = error.source.as_ref().map(|source| format!("{source:?}")).unwrap_or_default();
+        tracing::warn!(instance_id, code = error.code.as_str(), message = error.message, cause, failures, "an act on an instance failed");
+        let passing = !matches!(error.code, FaultCode::DiskMissing | FaultCode::DiskDamaged) && failures < PATIENCE;
+        if !passing {
+            self.observe(instance_id, intent, GuestState::Impaired, Some(error));
+        } else if self.around.observations.get(instance_id).is_none() {
+            self.observe(instance_id, intent, GuestState::Preparing, None);
+        }
+        retry_after(failures)
+    }
+
+    fn observe(&self, instance_id: &str, intent: &Intent, state: GuestState, fault: Option<&DriverError>) {
+        let record = self.records.load(instance_id).unwrap_or_default();
+        let driver = self.around.drivers.get(&record.driver);
+        self.around.observations.state(InstanceObserved {
+            instance_id: instance_id.to_owned(),
+            generation: intent.desired.as_ref().map_or(0, |desired| desired.generation),
+            state: state.into(),
+            guest_initiated_shutdown: record.guest_shutdown != GuestShutdown::No,
+            machine_type: record.machine_type.clone(),
+            accelerator: driver.map(|driver| driver.describe().accelerator).unwrap_or_default(),
+            reboot_count: record.reboots,
+            fault_code: fault.map(|error| error.code.as_str().to_owned()).unwrap_or_default(),
+            fault_message: fault.map(ToString::to_string).unwrap_or_default(),
+            since: Some(self.around.clock.now().into()),
+        });
+    }
+}
+
+/// `None`: nothing of it is here, and nothing is wanted.
+fn want(intent: &Intent) -> Option<Want> {
+    if intent.tombstone.is_some() {
+        return Some(Want::Buried);
+    }
+    if intent.quarantined {
+        return Some(Want::Untouched);
+    }
+    let desired = intent.desired.as_deref()?;
+    Some(match desired.power() {
+        PowerState::Running => Want::Power { on: true, force_stop: false, reboots: desired.reboot_count, starts: desired.start_count },
+        PowerState::Stopped => {
+            Want::Power { on: false, force_stop: desired.force_stop, reboots: desired.reboot_count, starts: desired.start_count }
+        }
+        // A word of a later version: not understood is not acted on.
+        PowerState::Unspecified => Want::Untouched,
+    })
+}

@@ -1,0 +1,121 @@
+//! Makes of each instance what it should be. Takes no input: it reads plan, record and guest anew, does the next thing, and states what
+//! it saw. Woken by whoever has news and by a timer; running it once more changes nothing.
+
+mod burial;
+mod instance;
+mod queue;
+mod record;
+mod step;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use freehold_proto::clock::Clock;
+use tokio::task::JoinSet;
+
+pub use burial::Burials;
+pub use queue::Queue;
+
+use crate::durable::DurableError;
+use crate::hypervisor::{DriverError, Hypervisor};
+use crate::observations::Observations;
+use crate::plan::Plan;
+use crate::ports::Ports;
+use record::Records;
+
+/// Looks that may go on at once. Most of a look is waiting for a disk or a process.
+const WORKERS: usize = 32;
+
+/// A failed instance is looked at again after 1, 2, 4 … seconds, at most this.
+const SLOWEST_RETRY: Duration = Duration::from_mins(1);
+
+/// A failure that may pass by itself is reported as a fault from this attempt on.
+const PATIENCE: u32 = 3;
+
+/// What the reconciler works on; shared with the session.
+#[derive(Clone)]
+pub struct Surroundings {
+    pub plan: Arc<Plan>,
+    pub drivers: BTreeMap<String, Arc<dyn Hypervisor>>,
+    pub ports: Arc<dyn Ports>,
+    pub observations: Arc<Observations>,
+    pub burials: Arc<Burials>,
+    pub queue: Queue,
+    pub clock: Arc<dyn Clock>,
+    /// How long a guest may take to shut down before its power is taken away.
+    pub stop_timeout: Duration,
+}
+
+pub struct Reconciler {
+    around: Surroundings,
+    records: Records,
+    /// Attempts in a row that failed, per instance.
+    failures: Mutex<BTreeMap<String, u32>>,
+}
+
+impl Reconciler {
+    pub fn open(around: Surroundings, records: &Path) -> Result<Arc<Self>, DurableError> {
+        Ok(Arc::new(Self { around, records: Records::open(records)?, failures: Mutex::default() }))
+    }
+
+    /// Looks at everything once, and then at whatever is woken, until `shutdown`.
+    pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) -> Result<(), DriverError> {
+        for driver in self.around.drivers.values() {
+            for id in driver.held().await? {
+                self.around.plan.held(&id);
+            }
+        }
+        let held = self.around.plan.instance_ids();
+        self.around.observations.expect(held.clone());
+        for id in &held {
+            self.around.queue.wake(id);
+        }
+        let mut workers = JoinSet::new();
+        for _ in 0..WORKERS {
+            workers.spawn(Arc::clone(&self).work());
+        }
+        shutdown.await;
+        // Whatever a worker was doing is found half done and finished by the next start, as after a crash.
+        workers.shutdown().await;
+        Ok(())
+    }
+
+    async fn work(self: Arc<Self>) {
+        loop {
+            let id = self.around.queue.next().await;
+            let again = self.reconcile(&id).await;
+            self.around.observations.looked_at(&id);
+            self.around.queue.done(&id, again);
+        }
+    }
+
+    fn failed(&self, instance_id: &str) -> u32 {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = failures.entry(instance_id.to_owned()).or_default();
+        *count = count.saturating_add(1);
+        *count
+    }
+
+    fn succeeded(&self, instance_id: &str) {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(instance_id);
+    }
+
+    /// Runs what may block on the disk where blocking is allowed.
+    async fn on_disk<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, DurableError> + Send + 'static,
+    ) -> Result<T, DriverError> {
+        let this = Arc::clone(self);
+        match tokio::task::spawn_blocking(move || work(&this)).await {
+            Ok(done) => Ok(done?),
+            Err(error) => Err(DriverError::because(crate::hypervisor::FaultCode::Host, "a disk task was cut off", error)),
+        }
+    }
+}
+
+fn retry_after(failures: u32) -> Duration {
+    Duration::from_secs(1 << failures.saturating_sub(1).min(6)).min(SLOWEST_RETRY)
+}

@@ -1,0 +1,85 @@
+//! What was carried out for an instance, in a file per instance: the part of its history that no look at the guest can tell.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::durable::{self, DurableError};
+
+/// Whether the guest switched itself off since it was last started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GuestShutdown {
+    #[default]
+    No,
+    /// And the scheduler has not acted on it.
+    Unanswered,
+    /// And the scheduler has it as stopped.
+    Answered,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// The driver that holds the guest; empty until its first start.
+    pub driver: String,
+    /// Fixed before the first start.
+    pub machine_type: String,
+    /// Volumes whose disk was once made: one that is missing is never made anew.
+    pub volumes_made: BTreeSet<String>,
+    pub reboots: u64,
+    pub starts: u64,
+    pub guest_shutdown: GuestShutdown,
+    /// Since when the guest is asked to shut down, in milliseconds since the Unix epoch.
+    pub stopping_since: Option<i64>,
+}
+
+impl Record {
+    /// A guest is started afresh with these counts of reboots and starts.
+    pub fn started(&mut self, (reboots, starts): (u64, u64)) {
+        self.reboots = reboots;
+        self.starts = starts;
+        self.guest_shutdown = GuestShutdown::No;
+        self.stopping_since = None;
+    }
+}
+
+/// The records of this host, in memory as on disk.
+#[derive(Debug)]
+pub struct Records {
+    folder: PathBuf,
+    held: Mutex<BTreeMap<String, Arc<Record>>>,
+}
+
+impl Records {
+    pub fn open(folder: &Path) -> Result<Self, DurableError> {
+        durable::private_folder(folder)?;
+        Ok(Self { folder: folder.to_owned(), held: Mutex::default() })
+    }
+
+    pub fn load(&self, instance_id: &str) -> Result<Arc<Record>, DurableError> {
+        if let Some(record) = self.held.lock().unwrap_or_else(PoisonError::into_inner).get(instance_id) {
+            return Ok(Arc::clone(record));
+        }
+        let record = Arc::new(durable::read_record::<Record>(&self.folder.join(instance_id))?.unwrap_or_default());
+        self.remember(instance_id, Arc::clone(&record));
+        Ok(record)
+    }
+
+    pub fn save(&self, instance_id: &str, record: Record) -> Result<Arc<Record>, DurableError> {
+        durable::replace_record(&self.folder.join(instance_id), &record)?;
+        let record = Arc::new(record);
+        self.remember(instance_id, Arc::clone(&record));
+        Ok(record)
+    }
+
+    pub fn remove(&self, instance_id: &str) -> Result<(), DurableError> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(instance_id);
+        durable::remove(&self.folder.join(instance_id))
+    }
+
+    fn remember(&self, instance_id: &str, record: Arc<Record>) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(instance_id.to_owned(), record);
+    }
+}

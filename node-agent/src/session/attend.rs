@@ -1,0 +1,147 @@
+//! One attendance: Hello and Welcome, then everything once in both directions, then changes.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use freehold_link::unix::MAX_MESSAGE_BYTES;
+use freehold_proto::internal::host::hosts_client::HostsClient;
+use freehold_proto::internal::host::{FromAgent, ObservedComplete, ToAgent, from_agent, to_agent};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
+use tonic::transport::Channel;
+
+use super::{Ended, Session};
+use crate::host::Host;
+use crate::reconciler::Surroundings;
+
+/// For the dial and the Welcome; afterwards a silent scheduler is not an error.
+const WELCOME_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Messages on their way up. When the scheduler is slow, observations wait in [`crate::observations`], newest only.
+const UPWARD: usize = 256;
+
+/// Statements that are written to disk in one go.
+const BATCH: usize = 512;
+
+impl Session {
+    /// Attends until it ends, and says why.
+    pub(super) async fn attend(&self, channel: Channel, host: &mut Host, welcomed: &mut bool) -> Ended {
+        match self.try_attend(channel, host, welcomed).await {
+            Ok(never) => never,
+            Err(ended) => ended,
+        }
+    }
+
+    async fn try_attend(&self, channel: Channel, host: &mut Host, welcomed: &mut bool) -> Result<Ended, Ended> {
+        let (up, upward) = mpsc::channel(UPWARD);
+        // The channel was just made and is empty: this does not wait.
+        send(&up, from_agent::Kind::Hello(self.hello(host))).await?;
+        let mut client = HostsClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        let dial = async {
+            let mut down = client.attend(ReceiverStream::new(upward)).await?.into_inner();
+            let first = down.message().await?;
+            Ok::<_, Ended>((down, first))
+        };
+        let (down, first) =
+            tokio::time::timeout(WELCOME_TIMEOUT, dial).await.map_err(|_| tonic::Status::deadline_exceeded("no Welcome in time"))??;
+        let Some(ToAgent { kind: Some(to_agent::Kind::Welcome(welcome)) }) = first else { return Err(Ended::NoWelcome) };
+        host.welcomed(&welcome)??;
+        *welcomed = true;
+        tracing::info!(cluster_id = welcome.cluster_id, epoch = welcome.epoch, "attending the scheduler");
+        tokio::select! {
+            ended = report(&self.around, &up) => ended,
+            ended = receive(&self.around, down, &up) => ended,
+        }
+    }
+}
+
+pub(super) async fn send(up: &mpsc::Sender<FromAgent>, kind: from_agent::Kind) -> Result<(), Ended> {
+    up.send(FromAgent { kind: Some(kind) }).await.map_err(|_| Ended::Closed)
+}
+
+/// States every instance once, then what changes, and burials.
+async fn report(around: &Surroundings, up: &mpsc::Sender<FromAgent>) -> Result<Ended, Ended> {
+    let mut changed = around.observations.subscribe();
+    let mut last = 0;
+    let mut complete = false;
+    loop {
+        changed.borrow_and_update();
+        let (statements, upto) = around.observations.after(last, UPWARD);
+        last = upto;
+        let all = statements.len() < UPWARD;
+        for observed in statements {
+            send(up, from_agent::Kind::Instance(observed.as_ref().clone())).await?;
+        }
+        for buried in around.burials.take() {
+            send(up, from_agent::Kind::Buried(buried)).await?;
+        }
+        if !all {
+            continue;
+        }
+        // Read before the statements were taken would be too early: what is complete now may have been stated after that.
+        if !complete && around.observations.complete() && around.observations.after(last, 1).0.is_empty() {
+            complete = true;
+            send(up, from_agent::Kind::ObservedComplete(ObservedComplete {})).await?;
+        }
+        tokio::select! {
+            gone = changed.changed() => gone.map_err(|_| Ended::Closed)?,
+            () = around.burials.news() => {}
+        }
+    }
+}
+
+async fn receive(around: &Surroundings, down: Streaming<ToAgent>, up: &mpsc::Sender<FromAgent>) -> Result<Ended, Ended> {
+    let mut batches = Batches { down, ended: None };
+    let mut mentioned = Some(BTreeSet::new());
+    loop {
+        let batch = batches.next().await?;
+        super::deliver::deliver(around, batch, &mut mentioned, up).await?;
+    }
+}
+
+/// Messages as they come, as many as are there at once.
+struct Batches {
+    down: Streaming<ToAgent>,
+    ended: Option<Ended>,
+}
+
+impl Batches {
+    async fn next(&mut self) -> Result<Vec<to_agent::Kind>, Ended> {
+        if let Some(ended) = self.ended.take() {
+            return Err(ended);
+        }
+        let mut batch = Vec::new();
+        batch.extend(self.down.message().await?.ok_or(Ended::Closed)?.kind);
+        while batch.len() < BATCH {
+            // `message` is cancel-safe: polled once, it either yields a whole message or nothing.
+            match futures_util::FutureExt::now_or_never(self.down.message()) {
+                None => break,
+                Some(Ok(Some(message))) => batch.extend(message.kind),
+                // What came before the end still counts.
+                Some(Ok(None)) => {
+                    self.ended = Some(Ended::Closed);
+                    break;
+                }
+                Some(Err(status)) => {
+                    self.ended = Some(Ended::Unreachable(status));
+                    break;
+                }
+            }
+        }
+        Ok(batch)
+    }
+}
+
+/// A handle that other tasks answer through.
+pub(super) type Upward = mpsc::Sender<FromAgent>;
+
+/// Runs what may block on the disk where blocking is allowed.
+pub(super) async fn on_disk<T: Send + 'static>(
+    around: &Surroundings,
+    work: impl FnOnce(&crate::plan::Plan) -> Result<T, crate::durable::DurableError> + Send + 'static,
+) -> Result<T, Ended> {
+    let plan = Arc::clone(&around.plan);
+    Ok(tokio::task::spawn_blocking(move || work(&plan)).await??)
+}

@@ -1,0 +1,165 @@
+//! What the scheduler said, handed to whom it concerns: statements to the plan, tombstones to burial, questions to drivers.
+
+use std::collections::BTreeSet;
+
+use freehold_proto::internal::host::{
+    ConsoleOutput, ConsoleRequest, ResourceKind, SecurityGroupDesired, Tombstone, VpcDesired, from_agent, to_agent,
+};
+
+use super::Ended;
+use super::attend::{Upward, on_disk, send};
+use crate::plan::{Entombed, Resource, Statement};
+use crate::reconciler::Surroundings;
+
+/// Carries a batch over in its order. `mentioned` collects instances until the list is complete, and is `None` from then on.
+pub(super) async fn deliver(
+    around: &Surroundings,
+    batch: Vec<to_agent::Kind>,
+    mentioned: &mut Option<BTreeSet<String>>,
+    up: &Upward,
+) -> Result<(), Ended> {
+    let mut statements = Vec::new();
+    for kind in batch {
+        match kind {
+            to_agent::Kind::Instance(instance) => {
+                if let Some(mentioned) = mentioned {
+                    mentioned.insert(instance.instance_id.clone());
+                }
+                statements.push(Statement::Instance(instance));
+                continue;
+            }
+            to_agent::Kind::Vpc(vpc) => {
+                statements.push(Statement::Vpc(vpc));
+                continue;
+            }
+            to_agent::Kind::SecurityGroup(group) => {
+                statements.push(Statement::SecurityGroup(group));
+                continue;
+            }
+            _ => {}
+        }
+        state(around, std::mem::take(&mut statements)).await?;
+        match kind {
+            to_agent::Kind::Tombstone(tombstone) => {
+                if let (ResourceKind::Instance, Some(mentioned)) = (tombstone.kind(), mentioned.as_mut()) {
+                    mentioned.insert(tombstone.id.clone());
+                }
+                bury(around, tombstone).await?;
+            }
+            to_agent::Kind::DesiredComplete(_) => complete(around, mentioned.take()),
+            to_agent::Kind::ConsoleRequest(request) => {
+                tokio::spawn(answer(around.clone(), request, up.clone()));
+            }
+            to_agent::Kind::Welcome(_) => tracing::warn!("the scheduler welcomed twice"),
+            to_agent::Kind::Instance(_) | to_agent::Kind::Vpc(_) | to_agent::Kind::SecurityGroup(_) => {}
+        }
+    }
+    state(around, statements).await
+}
+
+async fn state(around: &Surroundings, statements: Vec<Statement>) -> Result<(), Ended> {
+    if statements.is_empty() {
+        return Ok(());
+    }
+    let changed = on_disk(around, move |plan| plan.state(statements)).await?;
+    for id in &changed {
+        around.queue.wake(id);
+    }
+    Ok(())
+}
+
+fn complete(around: &Surroundings, mentioned: Option<BTreeSet<String>>) {
+    let Some(mentioned) = mentioned else { return };
+    for instance_id in around.plan.complete(&mentioned) {
+        tracing::error!(instance_id, "the scheduler does not mention an instance of this host; it is left as it is, in quarantine");
+        around.queue.wake(&instance_id);
+    }
+}
+
+async fn bury(around: &Surroundings, tombstone: Tombstone) -> Result<(), Ended> {
+    match tombstone.kind() {
+        ResourceKind::Instance => bury_instance(around, tombstone).await,
+        ResourceKind::Vpc => bury_network::<VpcDesired>(around, tombstone).await,
+        ResourceKind::SecurityGroup => bury_network::<SecurityGroupDesired>(around, tombstone).await,
+        ResourceKind::Volume => {
+            bury_volume(around, &tombstone).await;
+            Ok(())
+        }
+        ResourceKind::Unspecified => {
+            tracing::error!(id = tombstone.id, "a tombstone of a kind this version does not know is left alone");
+            Ok(())
+        }
+    }
+}
+
+async fn bury_instance(around: &Surroundings, tombstone: Tombstone) -> Result<(), Ended> {
+    let (id, generation) = (tombstone.id.clone(), tombstone.generation);
+    match on_disk(around, move |plan| plan.entomb(&tombstone)).await? {
+        Entombed::Outdated { held } => {
+            tracing::error!(instance_id = id, generation, held, "refused a tombstone older than what is held");
+        }
+        Entombed::Accepted if around.plan.holds(&id) => around.queue.wake(&id),
+        Entombed::Accepted => around.burials.announce(ResourceKind::Instance, &id, generation),
+    }
+    Ok(())
+}
+
+/// A VPC or a group: out of the plan at once, announced when the data plane has nothing of it any more.
+async fn bury_network<R: Resource>(around: &Surroundings, tombstone: Tombstone) -> Result<(), Ended> {
+    let (id, generation, kind) = (tombstone.id.clone(), tombstone.generation, tombstone.kind());
+    let held = R::map(&around.plan.subscribe().borrow()).get(&id).map(|held| held.generation());
+    if held.is_some_and(|held| held > generation) || around.plan.uses(&id) {
+        tracing::warn!(
+            id,
+            generation,
+            ?held,
+            "a tombstone is older than what is held, or an instance still uses it; left for its repetition"
+        );
+        return Ok(());
+    }
+    let withdrawn = id.clone();
+    on_disk(around, move |plan| plan.withdraw::<R>(&withdrawn)).await?;
+    let around = around.clone();
+    tokio::spawn(async move {
+        match around.ports.withdrawn(kind, &id, &[]).await {
+            Ok(()) => around.burials.announce(kind, &id, generation),
+            Err(error) => {
+                tracing::warn!(id, %error, "the data plane still has something of what was buried; left for the tombstone's repetition");
+            }
+        }
+    });
+    Ok(())
+}
+
+async fn bury_volume(around: &Surroundings, tombstone: &Tombstone) {
+    if around.plan.uses(&tombstone.id) {
+        tracing::warn!(volume_id = tombstone.id, "a volume's tombstone waits for the instance that uses it");
+        return;
+    }
+    for driver in around.drivers.values() {
+        if let Err(error) = driver.destroy_volume(&tombstone.id).await {
+            tracing::error!(volume_id = tombstone.id, %error, cause = ?error.source, "a volume could not be removed; left for its tombstone's repetition");
+            return;
+        }
+    }
+    around.burials.announce(ResourceKind::Volume, &tombstone.id, tombstone.generation);
+}
+
+/// Whichever driver has the instance answers; a failure is an answer too, since somebody waits for it.
+async fn answer(around: Surroundings, request: ConsoleRequest, up: Upward) {
+    let mut output = ConsoleOutput { request_id: request.request_id, ..ConsoleOutput::default() };
+    for driver in around.drivers.values() {
+        match driver.console(&request.instance_id).await {
+            Ok(Some(console)) => {
+                output.output = console.output.into();
+                output.timestamp = Some(console.at.into());
+                output.found = true;
+                break;
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(instance_id = request.instance_id, %error, "a console can not be read"),
+        }
+    }
+    // The session may have ended meanwhile; then nobody waits.
+    let _ = send(&up, from_agent::Kind::ConsoleOutput(output)).await;
+}

@@ -1,0 +1,81 @@
+//! The line to the scheduler: dials, attends, and dials again, for ever. Nothing on this host waits for it.
+//!
+//! A session is only how plan and observations travel. It decides one thing: whom it follows (see [`crate::host`]).
+
+mod attend;
+mod backoff;
+mod deliver;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use freehold_proto::id::Entropy;
+use freehold_proto::internal::host::{Capacity, Hello};
+
+use crate::host::{Host, Unwelcome};
+use crate::reconciler::Surroundings;
+use backoff::Backoff;
+
+pub(crate) struct Session {
+    pub(crate) hosts_socket: PathBuf,
+    pub(crate) hostname: String,
+    pub(crate) availability_zone: String,
+    pub(crate) capacity: Capacity,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) around: Surroundings,
+}
+
+/// Why an attendance ended.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("the scheduler does not answer")]
+    Unreachable(#[from] tonic::Status),
+    #[error("the scheduler closed the stream")]
+    Closed,
+    #[error("the scheduler sent no Welcome first")]
+    NoWelcome,
+    #[error("the scheduler is not followed")]
+    Refused(#[from] Unwelcome),
+    #[error("this host's own disk fails")]
+    Disk(#[from] crate::durable::DurableError),
+    #[error("a disk task was cut off")]
+    Cut(#[from] tokio::task::JoinError),
+}
+
+impl Session {
+    /// Attends until it is dropped.
+    pub(crate) async fn run(self, mut host: Host) {
+        let mut backoff = Backoff::default();
+        let channel = freehold_link::unix::channel(&self.hosts_socket);
+        loop {
+            let mut welcomed = false;
+            let ended = self.attend(channel.clone(), &mut host, &mut welcomed).await;
+            if welcomed {
+                backoff.reset();
+            }
+            let wait = backoff.next(self.entropy.as_ref());
+            report(&ended, wait);
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    fn hello(&self, host: &Host) -> Hello {
+        Hello {
+            host_id: host.id().to_string(),
+            cluster_id: host.cluster_id().to_owned(),
+            hostname: self.hostname.clone(),
+            availability_zone: self.availability_zone.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            capacity: Some(self.capacity),
+            drivers: self.around.drivers.values().map(|driver| driver.describe()).collect(),
+        }
+    }
+}
+
+fn report(ended: &Ended, wait: std::time::Duration) {
+    let cause = std::error::Error::source(ended).map(ToString::to_string).unwrap_or_default();
+    match ended {
+        Ended::Refused(_) | Ended::Disk(_) => tracing::error!(%ended, cause, ?wait, "the session with the scheduler ended; guests go on"),
+        _ => tracing::info!(%ended, cause, ?wait, "the session with the scheduler ended; guests go on"),
+    }
+}
