@@ -179,8 +179,9 @@ drivers = ["{self.driver}"]
 
     def close(self):
         """Ends all of it, guests too, and removes the folder. Returns what would not go."""
+        marks = self.network_marks()
         self.down("--guests")
-        left = self.leftovers()
+        left = self.leftovers(marks)
         shutil.rmtree(self.folder)
         return left
 
@@ -226,14 +227,28 @@ drivers = ["{self.driver}"]
             texts.append(f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-lines:]))
         return "\n".join(texts)
 
-    def leftovers(self):
+    @property
+    def host_id(self):
+        return json.loads((self.folder / "data/agent/host").read_text())["host_id"]
+
+    def network_marks(self):
+        """What the names of this host's namespaces, tables and links contain, and nobody else's do."""
+        try:
+            host_id = self.host_id
+        except FileNotFoundError:
+            return []
+        return [host_id, *sorted(set(re.findall(r"fhv[0-9a-f]{4}", printed("nft", "list", "table", "inet", f"freehold-{host_id}"))))]
+
+    def network(self, marks=None):
+        """This cloud's namespaces, links, tables, routes and rules on the machine, one line each."""
+        marks = self.network_marks() if marks is None else marks
+        return [line for line in network_lines() if any(mark in line for mark in marks)]
+
+    def leftovers(self, marks):
         """What is still on the machine of this cloud; [] after `down --guests`."""
         left = [f"process {pid}: {words[:200]}" for pid, words in self.processes().items()]
         left += [f"socket {path}" for path in (self.folder / "run").glob("**/*.sock") if answers(path)]
-        left += [line for line in network_names() if self.network_name and self.network_name in line]
-        return left
-
-    network_name = None
+        return left + self.network(marks)
 
 
 def answers(path):
@@ -245,8 +260,14 @@ def answers(path):
             return False
 
 
-def network_names():
-    """Namespaces, links and nftables tables of this machine, one line each."""
+def printed(*command):
+    """What a command prints; "" where it is not installed or refuses."""
+    if not shutil.which(command[0]):
+        return ""
+    return subprocess.run(command, capture_output=True, text=True, timeout=30).stdout
+
+
+def network_lines():
     lines = []
     for kind, command in {
         "netns": ["ip", "netns", "list"],
@@ -255,9 +276,7 @@ def network_names():
         "route": ["ip", "route", "show", "table", "all"],
         "rule": ["ip", "rule"],
     }.items():
-        if shutil.which(command[0]):
-            printed = subprocess.run(command, capture_output=True, text=True, timeout=30).stdout
-            lines += [f"{kind} {re.sub(chr(92) + 's+', ' ', line).strip()}" for line in printed.splitlines()]
+        lines += [f"{kind} {' '.join(line.split())}" for line in printed(*command).splitlines()]
     return lines
 
 

@@ -1,0 +1,165 @@
+"""A tiny guest's life, in order: each test goes on where the one before stopped."""
+
+import socket
+import subprocess
+
+import pytest
+from cloud import wait_until
+
+PATIENT = {"Delay": 2, "MaxAttempts": 150}
+
+
+class Story:
+    """What the tests of this file hand on to each other."""
+
+    instance_id = None
+    ssh = None
+    boot_id = None
+
+
+@pytest.fixture(scope="module")
+def story():
+    return Story()
+
+
+@pytest.fixture(autouse=True)
+def stop_at_the_first_failure(request):
+    if getattr(request.module, "broken", None):
+        pytest.skip(f"goes on from {request.module.broken}, which failed")
+    failed = request.session.testsfailed
+    yield
+    if request.session.testsfailed > failed:
+        request.module.broken = request.node.name
+
+
+@pytest.fixture(scope="module")
+def ami(cloud):
+    return cloud.json("image", "build", "tiny", seconds=300)["image_id"]
+
+
+@pytest.fixture(scope="module")
+def key_file(cloud):
+    path = cloud.folder / "id_ed25519"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path], check=True)
+    return path
+
+
+def wait(ec2, state, instance_id):
+    ec2.get_waiter(f"instance_{state}").wait(InstanceIds=[instance_id], WaiterConfig=PATIENT)
+
+
+def describe(ec2, instance_id):
+    return ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
+
+
+def connects(address, port=22):
+    try:
+        with socket.create_connection((address, port), timeout=3):
+            return True
+    except OSError:
+        return False
+
+
+def console(ec2, instance_id):
+    return ec2.get_console_output(InstanceId=instance_id, Latest=True).get("Output", "")
+
+
+def restarted(story, ec2, ssh, key_file):
+    """The guest again after a start or reboot, when it answers; it may have another public address."""
+    address = describe(ec2, story.instance_id)["PublicIpAddress"]
+    story.ssh = ssh("ec2-user", address, key_file)
+    wait_until("another boot", lambda: story.ssh.answers() and story.ssh("cat /proc/sys/kernel/random/boot_id") != story.boot_id, 300)
+    story.boot_id = story.ssh("cat /proc/sys/kernel/random/boot_id")
+
+
+def test_it_boots_and_its_default_group_is_closed(cloud, ec2, ami, key_file, story):
+    ec2.import_key_pair(KeyName="mine", PublicKeyMaterial=key_file.with_suffix(".pub").read_bytes())
+    script = "#!/bin/sh\necho ran-$(( 6 * 7 )) > /var/user-data-ran\n"
+    answer = ec2.run_instances(ImageId=ami, InstanceType="t3.nano", KeyName="mine", UserData=script, MinCount=1, MaxCount=1)
+    story.instance_id = answer["Instances"][0]["InstanceId"]
+    wait(ec2, "running", story.instance_id)
+    wait_until("the guest says on its console that it is done", lambda: "tiny: done" in console(ec2, story.instance_id), 300)
+    address = describe(ec2, story.instance_id)["PublicIpAddress"]
+    assert not connects(address), "port 22 must be closed until it is authorized"
+    assert len(cloud.guests()) == 1
+
+
+def test_authorized_ssh_works_with_the_imported_key_and_no_other(cloud, ec2, key_file, open_port_22, ssh, story):
+    open_port_22()
+    address = describe(ec2, story.instance_id)["PublicIpAddress"]
+    story.ssh = ssh("ec2-user", address, key_file).wait(60)
+    assert story.ssh("id -un") == "ec2-user"
+    other = cloud.folder / "other"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other], check=True)
+    assert not ssh("ec2-user", address, other).answers()
+    assert not connects(address, 80)
+
+
+def test_it_knows_itself_from_metadata(ec2, ami, story):
+    instance = describe(ec2, story.instance_id)
+    put = r"printf 'PUT /latest/api/token HTTP/1.0\r\nX-aws-ec2-metadata-token-ttl-seconds: 60\r\nContent-Length: 0\r\n\r\n'"
+    token = story.ssh(f"{put} | nc 169.254.169.254 80 | tail -n 1")
+
+    def ask(path):
+        return story.ssh(f"wget -q -O - --header 'X-aws-ec2-metadata-token: {token}' http://169.254.169.254/latest/{path}")
+
+    assert ask("meta-data/instance-id") == story.instance_id
+    assert ask("meta-data/ami-id") == ami
+    assert ask("meta-data/local-ipv4") == instance["PrivateIpAddress"]
+    assert ask("meta-data/public-ipv4") == instance["PublicIpAddress"]
+    assert story.ssh("hostname").split(".")[0] == instance["PrivateDnsName"].split(".")[0]
+    assert story.ssh("cat /var/user-data-ran") == "ran-42"
+
+
+def test_its_process_is_confined(cloud):
+    (pid,) = cloud.guests()
+    status = dict(line.split(":\t", 1) for line in open(f"/proc/{pid}/status").read().splitlines() if ":\t" in line)
+    assert "0" not in status["Uid"].split(), "QEMU must not run as root"
+    assert status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == "2"
+    assert int(status["CapEff"], 16) == 0
+
+
+def test_reboot_reboots_and_keeps_the_disk(ec2, key_file, ssh, story):
+    story.boot_id = story.ssh("cat /proc/sys/kernel/random/boot_id")
+    story.ssh("echo kept > ~/note && sync")
+    ec2.reboot_instances(InstanceIds=[story.instance_id])
+    restarted(story, ec2, ssh, key_file)
+    assert story.ssh("cat ~/note") == "kept"
+    assert describe(ec2, story.instance_id)["State"]["Name"] == "running"
+
+
+def test_stop_and_start_keep_disk_and_private_address(cloud, ec2, key_file, ssh, story):
+    before = describe(ec2, story.instance_id)
+    ec2.stop_instances(InstanceIds=[story.instance_id])
+    wait(ec2, "stopped", story.instance_id)
+    assert cloud.guests() == {}
+    ec2.start_instances(InstanceIds=[story.instance_id])
+    wait(ec2, "running", story.instance_id)
+    restarted(story, ec2, ssh, key_file)
+    assert story.ssh("cat ~/note") == "kept"
+    assert describe(ec2, story.instance_id)["PrivateIpAddress"] == before["PrivateIpAddress"]
+    assert before["PrivateIpAddress"] in story.ssh("ip -4 addr show dev eth0")
+
+
+def test_a_guest_that_powers_itself_off_is_stopped(cloud, ec2, story):
+    story.ssh.run("doas poweroff 2>/dev/null || sudo poweroff 2>/dev/null || poweroff || kill -USR2 1")
+    wait(ec2, "stopped", story.instance_id)
+    assert cloud.guests() == {}
+    reason = describe(ec2, story.instance_id)["StateReason"]
+    assert reason["Code"] == "Client.InstanceInitiatedShutdown"
+
+
+def test_terminate_leaves_nothing_on_the_host(cloud, ec2, story):
+    ec2.start_instances(InstanceIds=[story.instance_id])
+    wait(ec2, "running", story.instance_id)
+    ec2.terminate_instances(InstanceIds=[story.instance_id])
+    wait(ec2, "terminated", story.instance_id)
+    assert cloud.guests() == {}
+    wait_until("the host has buried it", lambda: cloud.host()["instances"] == 0)
+    traces = [path for path in (cloud.folder / "data/agent").rglob("*") if story.instance_id in str(path)]
+    assert traces == []
+    namespaces = [line.split()[1] for line in cloud.network() if line.startswith("netns ")]
+    for namespace in namespaces:
+        links = subprocess.run(["ip", "-n", namespace, "-brief", "link"], capture_output=True, text=True, check=True).stdout
+        assert "tap" not in links, f"{namespace} still has a tap: {links}"
