@@ -166,6 +166,9 @@ drivers = ["{self.driver}"]
         disk.write_bytes(b"freehold".ljust(1 << 20, b"\0"))
         return self.json("image", "import", disk, "--format", "raw", "--name", f"disk-{time.monotonic_ns()}", "--public")["image_id"]
 
+    def wait_for_api(self):
+        wait_until("the API answers", lambda: answers(("127.0.0.1", self.port)))
+
     def host_is_connected(self):
         return self.host()["connected"]
 
@@ -251,10 +254,11 @@ drivers = ["{self.driver}"]
         return left + self.network(marks)
 
 
-def answers(path):
-    with socket.socket(socket.AF_UNIX) as probe:
+def answers(address):
+    """Whether somebody accepts connections at a socket's path or a (host, port)."""
+    with socket.socket(socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX) as probe:
         try:
-            probe.connect(str(path))
+            probe.connect(address if isinstance(address, tuple) else str(address))
             return True
         except OSError:
             return False
