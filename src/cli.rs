@@ -85,6 +85,8 @@ pub enum Command {
     Scheduler,
     /// Run the image store alone
     ImageStore,
+    /// Run this host's agent alone
+    Agent,
     /// Run gateway, scheduler and image store in one process, as `up` does
     #[command(hide = true)]
     ControlPlane,

@@ -32,6 +32,7 @@ pub struct Config {
     pub gateway: freehold_api_gateway::Config,
     pub scheduler: freehold_scheduler::Config,
     pub image_store: freehold_image_store::Config,
+    pub agent: freehold_node_agent::Config,
 }
 
 /// Where a cloud keeps what it has on a machine. Two clouds on one machine differ in all three.
@@ -134,14 +135,18 @@ fn shared(table: &Table) -> Result<Vec<(&'static str, &'static str, Value)>, Fai
         Some(Value::String(folder)) if Path::new(folder).is_absolute() => Ok(PathBuf::from(folder)),
         _ => Err(format!("`{key}` must be an absolute path")),
     };
-    let data = folder("data_dir")?;
+    let (data, run) = (folder("data_dir")?, folder("run_dir")?);
     let Some(Value::String(region)) = table.get("region") else { return Err("`region` must be a name".into()) };
-    let region = Value::from(region.as_str());
+    let (region, zone) = (Value::from(region.as_str()), format!("{region}a"));
     Ok(vec![
         ("gateway", "region", region.clone()),
         ("scheduler", "region", region),
         ("scheduler", "data", text_of(&data.join("scheduler"))?),
         ("image_store", "folder", text_of(&data.join("images"))?),
+        ("agent", "state_folder", text_of(&data.join("agent"))?),
+        ("agent", "hosts_socket", text_of(&run.join("hosts.sock"))?),
+        ("agent", "images_socket", text_of(&run.join("images.sock"))?),
+        ("agent", "availability_zone", zone.into()),
     ])
 }
 

@@ -13,6 +13,7 @@ mod part;
 mod pidfile;
 mod profile;
 mod supervise;
+mod systemd;
 
 use std::process::ExitCode;
 

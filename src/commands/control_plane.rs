@@ -1,11 +1,11 @@
 //! `freehold gateway | scheduler | image-store` and all three in one process, as `freehold up` runs them.
 //!
-//! Every socket is bound before anything is served, so that a part either offers all of its doors or ends at once and says why.
+//! A door that can not be opened (an address in use, a damaged store) ends the process at once, with the reason as its last word.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use freehold_api_gateway::Backend;
+use freehold_api_gateway::{Backend, Gateway};
 use freehold_image_store::ImageStore;
 use freehold_link::{BoxError, Service, unix};
 use freehold_proto::clock::SystemClock;
@@ -67,10 +67,16 @@ impl Process {
         Ok(commands)
     }
 
-    fn gateway(&mut self, config: &Config, scheduler: Service) {
+    async fn gateway(&mut self, config: &Config, scheduler: Service) -> Result<(), Failure> {
         let backend = Backend { commands: scheduler.clone(), identity: scheduler };
-        let serve = freehold_api_gateway::serve(config.gateway.clone(), backend, self.asked_to_end());
-        self.tasks.spawn(async move { Ok(serve.await?) });
+        let gateway = Gateway::bind(config.gateway.clone(), backend).await?;
+        tracing::info!(address = %gateway.address(), "the API listens");
+        let stop = self.asked_to_end();
+        self.tasks.spawn(async move {
+            gateway.run(stop).await;
+            Ok(())
+        });
+        Ok(())
     }
 
     /// Waits until everything has ended. A part that ends unasked ends the process, for whoever supervises it to start again.
@@ -88,7 +94,7 @@ impl Process {
 pub async fn gateway(config: &Config) -> Result<(), Failure> {
     let _claim = super::claim(config, Part::Gateway)?;
     let mut process = Process::new()?;
-    process.gateway(config, unix::service(config.sockets().scheduler));
+    process.gateway(config, unix::service(config.sockets().scheduler)).await?;
     process.run().await
 }
 
@@ -111,6 +117,6 @@ pub async fn all(config: &Config) -> Result<(), Failure> {
     let mut process = Process::new()?;
     process.image_store(config)?;
     let scheduler = process.scheduler(config).await?;
-    process.gateway(config, scheduler);
+    process.gateway(config, scheduler).await?;
     process.run().await
 }

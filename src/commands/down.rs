@@ -6,6 +6,7 @@ use crate::output;
 use crate::part::Part;
 use crate::pidfile;
 use crate::supervise;
+use crate::systemd;
 
 /// The supervisor first, or it would start the others again.
 const ORDER: [Part; 6] = [Part::Supervisor, Part::ControlPlane, Part::Gateway, Part::Scheduler, Part::ImageStore, Part::Agent];
@@ -13,6 +14,9 @@ const ORDER: [Part; 6] = [Part::Supervisor, Part::ControlPlane, Part::Gateway, P
 pub async fn run(config: &Config) -> Result<(), Failure> {
     let runs = |part: &Part| pidfile::read(&part.pid_file(&config.folders())).is_some();
     let ended: Vec<_> = ORDER.into_iter().filter(runs).map(Part::name).collect();
+    if systemd::keeps(config) {
+        systemd::stop().await?;
+    }
     for part in ORDER {
         supervise::end(config, part).await?;
     }

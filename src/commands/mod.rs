@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod account;
+mod agent;
 mod control_plane;
 mod down;
 mod host;
@@ -50,6 +51,7 @@ async fn dispatch(config: &Config, global: &Global, command: Command) -> Result<
         Command::Scheduler => control_plane::scheduler(config).await,
         Command::ImageStore => control_plane::image_store(config).await,
         Command::ControlPlane => control_plane::all(config).await,
+        Command::Agent => agent::run(config).await,
     }?;
     Ok(ExitCode::SUCCESS)
 }

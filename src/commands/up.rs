@@ -1,6 +1,5 @@
 //! `freehold up`: starts the cloud on this machine and waits until it answers; a no-op where it runs.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use freehold_proto::internal::identity::GetDayKeyRequest;
@@ -18,18 +17,22 @@ use crate::part::Part;
 use crate::pidfile;
 use crate::profile::Files;
 use crate::supervise;
+use crate::systemd;
 
 const PROFILE: &str = "freehold";
 /// A first start makes a database and looks at the machine; on a slow disk under load that is seconds, not a minute.
 const HEALTHY_WITHIN: Duration = Duration::from_mins(1);
+/// A control plane that is not seen running for this long is not just being started.
+const GONE_FOR: Duration = Duration::from_secs(5);
 const ASK_EVERY: Duration = Duration::from_millis(100);
 
 pub async fn run(config: &Config, options: &Up) -> Result<(), Failure> {
     if options.foreground {
         return foreground(config).await;
     }
-    if systemd_units_are_installed(config) {
-        systemctl_start().await?;
+    if systemd::keeps(config) {
+        output::progress("starting freehold.target");
+        systemd::start().await?;
     } else if let Some(supervisor) = pidfile::read(&Part::Supervisor.pid_file(&config.folders())) {
         output::progress(&format!("already runs (pid {})", supervisor.pid));
     } else {
@@ -58,14 +61,35 @@ async fn foreground(config: &Config) -> Result<(), Failure> {
 
 async fn wait_until_healthy(config: &Config) -> Result<(), Failure> {
     let deadline = Instant::now() + HEALTHY_WITHIN;
+    let mut last_seen = Instant::now();
     loop {
-        let Err(reason) = health::ask(config.api_address()).await else { return Ok(()) };
-        if Instant::now() > deadline {
-            let log = Part::ControlPlane.log_file(&config.folders());
-            return Err(format!("the API is not up after {} s ({reason}); {} says why", HEALTHY_WITHIN.as_secs(), log.display()).into());
+        let runs = control_plane_runs(config);
+        if runs {
+            last_seen = Instant::now();
+        }
+        let reason = match health::ask(config.api_address()).await {
+            // That something answers at the address is not enough: it may be somebody else.
+            Ok(()) if runs => return Ok(()),
+            Ok(()) => "the control plane does not stay up, and another process answers at its address".into(),
+            Err(reason) if runs => reason,
+            Err(reason) => format!("the control plane does not stay up, {reason}"),
+        };
+        if Instant::now() > deadline || last_seen.elapsed() > GONE_FOR {
+            return Err(not_up(config, &reason).into());
         }
         tokio::time::sleep(ASK_EVERY).await;
     }
+}
+
+fn control_plane_runs(config: &Config) -> bool {
+    let folders = config.folders();
+    [Part::ControlPlane, Part::Gateway].into_iter().any(|part| pidfile::read(&part.pid_file(&folders)).is_some())
+}
+
+fn not_up(config: &Config, reason: &str) -> String {
+    let log = Part::ControlPlane.log_file(&config.folders());
+    let text = std::fs::read_to_string(&log).unwrap_or_default();
+    format!("the cloud is not up: {reason}\nthe last line of {}: {}", log.display(), text.lines().last().unwrap_or("(empty)"))
 }
 
 /// The first `up` of a cloud makes its first account; any `up` makes sure that the profile opens this cloud.
@@ -90,17 +114,4 @@ async fn profile_opens(config: &Config) -> Result<bool, Failure> {
     // Any day will do: the question is whether the key exists.
     let scope = GetDayKeyRequest { access_key_id, date: "20260101".into(), region: config.region().into(), service: "sts".into() };
     Ok(operator::call(&socket, identity.get_day_key(scope)).await?.found)
-}
-
-/// systemd runs this machine, the units are there, and the configuration is the one they start with.
-fn systemd_units_are_installed(config: &Config) -> bool {
-    config.is_the_installed_one()
-        && Path::new("/run/systemd/system").is_dir()
-        && ["/etc/systemd/system", "/usr/lib/systemd/system"].iter().any(|folder| Path::new(folder).join("freehold.target").exists())
-}
-
-async fn systemctl_start() -> Result<(), Failure> {
-    output::progress("starting freehold.target");
-    let status = tokio::process::Command::new("systemctl").args(["start", "freehold.target"]).status().await?;
-    if status.success() { Ok(()) } else { Err("systemctl start freehold.target failed; `journalctl -u 'freehold*'` says why".into()) }
 }

@@ -1,6 +1,7 @@
 """The command line: what `up`, `down`, `status` and the listings promise."""
 
 import configparser
+import socket
 import stat
 from pathlib import Path
 
@@ -91,3 +92,15 @@ def test_a_wrong_configuration_is_refused_with_its_place(own_cloud):
     assert refused.returncode == 1
     assert "body_bites" in refused.stderr and str(own_cloud.config) in refused.stderr
     own_cloud.config.write_text(own_cloud._config())
+
+
+def test_up_where_another_process_has_the_address_fails_and_says_so(own_cloud):
+    own_cloud.down()
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", own_cloud.port))
+        other.listen()
+        refused = own_cloud.freehold("up", check=False)
+    assert refused.returncode == 1
+    assert "does not stay up" in refused.stderr
+    assert "in use" in refused.stderr

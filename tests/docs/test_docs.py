@@ -71,7 +71,7 @@ def freehold_commands(document):
     blocks, inline = words_in_code(document)
     lines = [line for block in blocks for line in block.splitlines()] + inline
     for line in lines:
-        found = re.match(r"^\s*(?:[$#] )?(?:sudo )?freehold ((?:[a-z-]+ ?)+)", line.split("#")[0] if not line.lstrip().startswith("#") else line)
+        found = re.match(r"^\s*(?:[$#] )?(?:sudo )?freehold ((?:[a-z][a-z-]* ?)+)", line.split("#")[0] if not line.lstrip().startswith("#") else line)
         if found:
             yield line, found[1].split()
 
