@@ -66,6 +66,10 @@ impl Problem {
         if dialect == Dialect::Cbor {
             response.headers_mut().insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
         }
+        // S3 has its own name for it.
+        if let (Dialect::S3, Ok(id)) = (dialect, HeaderValue::from_str(request_id)) {
+            response.headers_mut().insert("x-amz-request-id", id);
+        }
         response
     }
 }
@@ -76,7 +80,6 @@ pub fn document_response(status: StatusCode, content_type: &'static str, documen
     *response.status_mut() = status;
     response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     if let Ok(id) = HeaderValue::from_str(request_id) {
-        response.headers_mut().insert("x-amz-request-id", id.clone());
         response.headers_mut().insert("x-amzn-requestid", id);
     }
     response
