@@ -5,7 +5,8 @@
 //! {"service", "action", "answer": base64}                 answer:  bytes ─▶ message ─▶ bytes ─▶ {"document": XML}
 //! ```
 //!
-//! A refusal is `{"code", "message"}`. Messages pass through prost both ways, as they do between gateway and scheduler.
+//! A refusal is `{"code", "message"}`. Messages pass through prost both ways, as they do between gateway and scheduler; with `"raw": true`
+//! an answer's bytes reach the encoder as they are, in whatever order.
 
 use std::error::Error;
 use std::io::{BufRead, Write};
@@ -27,6 +28,8 @@ struct Line {
     #[serde(default)]
     parameters: Vec<(String, String)>,
     answer: Option<String>,
+    #[serde(default)]
+    raw: bool,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -42,7 +45,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn run(line: &Line) -> Result<Value, Box<dyn Error>> {
     let operation = freehold_wire::operation(&line.service, &line.action).ok_or("no such action")?;
     if let Some(answer) = &line.answer {
-        let bytes = through_answer(operation, &BASE64.decode(answer)?)?;
+        let bytes = BASE64.decode(answer)?;
+        let bytes = if line.raw { bytes } else { through_answer(operation, &bytes)? };
         return Ok(codec::encode(operation, &bytes, "a-request-id")
             .map_or_else(|fault| refusal(&fault), |document| json!({ "document": document })));
     }

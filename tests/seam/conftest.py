@@ -36,9 +36,9 @@ class Seam:
         answer = self._ask(service=service, action=action, parameters=[list(pair) for pair in parameters])
         return base64.b64decode(answer["message"]) if set(answer) == {"message"} else answer
 
-    def answer(self, service, action, message):
-        """The answer's bytes to XML."""
-        answer = self._ask(service=service, action=action, answer=base64.b64encode(message).decode())
+    def answer(self, service, action, message, raw=False):
+        """The answer's bytes to XML; raw ones do not pass through prost, which would put them into order."""
+        answer = self._ask(service=service, action=action, answer=base64.b64encode(message).decode(), raw=raw)
         assert "document" in answer, answer
         return answer["document"]
 

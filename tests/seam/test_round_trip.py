@@ -63,8 +63,9 @@ def test_answers_arrive_as_they_were_meant(seam, messages, seed, service, action
     shape = operation.output_shape
     for name, values in samples(seed, action):
         meant = values.of(shape, request=False) if shape else {}
+        raw = values.random.choice([True, False])
         message = Messages.build(method.output_type, shape, meant) if shape else None
-        document = seam.answer(service, action, shuffled(message, values.random) if shape else b"")
+        document = seam.answer(service, action, shuffled(message, values.random) if shape else b"", raw)
         documents.check(document, model, operation, "a-request-id")
         parser = botocore.parsers.create_parser(model.metadata["protocol"])
         parsed = parser.parse({"body": document.encode(), "headers": {}, "status_code": 200}, shape)
