@@ -24,6 +24,8 @@ mod numbers;
 mod read;
 mod rust;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::path::Path;
