@@ -1,6 +1,8 @@
 //! What the gateway makes of parameters: faults with AWS's codes, bounds, and nothing ignored. That all of AWS's model survives is
 //! `tests/seam`'s to show.
 
+#![allow(clippy::expect_used, reason = "a test says what it expected by panicking")]
+
 use freehold_api_gateway::codec;
 use freehold_proto::aws::ec2::{DescribeInstancesRequest, RunInstancesRequest};
 use freehold_proto::{ErrorCode, Fault};
