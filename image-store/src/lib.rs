@@ -1,6 +1,7 @@
 //! Bytes: blocks by hash, manifests, conversion of disk formats. Knows no account and no instance.
 //!
-//! [`ImageStore`] keeps blocks of 512 KiB under the BLAKE3 hash of their content and manifests that list them, and serves them by gRPC.
+//! * [`ImageStore`] keeps blocks of 512 KiB under the BLAKE3 hash of their content and manifests that list them, and serves them by gRPC;
+//! * [`build`] makes disk images from Debian packages.
 //!
 //! # On disk
 //!
@@ -21,6 +22,8 @@
 //! Blocks that no manifest names are harmless: they cost space and nothing else. They stem from uploads that were broken off and from
 //! deleted manifests. No sweep takes them yet; one that marks from `manifests` and spares what is younger than the longest upload can be
 //! added without a change of what is on disk.
+
+pub mod build;
 
 mod blocks;
 mod config;
