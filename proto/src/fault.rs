@@ -75,10 +75,11 @@ error_codes! {
     InvalidGroupNotFound = "InvalidGroup.NotFound", 400;
     InvalidGroupIdMalformed = "InvalidGroupId.Malformed", 400;
     InvalidId = "InvalidID", 400;
-    InvalidIpAddressInUse = "InvalidIPAddress.InUse", 400;
     InvalidInstanceIdMalformed = "InvalidInstanceID.Malformed", 400;
     InvalidInstanceIdNotFound = "InvalidInstanceID.NotFound", 400;
     InvalidInstanceType = "InvalidInstanceType", 400;
+    InvalidInternetGatewayIdMalformed = "InvalidInternetGatewayID.Malformed", 400;
+    InvalidInternetGatewayIdNotFound = "InvalidInternetGatewayID.NotFound", 400;
     InvalidKeyFormat = "InvalidKey.Format", 400;
     InvalidKeyPairDuplicate = "InvalidKeyPair.Duplicate", 400;
     InvalidKeyPairFormat = "InvalidKeyPair.Format", 400;
@@ -90,20 +91,21 @@ error_codes! {
     InvalidPermissionNotFound = "InvalidPermission.NotFound", 400;
     InvalidSecurityGroupRuleIdMalformed = "InvalidSecurityGroupRuleId.Malformed", 400;
     InvalidSecurityGroupRuleIdNotFound = "InvalidSecurityGroupRuleId.NotFound", 400;
+    InvalidSnapshotIdMalformed = "InvalidSnapshotID.Malformed", 400;
+    InvalidSnapshotNotFound = "InvalidSnapshot.NotFound", 400;
     InvalidSubnetIdMalformed = "InvalidSubnetID.Malformed", 400;
     InvalidSubnetIdNotFound = "InvalidSubnetID.NotFound", 400;
     InvalidTagKeyMalformed = "InvalidTagKey.Malformed", 400;
     InvalidUserDataMalformed = "InvalidUserData.Malformed", 400;
+    InvalidUserIdMalformed = "InvalidUserID.Malformed", 400;
     InvalidVolumeIdMalformed = "InvalidVolumeID.Malformed", 400;
     InvalidVolumeNotFound = "InvalidVolume.NotFound", 400;
     InvalidVpcIdMalformed = "InvalidVpcID.Malformed", 400;
     InvalidVpcIdNotFound = "InvalidVpcID.NotFound", 400;
     RulesPerSecurityGroupLimitExceeded = "RulesPerSecurityGroupLimitExceeded", 400;
-    SecurityGroupsPerInterfaceLimitExceeded = "SecurityGroupsPerInterfaceLimitExceeded", 400;
     TagLimitExceeded = "TagLimitExceeded", 400;
     VpcIdNotSpecified = "VPCIdNotSpecified", 400;
     // What is not there.
-    InsufficientAddressCapacity = "InsufficientAddressCapacity", 400;
     InsufficientFreeAddressesInSubnet = "InsufficientFreeAddressesInSubnet", 400;
     InternalError = "InternalError", 500;
     Unavailable = "Unavailable", 503;

@@ -327,6 +327,26 @@ impl Action for sts::GetCallerIdentityRequest {
 macro_rules! for_each_action {
     ($callback:ident) => {
         $callback! {
+            $crate::aws::ec2::DescribeAccountAttributesRequest,
+            $crate::aws::ec2::DeregisterImageRequest,
+            $crate::aws::ec2::DescribeImagesRequest,
+            $crate::aws::ec2::DescribeInstanceTypesRequest,
+            $crate::aws::ec2::CreateKeyPairRequest,
+            $crate::aws::ec2::DeleteKeyPairRequest,
+            $crate::aws::ec2::DescribeKeyPairsRequest,
+            $crate::aws::ec2::ImportKeyPairRequest,
+            $crate::aws::ec2::DescribeNetworkInterfacesRequest,
+            $crate::aws::ec2::DescribeAvailabilityZonesRequest,
+            $crate::aws::ec2::DescribeRegionsRequest,
+            $crate::aws::ec2::AuthorizeSecurityGroupIngressRequest,
+            $crate::aws::ec2::DescribeSecurityGroupsRequest,
+            $crate::aws::ec2::RevokeSecurityGroupIngressRequest,
+            $crate::aws::ec2::DescribeSubnetsRequest,
+            $crate::aws::ec2::CreateTagsRequest,
+            $crate::aws::ec2::DeleteTagsRequest,
+            $crate::aws::ec2::DescribeTagsRequest,
+            $crate::aws::ec2::DescribeVolumesRequest,
+            $crate::aws::ec2::DescribeVpcsRequest,
             $crate::aws::sts::GetCallerIdentityRequest,
         }
     };

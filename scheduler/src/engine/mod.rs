@@ -2,13 +2,15 @@
 //!
 //! # How a handler is written
 //!
-//! One file per action, named as EC2 names it (`ec2/stop_instances.rs`), implementing one of two traits for the request's message:
+//! One file per action, named as EC2 names it (`ec2/stop_instances.rs`), implementing one of three traits for the request's message:
 //!
 //! ```ignore
 //! impl Command for ec2::DeleteKeyPairRequest {          // it changes something: it gets the transaction
 //!     const ERRORS: &'static [ErrorCode] = &[ErrorCode::InvalidKeyPairNotFound];
 //!     async fn run(self, tx: &mut Tx) -> Outcome<Self::Answer> { … }
 //! }
+//!
+//! impl Prepared for ec2::CreateKeyPairRequest { … }     // as above, with something slow made before the transaction
 //!
 //! impl Query for ec2::DescribeKeyPairsRequest {         // it only reads: it gets the read interface
 //!     const ERRORS: &'static [ErrorCode] = &[ErrorCode::InvalidKeyPairNotFound];
@@ -38,7 +40,7 @@ pub use table::Table;
 
 use crate::Settings;
 use crate::hosts::Hosts;
-use crate::page::Sealer;
+use crate::page::{Page, Paged, Sealer};
 use crate::store::{Outcome, Read, Store, Tx};
 
 /// Codes that any action may give because the engine gives them.
@@ -57,6 +59,17 @@ pub trait Command: Action {
     const ERRORS: &'static [ErrorCode];
 
     fn run(self, tx: &mut Tx) -> impl Future<Output = Outcome<Self::Answer>> + Send;
+}
+
+/// A command that first makes something that takes too long to hold a transaction for.
+pub trait Prepared: Action {
+    const ERRORS: &'static [ErrorCode];
+    type Made: Send;
+
+    /// Outside the transaction. Whatever it decides must hold still when [`Prepared::run`] comes.
+    fn prepare(&self, store: &Store) -> impl Future<Output = Outcome<Self::Made>> + Send;
+
+    fn run(self, made: Self::Made, tx: &mut Tx) -> impl Future<Output = Outcome<Self::Answer>> + Send;
 }
 
 /// An action that only reads.
@@ -78,6 +91,17 @@ pub struct Ask {
     pub hosts: Arc<Hosts>,
 }
 
+impl Ask {
+    pub fn account(&self) -> &str {
+        &self.caller.account_id
+    }
+
+    /// The page that a request asks for.
+    pub fn page<R: Paged>(&self, request: &R) -> Result<Page, Fault> {
+        Page::of(request, &self.caller.account_id, &self.sealer, self.now)
+    }
+}
+
 /// Runs actions. One per process.
 pub struct Engine {
     pub store: Arc<Store>,
@@ -94,20 +118,15 @@ impl Engine {
             Some(once) if !dry_run => once.answer(request, &mut tx).await,
             _ => request.run(&mut tx).await,
         };
-        match answer {
-            Ok(_) if dry_run => {
-                tx.rollback().await?;
-                Err(would_have_succeeded().into())
-            }
-            Ok(answer) => {
-                tx.commit().await?;
-                Ok(answer)
-            }
-            Err(failure) => {
-                tx.rollback().await?;
-                Err(failure)
-            }
-        }
+        settle(tx, dry_run, answer).await
+    }
+
+    async fn run_prepared<A: Prepared>(&self, request: A, caller: &Caller) -> Outcome<A::Answer> {
+        let dry_run = request.dry_run();
+        let made = request.prepare(&self.store).await?;
+        let mut tx = self.store.begin(&caller.account_id).await?;
+        let answer = request.run(made, &mut tx).await;
+        settle(tx, dry_run, answer).await
     }
 
     async fn run_query<A: Query>(&self, request: A, caller: &Caller) -> Outcome<A::Answer> {
@@ -122,6 +141,24 @@ impl Engine {
         };
         let answer = request.answer(&ask).await?;
         if dry_run { Err(would_have_succeeded().into()) } else { Ok(answer) }
+    }
+}
+
+/// Keeps what a command did, or, where it failed or was only tried, none of it.
+async fn settle<T>(tx: Tx, dry_run: bool, answer: Outcome<T>) -> Outcome<T> {
+    match answer {
+        Ok(_) if dry_run => {
+            tx.rollback().await?;
+            Err(would_have_succeeded().into())
+        }
+        Ok(answer) => {
+            tx.commit().await?;
+            Ok(answer)
+        }
+        Err(failure) => {
+            tx.rollback().await?;
+            Err(failure)
+        }
     }
 }
 

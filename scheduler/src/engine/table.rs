@@ -7,13 +7,15 @@ use bytes::Bytes;
 use freehold_proto::{Action, Caller, ErrorCode, Fault};
 use futures_util::future::BoxFuture;
 
-use super::{Command, Engine, Query, check_declared};
+use super::{Command, Engine, Prepared, Query, check_declared};
 use crate::store::Outcome;
 
 type Erased = fn(Arc<Engine>, Bytes, Caller) -> BoxFuture<'static, Result<Bytes, Fault>>;
 
-/// Marks how an action is handled, so that each request type has exactly one of the two traits.
+/// Marks how an action is handled, so that each request type has exactly one of the three traits.
 pub struct Changes;
+/// See [`Changes`].
+pub struct ChangesPrepared;
 /// See [`Changes`].
 pub struct Reads;
 
@@ -29,6 +31,14 @@ impl<A: Command> Handled<Changes> for A {
 
     async fn handle(self, engine: &Engine, caller: &Caller) -> Outcome<A::Answer> {
         engine.run_command(self, caller).await
+    }
+}
+
+impl<A: Prepared> Handled<ChangesPrepared> for A {
+    const ERRORS: &'static [ErrorCode] = <A as Prepared>::ERRORS;
+
+    async fn handle(self, engine: &Engine, caller: &Caller) -> Outcome<A::Answer> {
+        engine.run_prepared(self, caller).await
     }
 }
 

@@ -31,11 +31,12 @@ pub trait Paged: prost::Message + Clone {
 }
 
 /// One page to be answered.
-#[derive(Debug)]
 pub struct Page {
     limit: usize,
     after: Option<String>,
     query: Query,
+    sealer: Sealer,
+    now_millis: i64,
 }
 
 impl Page {
@@ -48,17 +49,11 @@ impl Page {
         let limit = limit(request.max_results(), &R::BOUNDS)?;
         let query = Query::new(account_id, R::ACTION, &request.question().encode_to_vec());
         let after = request.next_token().map(|token| sealer.open(token, &query, now_millis)).transpose()?;
-        Ok(Self { limit, after, query })
+        Ok(Self { limit, after, query, sealer: sealer.clone(), now_millis })
     }
 
     /// The page's part of `found`, which is sorted by `key`, and the token for the rest, where there is a rest.
-    pub fn cut<T>(
-        self,
-        mut found: Vec<T>,
-        key: impl Fn(&T) -> &str,
-        sealer: &Sealer,
-        now_millis: i64,
-    ) -> Result<(Vec<T>, Option<String>), Fault> {
+    pub fn cut<T>(self, mut found: Vec<T>, key: impl Fn(&T) -> &str) -> Result<(Vec<T>, Option<String>), Fault> {
         debug_assert!(found.is_sorted_by(|a, b| key(a) < key(b)), "a page is cut from what is sorted by a unique key");
         let start = self.after.as_deref().map_or(0, |after| found.partition_point(|item| key(item) <= after));
         let mut page = found.split_off(start);
@@ -66,7 +61,7 @@ impl Page {
             return Ok((page, None));
         }
         page.truncate(self.limit);
-        let token = page.last().map(|last| sealer.seal(key(last), &self.query, now_millis)).transpose()?;
+        let token = page.last().map(|last| self.sealer.seal(key(last), &self.query, self.now_millis)).transpose()?;
         Ok((page, token))
     }
 }
@@ -125,7 +120,7 @@ mod tests {
     }
 
     fn page(ask: &Ask, found: &[String], sealer: &Sealer) -> Result<(Vec<String>, Option<String>), Fault> {
-        Page::of(ask, "111122223333", sealer, 0)?.cut(found.to_vec(), |id| id, sealer, 0)
+        Page::of(ask, "111122223333", sealer, 0)?.cut(found.to_vec(), |id| id)
     }
 
     #[test]

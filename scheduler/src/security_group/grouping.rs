@@ -5,7 +5,7 @@ use super::rule::{Peer, Rule};
 
 /// The rules that share protocol and ports: one `IpPermission` of an answer.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Group<'a> {
+pub struct GroupedRules<'a> {
     pub protocol: Protocol,
     /// Absent where the protocol has no ports.
     pub ports: Option<Ports>,
@@ -15,13 +15,13 @@ pub struct Group<'a> {
 
 /// Groups rules by protocol and ports, in the order in which each combination first appears. Clients (Terraform) rely on ONE permission
 /// per combination.
-pub fn grouped<'a>(rules: impl IntoIterator<Item = &'a Rule>) -> Vec<Group<'a>> {
-    let mut groups: Vec<(Ports, Group<'a>)> = Vec::new();
+pub fn grouped<'a>(rules: impl IntoIterator<Item = &'a Rule>) -> Vec<GroupedRules<'a>> {
+    let mut groups: Vec<(Ports, GroupedRules<'a>)> = Vec::new();
     for rule in rules {
         let (protocol, ports) = (rule.spec.protocol, rule.spec.ports);
         let at = groups.iter().position(|(known, group)| group.protocol == protocol && *known == ports).unwrap_or_else(|| {
             let shown = (!matches!(protocol, Protocol::All | Protocol::Number(_))).then_some(ports);
-            groups.push((ports, Group { protocol, ports: shown, ipv4: Vec::new(), groups: Vec::new() }));
+            groups.push((ports, GroupedRules { protocol, ports: shown, ipv4: Vec::new(), groups: Vec::new() }));
             groups.len() - 1
         });
         let (_, group) = &mut groups[at];

@@ -7,7 +7,7 @@ mod grouping;
 mod protocol;
 mod rule;
 
-pub use grouping::grouped;
+pub use grouping::{GroupedRules, grouped};
 pub use protocol::{Ports, Protocol};
 pub use rule::{GroupReference, Peer, Permission, PermissionPeer, Rule, RuleSpec, read};
 

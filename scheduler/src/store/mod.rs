@@ -83,6 +83,11 @@ impl Store {
         &*self.entropy
     }
 
+    /// For what runs on another thread.
+    pub fn shared_entropy(&self) -> Arc<dyn Entropy> {
+        Arc::clone(&self.entropy)
+    }
+
     pub fn settings(&self) -> &Arc<Settings> {
         &self.settings
     }

@@ -8,6 +8,7 @@
 
 pub mod instances;
 pub mod interfaces;
+pub mod resources;
 pub mod tags;
 pub mod volumes;
 

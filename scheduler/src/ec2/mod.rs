@@ -1,0 +1,28 @@
+//! EC2's actions, one file each, named as EC2 names them. What they share is in [`message`] (the forms of requests and answers),
+//! [`resolve`] (ids), [`paging`] (EC2's limits of pages) and [`model`] (one file per resource: its message and its filters).
+
+pub mod message;
+pub mod model;
+mod paging;
+pub mod resolve;
+
+mod authorize_security_group_ingress;
+mod create_key_pair;
+mod create_tags;
+mod delete_key_pair;
+mod delete_tags;
+mod deregister_image;
+mod describe_account_attributes;
+mod describe_availability_zones;
+mod describe_images;
+mod describe_instance_types;
+mod describe_key_pairs;
+mod describe_network_interfaces;
+mod describe_regions;
+mod describe_security_groups;
+mod describe_subnets;
+mod describe_tags;
+mod describe_volumes;
+mod describe_vpcs;
+mod import_key_pair;
+mod revoke_security_group_ingress;

@@ -1,0 +1,98 @@
+//! AMIs.
+
+use std::collections::BTreeMap;
+
+use freehold_proto::aws::ec2;
+
+use crate::ec2::message;
+use crate::filter::{Table, flag};
+use crate::store::{image, snapshot};
+
+/// An AMI as Describe shows it to one account: the tags are that account's.
+pub struct ImageView {
+    pub image: image::Model,
+    pub snapshot: Option<snapshot::Model>,
+    pub tags: BTreeMap<String, String>,
+    /// Whether the asking account owns it.
+    pub own: bool,
+}
+
+const STATE: &str = "available";
+const GIB: i64 = 1 << 30;
+
+impl ImageView {
+    /// Only the operator can publish an AMI, and the operator is what Amazon is on EC2.
+    pub fn owner_alias(&self) -> Option<&'static str> {
+        self.image.public.then_some("amazon")
+    }
+
+    fn location(&self) -> String {
+        format!("{}/{}", self.image.account_id, self.image.name)
+    }
+
+    fn volume_size_gib(&self) -> i64 {
+        self.snapshot.as_ref().map_or(0, |snapshot| (snapshot.size_bytes + GIB - 1) / GIB)
+    }
+}
+
+pub const FILTERS: Table<ImageView> = Table {
+    names: &[
+        ("architecture", |view, say| say(&view.image.architecture)),
+        ("block-device-mapping.device-name", |view, say| say(&view.image.root_device_name)),
+        ("block-device-mapping.snapshot-id", |view, say| say(&view.image.snapshot_id)),
+        ("creation-date", |view, say| say(&message::iso8601(view.image.created))),
+        ("description", |view, say| say(&view.image.description)),
+        ("hypervisor", |_, say| say("xen")),
+        ("image-id", |view, say| say(&view.image.image_id)),
+        ("image-type", |_, say| say("machine")),
+        ("is-public", |view, say| say(flag(view.image.public))),
+        ("manifest-location", |view, say| say(&view.location())),
+        ("name", |view, say| say(&view.image.name)),
+        ("owner-alias", |view, say| view.owner_alias().into_iter().for_each(say)),
+        ("owner-id", |view, say| say(&view.image.account_id)),
+        ("root-device-name", |view, say| say(&view.image.root_device_name)),
+        ("root-device-type", |_, say| say("ebs")),
+        ("state", |_, say| say(STATE)),
+        ("virtualization-type", |_, say| say("hvm")),
+    ],
+    tags: Some(|view, say| view.tags.iter().for_each(|(key, value)| say(key, value))),
+};
+
+impl From<&ImageView> for ec2::Image {
+    fn from(view: &ImageView) -> Self {
+        let image = &view.image;
+        let root = ec2::EbsBlockDevice {
+            delete_on_termination: Some(true),
+            encrypted: Some(false),
+            snapshot_id: Some(image.snapshot_id.clone()),
+            volume_size: message::int(view.volume_size_gib()),
+            volume_type: Some("gp3".into()),
+            ..Default::default()
+        };
+        Self {
+            image_id: Some(image.image_id.clone()),
+            name: Some(image.name.clone()),
+            description: (!image.description.is_empty()).then(|| image.description.clone()),
+            owner_id: Some(image.account_id.clone()),
+            image_owner_alias: view.owner_alias().map(str::to_owned),
+            image_location: Some(view.location()),
+            public: Some(image.public),
+            state: Some(STATE.into()),
+            creation_date: Some(message::iso8601(image.created)),
+            architecture: Some(image.architecture.clone()),
+            image_type: Some("machine".into()),
+            hypervisor: Some("xen".into()),
+            virtualization_type: Some("hvm".into()),
+            platform_details: Some("Linux/UNIX".into()),
+            root_device_name: Some(image.root_device_name.clone()),
+            root_device_type: Some("ebs".into()),
+            block_device_mappings: vec![ec2::BlockDeviceMapping {
+                device_name: Some(image.root_device_name.clone()),
+                ebs: Some(root),
+                ..Default::default()
+            }],
+            tags: message::tags(&view.tags),
+            ..Self::default()
+        }
+    }
+}

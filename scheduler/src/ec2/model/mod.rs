@@ -1,0 +1,11 @@
+//! Resources as EC2 shows them: for each its message, and the table of its filters.
+
+pub mod image;
+pub mod instance_type;
+pub mod key_pair;
+pub mod network_interface;
+pub mod security_group;
+pub mod subnet;
+pub mod tag;
+pub mod volume;
+pub mod vpc;

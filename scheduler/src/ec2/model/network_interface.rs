@@ -1,0 +1,125 @@
+//! Network interfaces.
+
+use freehold_proto::aws::ec2;
+
+use crate::Settings;
+use crate::ec2::message;
+use crate::filter::{Table, flag};
+use crate::store::read::interfaces::InterfaceView;
+use crate::store::read::resources::Tagged;
+
+pub type NetworkInterface = Tagged<InterfaceView>;
+
+pub const FILTERS: Table<NetworkInterface> = Table {
+    names: &[
+        ("addresses.private-ip-address", |eni, say| eni.item.private_addresses.iter().for_each(|address| say(&address.address))),
+        ("addresses.association.public-ip", |eni, say| eni.item.public_address.iter().for_each(|address| say(address))),
+        ("addresses.primary", |eni, say| eni.item.private_addresses.iter().for_each(|address| say(flag(address.is_primary)))),
+        ("association.public-ip", |eni, say| eni.item.public_address.iter().for_each(|address| say(address))),
+        ("attachment.attachment-id", |eni, say| eni.item.attachment.iter().for_each(|attachment| say(&attachment.attachment_id))),
+        ("attachment.delete-on-termination", |eni, say| {
+            eni.item.attachment.iter().for_each(|attachment| say(flag(attachment.delete_on_termination)));
+        }),
+        ("attachment.device-index", |eni, say| eni.item.attachment.iter().for_each(|attachment| say(&attachment.device_index.to_string()))),
+        ("attachment.instance-id", |eni, say| eni.item.attachment.iter().for_each(|attachment| say(&attachment.instance_id))),
+        ("attachment.instance-owner-id", |eni, say| eni.item.attachment.iter().for_each(|attachment| say(&attachment.account_id))),
+        ("attachment.status", |eni, say| eni.item.attachment.iter().for_each(|_| say("attached"))),
+        ("availability-zone", |eni, say| say(&eni.item.interface.availability_zone)),
+        ("description", |eni, say| say(&eni.item.interface.description)),
+        ("group-id", |eni, say| eni.item.groups.iter().for_each(|group| say(&group.group_id))),
+        ("group-name", |eni, say| eni.item.groups.iter().for_each(|group| say(&group.group_name))),
+        ("interface-type", |_, say| say("interface")),
+        ("mac-address", |eni, say| say(&eni.item.interface.mac_address)),
+        ("network-interface-id", |eni, say| say(&eni.item.interface.network_interface_id)),
+        ("owner-id", |eni, say| say(&eni.item.interface.account_id)),
+        ("private-ip-address", |eni, say| eni.item.private_addresses.iter().for_each(|address| say(&address.address))),
+        ("requester-managed", |_, say| say("false")),
+        ("source-dest-check", |eni, say| say(flag(eni.item.interface.source_dest_check))),
+        ("status", |eni, say| say(status(&eni.item))),
+        ("subnet-id", |eni, say| say(&eni.item.interface.subnet_id)),
+        ("vpc-id", |eni, say| say(&eni.item.interface.vpc_id)),
+    ],
+    tags: Some(|eni, say| eni.tags.iter().for_each(|(key, value)| say(key, value))),
+};
+
+fn status(view: &InterfaceView) -> &'static str {
+    if view.attachment.is_some() { "in-use" } else { "available" }
+}
+
+/// An interface as Describe shows it; names are made of addresses by the region's rules.
+pub fn shown(NetworkInterface { item: view, tags }: &NetworkInterface, settings: &Settings) -> ec2::NetworkInterface {
+    let row = &view.interface;
+    let association = association(view, settings);
+    ec2::NetworkInterface {
+        network_interface_id: Some(row.network_interface_id.clone()),
+        owner_id: Some(row.account_id.clone()),
+        vpc_id: Some(row.vpc_id.clone()),
+        subnet_id: Some(row.subnet_id.clone()),
+        availability_zone: Some(row.availability_zone.clone()),
+        availability_zone_id: settings.zone(&row.availability_zone).map(|zone| zone.id.clone()),
+        description: Some(row.description.clone()),
+        interface_type: Some("interface".into()),
+        mac_address: Some(row.mac_address.clone()),
+        private_ip_address: Some(view.primary_address().to_owned()),
+        private_dns_name: Some(settings.private_dns_name(view.primary_address())),
+        private_ip_addresses: private_addresses(view, association.as_ref(), settings),
+        attachment: attachment(view),
+        groups: groups(view),
+        requester_managed: Some(false),
+        source_dest_check: Some(row.source_dest_check),
+        status: Some(status(view).into()),
+        tag_set: message::tags(tags),
+        association,
+        ..Default::default()
+    }
+}
+
+/// Absent without a public address: clients tell by it whether there is one.
+fn association(view: &InterfaceView, settings: &Settings) -> Option<ec2::NetworkInterfaceAssociation> {
+    let address = view.public_address.as_deref()?;
+    Some(ec2::NetworkInterfaceAssociation {
+        // The pool's addresses belong to the cloud, not to the account.
+        ip_owner_id: Some("amazon".into()),
+        public_dns_name: Some(settings.public_dns_name(address)),
+        public_ip: Some(address.to_owned()),
+        ..Default::default()
+    })
+}
+
+fn private_addresses(
+    view: &InterfaceView,
+    association: Option<&ec2::NetworkInterfaceAssociation>,
+    settings: &Settings,
+) -> Vec<ec2::NetworkInterfacePrivateIpAddress> {
+    let one = |address: &crate::store::private_address::Model| ec2::NetworkInterfacePrivateIpAddress {
+        association: association.filter(|_| address.is_primary).cloned(),
+        primary: Some(address.is_primary),
+        private_dns_name: Some(settings.private_dns_name(&address.address)),
+        private_ip_address: Some(address.address.clone()),
+    };
+    view.private_addresses.iter().map(one).collect()
+}
+
+fn attachment(view: &InterfaceView) -> Option<ec2::NetworkInterfaceAttachment> {
+    let row = view.attachment.as_ref()?;
+    Some(ec2::NetworkInterfaceAttachment {
+        attachment_id: Some(row.attachment_id.clone()),
+        attach_time: Some(message::timestamp(row.attach_time)),
+        delete_on_termination: Some(row.delete_on_termination),
+        device_index: Some(row.device_index),
+        network_card_index: Some(0),
+        instance_id: Some(row.instance_id.clone()),
+        instance_owner_id: Some(row.account_id.clone()),
+        status: Some("attached".into()),
+        ..Default::default()
+    })
+}
+
+/// The groups of an interface, by id.
+pub fn groups(view: &InterfaceView) -> Vec<ec2::GroupIdentifier> {
+    let one = |group: &crate::store::security_group::Model| ec2::GroupIdentifier {
+        group_id: Some(group.group_id.clone()),
+        group_name: Some(group.group_name.clone()),
+    };
+    view.groups.iter().map(one).collect()
+}

@@ -1,0 +1,155 @@
+//! Security groups and their rules.
+
+use freehold_proto::Fault;
+use freehold_proto::aws::ec2;
+
+use crate::ec2::message;
+use crate::filter::Table;
+use crate::security_group::GroupReference;
+use crate::security_group::{GroupedRules, Peer, Permission, PermissionPeer, Ports, Protocol, Rule, RuleSpec, grouped};
+use crate::store::read::resources::SecurityGroupView;
+use crate::store::{security_group, security_group_rule};
+
+pub const FILTERS: Table<SecurityGroupView> = Table {
+    names: &[
+        ("description", |view, say| say(&view.group.description)),
+        ("group-id", |view, say| say(&view.group.group_id)),
+        ("group-name", |view, say| say(&view.group.group_name)),
+        ("owner-id", |view, say| say(&view.group.account_id)),
+        ("vpc-id", |view, say| say(&view.group.vpc_id)),
+        ("ip-permission.cidr", |view, say| rules(view, false).filter_map(|rule| rule.cidr_ipv4.as_deref()).for_each(say)),
+        ("ip-permission.from-port", |view, say| rules(view, false).for_each(|rule| say(&rule.from_port.to_string()))),
+        ("ip-permission.group-id", |view, say| rules(view, false).filter_map(|rule| rule.referenced_group_id.as_deref()).for_each(say)),
+        ("ip-permission.protocol", |view, say| rules(view, false).for_each(|rule| say(&rule.ip_protocol))),
+        ("ip-permission.to-port", |view, say| rules(view, false).for_each(|rule| say(&rule.to_port.to_string()))),
+        ("egress.ip-permission.cidr", |view, say| rules(view, true).filter_map(|rule| rule.cidr_ipv4.as_deref()).for_each(say)),
+        ("egress.ip-permission.protocol", |view, say| rules(view, true).for_each(|rule| say(&rule.ip_protocol))),
+    ],
+    tags: Some(|view, say| view.tags.iter().for_each(|(key, value)| say(key, value))),
+};
+
+fn rules(view: &SecurityGroupView, egress: bool) -> impl Iterator<Item = &security_group_rule::Model> {
+    view.rules.iter().filter(move |rule| rule.is_egress == egress)
+}
+
+/// A rule out of its row.
+pub fn rule(row: &security_group_rule::Model) -> Result<Rule, Fault> {
+    let peer = match (&row.cidr_ipv4, &row.referenced_group_id) {
+        (Some(cidr), _) => Peer::Ipv4(cidr.parse().map_err(|error| Fault::internal("a stored rule's CIDR block", error))?),
+        (None, Some(group_id)) => Peer::Group(group_id.clone()),
+        (None, None) => return Err(Fault::internal("a stored rule without a peer", row.security_group_rule_id.clone())),
+    };
+    let spec = RuleSpec { protocol: Protocol::parse(&row.ip_protocol)?, ports: Ports { from: row.from_port, to: row.to_port }, peer };
+    Ok(Rule { spec, description: row.description.clone() })
+}
+
+/// A group as Describe shows it.
+pub fn shown(view: &SecurityGroupView, region: &str) -> Result<ec2::SecurityGroup, Fault> {
+    let SecurityGroupView { group, tags, .. } = view;
+    let permissions = |egress| -> Result<Vec<ec2::IpPermission>, Fault> {
+        let rules = rules(view, egress).map(rule).collect::<Result<Vec<Rule>, Fault>>()?;
+        Ok(grouped(&rules).into_iter().map(|permission| ip_permission(permission, &group.account_id)).collect())
+    };
+    Ok(ec2::SecurityGroup {
+        group_id: Some(group.group_id.clone()),
+        group_name: Some(group.group_name.clone()),
+        description: Some(group.description.clone()),
+        owner_id: Some(group.account_id.clone()),
+        vpc_id: Some(group.vpc_id.clone()),
+        security_group_arn: Some(format!("arn:aws:ec2:{region}:{}:security-group/{}", group.account_id, group.group_id)),
+        ip_permissions: permissions(false)?,
+        ip_permissions_egress: permissions(true)?,
+        tags: message::tags(tags),
+    })
+}
+
+/// A pair names its group by id alone: clients that find a name take it for the name of a group outside a VPC.
+pub fn ip_permission(permission: GroupedRules<'_>, account_id: &str) -> ec2::IpPermission {
+    let words = |text: Option<&str>| text.map(str::to_owned);
+    ec2::IpPermission {
+        ip_protocol: Some(permission.protocol.to_string()),
+        from_port: permission.ports.map(|ports| ports.from),
+        to_port: permission.ports.map(|ports| ports.to),
+        ip_ranges: permission
+            .ipv4
+            .into_iter()
+            .map(|(cidr, description)| ec2::IpRange { cidr_ip: Some(cidr), description: words(description) })
+            .collect(),
+        user_id_group_pairs: permission
+            .groups
+            .into_iter()
+            .map(|(group_id, description)| ec2::UserIdGroupPair {
+                group_id: Some(group_id.to_owned()),
+                user_id: Some(account_id.to_owned()),
+                description: words(description),
+                ..Default::default()
+            })
+            .collect(),
+        ..Default::default()
+    }
+}
+
+/// A rule as Authorize answers it.
+pub fn rule_message(row: &security_group_rule::Model, group: &security_group::Model, region: &str) -> ec2::SecurityGroupRule {
+    let referenced = |group_id: &String| ec2::ReferencedSecurityGroup {
+        group_id: Some(group_id.clone()),
+        user_id: Some(row.account_id.clone()),
+        vpc_id: Some(group.vpc_id.clone()),
+        ..Default::default()
+    };
+    ec2::SecurityGroupRule {
+        security_group_rule_id: Some(row.security_group_rule_id.clone()),
+        security_group_rule_arn: Some(format!(
+            "arn:aws:ec2:{region}:{}:security-group-rule/{}",
+            row.account_id, row.security_group_rule_id
+        )),
+        group_id: Some(row.group_id.clone()),
+        group_owner_id: Some(row.account_id.clone()),
+        is_egress: Some(row.is_egress),
+        ip_protocol: Some(row.ip_protocol.clone()),
+        from_port: Some(row.from_port),
+        to_port: Some(row.to_port),
+        cidr_ipv4: row.cidr_ipv4.clone(),
+        referenced_group_info: row.referenced_group_id.as_ref().map(referenced),
+        description: row.description.clone(),
+        ..Default::default()
+    }
+}
+
+/// A rule as Revoke answers it.
+impl From<&security_group_rule::Model> for ec2::RevokedSecurityGroupRule {
+    fn from(row: &security_group_rule::Model) -> Self {
+        Self {
+            security_group_rule_id: Some(row.security_group_rule_id.clone()),
+            group_id: Some(row.group_id.clone()),
+            is_egress: Some(row.is_egress),
+            ip_protocol: Some(row.ip_protocol.clone()),
+            from_port: Some(row.from_port),
+            to_port: Some(row.to_port),
+            cidr_ipv4: row.cidr_ipv4.clone(),
+            referenced_group_id: row.referenced_group_id.clone(),
+            description: row.description.clone(),
+            ..Self::default()
+        }
+    }
+}
+
+/// A request's permission, free of the message's form.
+pub fn permission(given: &ec2::IpPermission) -> Permission<'_> {
+    let ranges = given.ip_ranges.iter().map(|range| (PermissionPeer::Cidr(range.cidr_ip.as_deref()), range.description.as_deref()));
+    let pairs = given.user_id_group_pairs.iter().map(|pair| {
+        let reference = GroupReference {
+            group_id: pair.group_id.as_deref(),
+            group_name: pair.group_name.as_deref(),
+            user_id: pair.user_id.as_deref(),
+            vpc_id: pair.vpc_id.as_deref(),
+        };
+        (PermissionPeer::Group(reference), pair.description.as_deref())
+    });
+    Permission {
+        ip_protocol: given.ip_protocol.as_deref(),
+        from_port: given.from_port,
+        to_port: given.to_port,
+        peers: ranges.chain(pairs).collect(),
+    }
+}

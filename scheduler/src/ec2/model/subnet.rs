@@ -1,0 +1,93 @@
+//! Subnets.
+
+use freehold_proto::aws::ec2;
+use ipnet::Ipv4Net;
+
+use crate::ec2::message;
+use crate::filter::{Table, flag};
+use crate::store::read::resources::Tagged;
+use crate::store::subnet;
+
+/// A subnet as Describe shows it.
+pub struct SubnetView {
+    pub subnet: Tagged<subnet::Model>,
+    pub availability_zone_id: String,
+    /// `arn:aws:ec2:REGION:ACCOUNT:subnet/ID`
+    pub arn: String,
+    pub available_ip_address_count: i32,
+}
+
+const STATE: &str = "available";
+/// The first four addresses of a subnet and the last. Source: <https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html>.
+const RESERVED: usize = 5;
+
+/// The addresses that are left where `used` are taken.
+pub fn available_addresses(cidr_block: &str, used: usize) -> i32 {
+    let prefix = cidr_block.parse::<Ipv4Net>().map_or(32, |net| net.prefix_len());
+    let all = 1_usize << (32 - u32::from(prefix)).min(31);
+    i32::try_from(all.saturating_sub(RESERVED + used)).unwrap_or(i32::MAX)
+}
+
+pub const FILTERS: Table<SubnetView> = Table {
+    names: &[
+        ("availability-zone", |view, say| say(&view.subnet.item.availability_zone)),
+        ("availabilityZone", |view, say| say(&view.subnet.item.availability_zone)),
+        ("availability-zone-id", |view, say| say(&view.availability_zone_id)),
+        ("available-ip-address-count", |view, say| say(&view.available_ip_address_count.to_string())),
+        ("cidr", |view, say| say(&view.subnet.item.cidr_block)),
+        ("cidr-block", |view, say| say(&view.subnet.item.cidr_block)),
+        ("cidrBlock", |view, say| say(&view.subnet.item.cidr_block)),
+        ("default-for-az", |view, say| say(flag(view.subnet.item.default_for_az))),
+        ("defaultForAz", |view, say| say(flag(view.subnet.item.default_for_az))),
+        ("map-public-ip-on-launch", |view, say| say(flag(view.subnet.item.map_public_ip_on_launch))),
+        ("owner-id", |view, say| say(&view.subnet.item.account_id)),
+        ("state", |_, say| say(STATE)),
+        ("subnet-arn", |view, say| say(&view.arn)),
+        ("subnet-id", |view, say| say(&view.subnet.item.subnet_id)),
+        ("vpc-id", |view, say| say(&view.subnet.item.vpc_id)),
+    ],
+    tags: Some(|view, say| view.subnet.tags.iter().for_each(|(key, value)| say(key, value))),
+};
+
+impl From<&SubnetView> for ec2::Subnet {
+    fn from(view: &SubnetView) -> Self {
+        let Tagged { item, tags } = &view.subnet;
+        Self {
+            subnet_id: Some(item.subnet_id.clone()),
+            subnet_arn: Some(view.arn.clone()),
+            owner_id: Some(item.account_id.clone()),
+            vpc_id: Some(item.vpc_id.clone()),
+            cidr_block: Some(item.cidr_block.clone()),
+            availability_zone: Some(item.availability_zone.clone()),
+            availability_zone_id: Some(view.availability_zone_id.clone()),
+            available_ip_address_count: Some(view.available_ip_address_count),
+            default_for_az: Some(item.default_for_az),
+            map_public_ip_on_launch: Some(item.map_public_ip_on_launch),
+            // There is no IPv6 and no Outpost; clients read the flags all the same.
+            assign_ipv6_address_on_creation: Some(false),
+            enable_dns64: Some(false),
+            ipv6_native: Some(false),
+            map_customer_owned_ip_on_launch: Some(false),
+            private_dns_name_options_on_launch: Some(ec2::PrivateDnsNameOptionsOnLaunch {
+                hostname_type: Some("ip-name".into()),
+                enable_resource_name_dns_a_record: Some(false),
+                enable_resource_name_dns_aaaa_record: Some(false),
+            }),
+            state: Some(STATE.into()),
+            tags: message::tags(tags),
+            ..Self::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::available_addresses;
+
+    #[test]
+    fn five_addresses_of_a_subnet_are_reserved() {
+        assert_eq!(available_addresses("172.31.0.0/20", 0), 4091);
+        assert_eq!(available_addresses("10.0.0.0/28", 3), 8);
+        assert_eq!(available_addresses("10.0.0.0/28", 11), 0);
+    }
+}

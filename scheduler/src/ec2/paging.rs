@@ -1,0 +1,45 @@
+//! EC2's limits of pages: which requests page, between which bounds, and which list of names excludes it.
+
+use std::ops::RangeInclusive;
+
+use freehold_proto::Action;
+use freehold_proto::aws::ec2;
+
+use crate::page::Paged;
+
+macro_rules! paged {
+    ($($request:ident, $bounds:expr, $($ids:ident = $word:literal),*;)*) => {$(
+        impl Paged for ec2::$request {
+            const ACTION: &'static str = <Self as Action>::NAME;
+            const BOUNDS: RangeInclusive<i32> = $bounds;
+
+            fn max_results(&self) -> Option<i32> {
+                self.max_results
+            }
+
+            fn next_token(&self) -> Option<&str> {
+                self.next_token.as_deref()
+            }
+
+            fn ids_given(&self) -> Option<&'static str> {
+                [$((self.$ids.is_empty(), $word),)*].into_iter().find(|(none, _)| !none).map(|(_, word): (bool, _)| word)
+            }
+
+            fn question(&self) -> Self {
+                Self { max_results: None, next_token: None, dry_run: None, ..self.clone() }
+            }
+        }
+    )*};
+}
+paged! {
+    DescribeImagesRequest, 1..=1000, image_ids = "imagesSet";
+    DescribeInstanceStatusRequest, 5..=1000, instance_ids = "instancesSet";
+    DescribeInstanceTypesRequest, 5..=100, instance_types = "instanceTypeSet";
+    DescribeInstancesRequest, 5..=1000, instance_ids = "instancesSet";
+    DescribeNetworkInterfacesRequest, 5..=1000, network_interface_ids = "networkInterfaceIdSet";
+    DescribeSecurityGroupsRequest, 5..=1000, group_ids = "securityGroupIdSet", group_names = "securityGroupSet";
+    DescribeSubnetsRequest, 5..=1000, subnet_ids = "subnetSet";
+    DescribeTagsRequest, 5..=1000, ;
+    DescribeVolumesRequest, 5..=1000, volume_ids = "volumeSet";
+    DescribeVpcsRequest, 5..=1000, vpc_ids = "vpcSet";
+}

@@ -1,0 +1,110 @@
+//! Ids in requests: malformed, absent, or somebody else's. The last two are one case by construction: a read is of one account, so that
+//! what is another's is as absent as what never was.
+
+use std::collections::HashSet;
+
+use freehold_proto::id::{
+    ImageId, InstanceId, InternetGatewayId, KeyPairId, NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, SnapshotId, SubnetId,
+    VolumeId, VpcId,
+};
+use freehold_proto::{ErrorCode, Fault};
+
+use crate::store::read::Select;
+
+/// A kind of resource as EC2 speaks of its ids.
+#[derive(Debug)]
+pub struct Kind {
+    /// EC2's word in `ResourceType`.
+    pub resource_type: &'static str,
+    pub prefix: &'static str,
+    well_formed: fn(&str) -> bool,
+    malformed: ErrorCode,
+    not_found: ErrorCode,
+    noun: &'static str,
+}
+
+macro_rules! kinds {
+    ($($name:ident: $id:ident, $resource_type:literal, $malformed:ident, $not_found:ident, $noun:literal;)*) => {
+        $(pub const $name: Kind = Kind {
+            resource_type: $resource_type,
+            prefix: $id::PREFIX,
+            well_formed: |text| $id::parse(text).is_ok(),
+            malformed: ErrorCode::$malformed,
+            not_found: ErrorCode::$not_found,
+            noun: $noun,
+        };)*
+
+        /// Every kind there is.
+        pub const ALL: &[&Kind] = &[$(&$name,)*];
+    };
+}
+kinds! {
+    IMAGE: ImageId, "image", InvalidAmiIdMalformed, InvalidAmiIdNotFound, "image id";
+    INSTANCE: InstanceId, "instance", InvalidInstanceIdMalformed, InvalidInstanceIdNotFound, "instance ID";
+    INTERNET_GATEWAY: InternetGatewayId, "internet-gateway", InvalidInternetGatewayIdMalformed, InvalidInternetGatewayIdNotFound, "internetGateway ID";
+    KEY_PAIR: KeyPairId, "key-pair", InvalidKeyPairNotFound, InvalidKeyPairNotFound, "key pair";
+    NETWORK_INTERFACE: NetworkInterfaceId, "network-interface", InvalidNetworkInterfaceIdMalformed, InvalidNetworkInterfaceIdNotFound, "networkInterface ID";
+    SECURITY_GROUP: SecurityGroupId, "security-group", InvalidGroupIdMalformed, InvalidGroupNotFound, "security group";
+    SECURITY_GROUP_RULE: SecurityGroupRuleId, "security-group-rule", InvalidSecurityGroupRuleIdMalformed, InvalidSecurityGroupRuleIdNotFound, "security group rule ID";
+    SNAPSHOT: SnapshotId, "snapshot", InvalidSnapshotIdMalformed, InvalidSnapshotNotFound, "snapshot";
+    SUBNET: SubnetId, "subnet", InvalidSubnetIdMalformed, InvalidSubnetIdNotFound, "subnet ID";
+    VOLUME: VolumeId, "volume", InvalidVolumeIdMalformed, InvalidVolumeNotFound, "volume";
+    VPC: VpcId, "vpc", InvalidVpcIdMalformed, InvalidVpcIdNotFound, "vpc ID";
+}
+
+impl Kind {
+    /// Checks the form of one id.
+    pub fn check(&self, id: &str) -> Result<(), Fault> {
+        if (self.well_formed)(id) {
+            return Ok(());
+        }
+        Err(Fault::new(self.malformed, format!("Invalid id: \"{id}\" (expecting \"{}-...\")", self.prefix)))
+    }
+
+    /// What a Describe is about: the ids it names, or everything where it names none.
+    pub fn select(&self, ids: &[String]) -> Result<Select, Fault> {
+        ids.iter().try_for_each(|id| self.check(id))?;
+        if ids.is_empty() { Ok(Select::All) } else { Ok(Select::Ids(ids.to_vec())) }
+    }
+
+    pub fn absent(&self, id: &str) -> Fault {
+        Fault::new(self.not_found, format!("The {} '{id}' does not exist", self.noun))
+    }
+
+    /// Refuses the first of `ids` that was not found.
+    pub fn all_found<'a>(&self, ids: &[String], found: impl Iterator<Item = &'a str>) -> Result<(), Fault> {
+        let found: HashSet<&str> = found.collect();
+        match ids.iter().find(|id| !found.contains(id.as_str())) {
+            Some(id) => Err(self.absent(id)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The kind that an id is of, by its prefix.
+pub fn kind_of(id: &str) -> Option<&'static Kind> {
+    let (prefix, _) = id.rsplit_once('-')?;
+    ALL.iter().find(|kind| kind.prefix == prefix).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_told_by_the_prefix() {
+        assert_eq!(kind_of("eni-0123abcd").unwrap().resource_type, "network-interface");
+        assert_eq!(kind_of("i-").unwrap().resource_type, "instance");
+        for id in ["x-0123abcd", "", "i", "eni-attach-0123abcd"] {
+            assert!(kind_of(id).is_none(), "{id}");
+        }
+    }
+
+    #[test]
+    fn the_first_absent_id_is_named() {
+        let ids = ["vpc-0123abcd".to_owned(), "vpc-deadbeef".to_owned()];
+        let fault = VPC.all_found(&ids, ["vpc-0123abcd"].into_iter()).unwrap_err();
+        assert_eq!((fault.code, fault.message.as_str()), (ErrorCode::InvalidVpcIdNotFound, "The vpc ID 'vpc-deadbeef' does not exist"));
+        assert_eq!(VPC.select(&["vpc-x".to_owned()]).unwrap_err().code, ErrorCode::InvalidVpcIdMalformed);
+    }
+}

@@ -1,5 +1,0 @@
-//! How an instance lives: EC2's state graph ([`step`]), and the rows that a transition leaves ([`transition`], [`terminate`]).
-
-pub mod step;
-pub mod terminate;
-pub mod transition;
