@@ -17,6 +17,7 @@ pub mod desired;
 mod durable;
 mod host;
 pub mod hypervisor;
+pub mod imds;
 pub mod network;
 mod observations;
 mod plan;

@@ -16,6 +16,8 @@
 //! - Every name outside a VPC's namespace carries the host id; `teardown` finds all of it without remembering any of it.
 //! - The runtime's threads are in the host's namespace and stay there.
 
+mod dhcp;
+mod dns;
 mod names;
 mod namespace;
 mod netlink;
@@ -23,6 +25,7 @@ mod nft;
 mod outside;
 pub mod plan;
 mod reconcile;
+mod services;
 mod sysctl;
 pub mod tap;
 mod vpc;
@@ -38,6 +41,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::desired::Desired;
 use reconcile::{Applied, Command, Reconciler};
+pub use services::View;
 
 /// How long [`DataPlane::interface_ready`] waits.
 const READY: Duration = Duration::from_mins(1);
@@ -128,7 +132,7 @@ impl DataPlane {
     ) -> Result<Self, Error> {
         let (commands, received) = mpsc::channel(4);
         let (applied_sender, mut applied) = watch::channel(Applied::default());
-        let reconciler = Reconciler::new(config, state_directory.to_owned(), host_id.to_owned(), desired, applied_sender);
+        let reconciler = Reconciler::new(config, state_directory.to_owned(), host_id.to_owned(), desired, applied_sender)?;
         tokio::spawn(reconciler.run(received));
         applied.wait_for(|applied| applied.attempts > 0).await.map_err(|_| Error::Stopped)?;
         Ok(Self { commands, applied })

@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -36,6 +37,11 @@ impl Namespace {
             on_a_thread(move || create(&path)).await?;
         }
         Ok(Self { file: Arc::new(File::open(directory.join(name))?) })
+    }
+
+    /// Tells apart two namespaces of one name.
+    pub fn id(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.ino())
     }
 
     /// Runs `work` inside, on a thread of its own that has the caller's tokio runtime at hand.

@@ -2,6 +2,7 @@
 //! comes back. One failure stops nothing else: each VPC is applied for itself, and tried again.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +12,10 @@ use tokio::time::Instant;
 
 use super::outside::HostSide;
 use super::plan::{HostPlan, VpcPlan};
-use super::{Config, Error, Tap, names, namespace, vpc};
+use super::services::{Services, View};
+use super::{Config, Error, Tap, dns, names, namespace, vpc};
 use crate::desired::Desired;
+use crate::imds;
 
 /// Between two looks when nothing changed.
 const PERIOD: Duration = Duration::from_mins(1);
@@ -52,6 +55,9 @@ pub struct Reconciler {
     host_id: String,
     desired: watch::Receiver<Arc<Desired>>,
     applied: watch::Sender<Applied>,
+    tokens: Arc<imds::Tokens>,
+    /// By VPC.
+    services: BTreeMap<String, Services>,
 }
 
 impl Reconciler {
@@ -61,8 +67,9 @@ impl Reconciler {
         host_id: String,
         desired: watch::Receiver<Arc<Desired>>,
         applied: watch::Sender<Applied>,
-    ) -> Self {
-        Self { config, state_directory, host_id, desired, applied }
+    ) -> Result<Self, Error> {
+        let tokens = Arc::new(imds::Tokens::open(&state_directory).map_err(Error::io("open the key of the metadata service"))?);
+        Ok(Self { config, state_directory, host_id, desired, applied, tokens, services: BTreeMap::new() })
     }
 
     pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
@@ -77,7 +84,7 @@ impl Reconciler {
         }
     }
 
-    async fn end(self, command: Option<Command>) {
+    async fn end(mut self, command: Option<Command>) {
         match command {
             // Whoever asked may have gone; what was done is done.
             Some(Command::Stop(done)) => drop(done.send(Ok(()))),
@@ -97,9 +104,11 @@ impl Reconciler {
         // A fault in what was asked for heals by another Desired only, so it calls for no retry.
         let unplanned = faults.len();
         let mut taps = BTreeMap::new();
+        let resolvers = self.resolvers();
+        self.services.retain(|vpc_id, _| plan.vpcs.contains_key(vpc_id));
         for vpc in plan.vpcs.values() {
-            match vpc::apply(&self.config, vpc, &plan.mentioned).await {
-                Ok(_) => taps.extend(self.taps(vpc)),
+            match self.apply(vpc, &plan, &resolvers).await {
+                Ok(()) => taps.extend(self.taps(vpc)),
                 Err(error) => drop(faults.insert(vpc.vpc_id.clone(), chain(&error))),
             }
         }
@@ -109,6 +118,34 @@ impl Reconciler {
         let whole = faults.len() == unplanned;
         self.report(taps, faults);
         whole
+    }
+
+    /// The namespace first, then what answers in it.
+    async fn apply(&mut self, vpc: &Arc<VpcPlan>, plan: &HostPlan, resolvers: &[SocketAddr]) -> Result<(), Error> {
+        let vpc::Applied { namespace, taps } = vpc::apply(&self.config, vpc, &plan.mentioned).await?;
+        let view = View { plan: Arc::clone(vpc), taps, resolvers: resolvers.to_vec(), mtu: self.config.mtu };
+        let view = match self.services.get_mut(&vpc.vpc_id) {
+            Some(running) => match running.take(&namespace, view) {
+                Ok(()) => return Ok(()),
+                Err(view) => view,
+            },
+            None => view,
+        };
+        // The old ones hold the addresses, so they go first.
+        if let Some(old) = self.services.remove(&vpc.vpc_id) {
+            old.end().await;
+        }
+        let services = Services::start(&namespace, view, &self.tokens).await?;
+        self.services.insert(vpc.vpc_id.clone(), services);
+        Ok(())
+    }
+
+    /// The configured ones, else the host's own as they are now.
+    fn resolvers(&self) -> Vec<SocketAddr> {
+        if !self.config.resolvers.is_empty() {
+            return self.config.resolvers.clone();
+        }
+        std::fs::read_to_string("/etc/resolv.conf").map(|text| dns::resolvers(&text)).unwrap_or_default()
     }
 
     async fn host_side(&self, plan: &HostPlan) -> Result<(), Error> {
@@ -126,7 +163,8 @@ impl Reconciler {
         Ok(())
     }
 
-    async fn remove_all(&self) -> Result<(), Error> {
+    async fn remove_all(&mut self) -> Result<(), Error> {
+        self.services.clear();
         self.host_side(&HostPlan::default()).await
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Order matters: the rules stand before the first interface does, so there is no moment at which a guest is unfiltered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::Ipv4Addr;
 
@@ -18,8 +18,14 @@ pub const GATEWAY_MAC: Mac = Mac([0x02, 0x46, 0x48, 0, 0, 0x01]);
 const HOST_END_MAC: Mac = Mac([0x02, 0x46, 0x48, 0, 0, 0xfe]);
 const VPC_END_MAC: Mac = Mac([0x02, 0x46, 0x48, 0, 0, 0xfd]);
 
+/// A VPC's namespace as it is now, with the interface behind each tap's index.
+pub struct Applied {
+    pub namespace: Namespace,
+    pub taps: BTreeMap<u32, String>,
+}
+
 /// Applies `plan`, whatever was there before. Running it twice changes nothing.
-pub async fn apply(config: &Config, plan: &VpcPlan, mentioned: &Mentioned) -> Result<Namespace, Error> {
+pub async fn apply(config: &Config, plan: &VpcPlan, mentioned: &Mentioned) -> Result<Applied, Error> {
     let namespace = Namespace::ensure(&config.namespace_directory, &plan.namespace).await.map_err(Error::io("make a namespace"))?;
     namespace.run(settings).await.map_err(Error::io("set a namespace's sysctls"))?;
     nft::load(&namespace, &plan.ruleset).await?;
@@ -28,11 +34,11 @@ pub async fn apply(config: &Config, plan: &VpcPlan, mentioned: &Mentioned) -> Re
     let mut routes = BTreeSet::from([Route { to: plan.cidr, link: None, via: None, source: None }]);
     let external = external(config, plan, &namespace, &netlink).await?;
     routes.insert(Route { to: Ipv4Net::default(), link: Some(external), via: Some(config.host_address), source: None });
-    let mut ours = BTreeSet::from([external]);
-    taps(config, plan, &namespace, &netlink, &mut routes, &mut ours).await?;
+    let taps = taps(config, plan, &namespace, &netlink, &mut routes).await?;
     drop_stale_taps(&netlink, mentioned).await?;
+    let ours = taps.keys().copied().chain([external]).collect();
     netlink.routes(&routes, &ours).await?;
-    Ok(namespace)
+    Ok(Applied { namespace, taps })
 }
 
 fn settings() -> io::Result<()> {
@@ -62,6 +68,10 @@ async fn loopback(netlink: &Netlink, plan: &VpcPlan) -> Result<(), Error> {
 async fn external(config: &Config, plan: &VpcPlan, namespace: &Namespace, netlink: &Netlink) -> Result<u32, Error> {
     if netlink.index(names::EXTERNAL).await?.is_none() {
         let host = Netlink::open(&Namespace::current().map_err(Error::io("find the host's namespace"))?).await?;
+        // Its other end may be in a namespace that somebody took the name from.
+        if let Some(orphan) = host.index(&plan.uplink).await? {
+            host.delete_link(orphan).await?;
+        }
         host.add_pair((&plan.uplink, HOST_END_MAC), (names::EXTERNAL, VPC_END_MAC), namespace).await?;
     }
     let index = netlink.index(names::EXTERNAL).await?.ok_or(Error::Missing(names::EXTERNAL))?;
@@ -84,23 +94,24 @@ async fn taps(
     namespace: &Namespace,
     netlink: &Netlink,
     routes: &mut BTreeSet<Route>,
-    ours: &mut BTreeSet<u32>,
-) -> Result<(), Error> {
+) -> Result<BTreeMap<u32, String>, Error> {
     let missing: Vec<String> = {
         let there = netlink.links().await?;
         plan.interfaces.values().filter(|i| !there.contains_key(&i.tap)).map(|i| i.tap.clone()).collect()
     };
     namespace.run(move || missing.iter().try_for_each(|name| tap::ensure(name))).await.map_err(Error::io("make a tap"))?;
     let links = netlink.links().await?;
+    let mut taps = BTreeMap::new();
     for interface in plan.interfaces.values() {
         let index = *links.get(&interface.tap).ok_or(Error::Missing("tap"))?;
         netlink.configure(index, GATEWAY_MAC, config.mtu).await?;
         netlink.add_neighbour(index, interface.address, interface.mac).await?;
         routes.insert(Route { to: interface.address.into(), link: Some(index), via: None, source: None });
-        ours.insert(index);
+        taps.insert(index, interface.network_interface_id.clone());
     }
     let names: Vec<String> = plan.interfaces.values().map(|interface| interface.tap.clone()).collect();
-    namespace.run(move || names.iter().try_for_each(|name| answer_for_others(name))).await.map_err(Error::io("set a tap's sysctls"))
+    namespace.run(move || names.iter().try_for_each(|name| answer_for_others(name))).await.map_err(Error::io("set a tap's sysctls"))?;
+    Ok(taps)
 }
 
 /// Guests of one subnet reach each other through the host, which answers their ARP at once.

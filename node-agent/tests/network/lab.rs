@@ -247,6 +247,8 @@ impl Guest {
             http_tokens: "optional".into(),
             http_endpoint: "enabled".into(),
             http_put_response_hop_limit: 1,
+            user_data: "#!/bin/sh\n".into(),
+            has_user_data: true,
             region: "us-east-1".into(),
             availability_zone: "us-east-1a".into(),
             ..Metadata::default()

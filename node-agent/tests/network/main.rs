@@ -9,3 +9,4 @@ mod lab;
 
 mod addresses;
 mod filters;
+mod services;

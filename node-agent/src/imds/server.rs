@@ -1,0 +1,127 @@
+//! The listener of one VPC's metadata service: connections, their bounds, and who is calling.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use nix::sys::socket::{setsockopt, sockopt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+use super::Tokens;
+use super::router::{self, Request, Response};
+use crate::network::View;
+
+/// Connections of one VPC, and of one caller.
+const CONNECTIONS: usize = 1024;
+const PER_CALLER: usize = 32;
+/// For the head of a request, and between two.
+const HEAD: Duration = Duration::from_secs(10);
+/// For a whole connection.
+const LIFE: Duration = Duration::from_mins(5);
+const HEAD_BYTES: usize = 16 * 1024;
+const HEADERS: usize = 64;
+/// Linux's own default, for answers that any number of hops may carry.
+const ANY_HOPS: i32 = 64;
+
+type Callers = Arc<Mutex<BTreeMap<Ipv4Addr, usize>>>;
+
+/// Serves until the listener's task is ended.
+pub async fn serve(listener: TcpListener, view: watch::Receiver<Arc<View>>, tokens: Arc<Tokens>) {
+    let connections = Arc::new(Semaphore::new(CONNECTIONS));
+    let callers = Callers::default();
+    loop {
+        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
+        let Ok((stream, peer)) = listener.accept().await else { continue };
+        let IpAddr::V4(caller) = peer.ip() else { continue };
+        let Some(turn) = Turn::take(&callers, caller) else { continue };
+        let (view, tokens) = (view.clone(), Arc::clone(&tokens));
+        tokio::spawn(async move {
+            // However it ends, it is over for this caller.
+            drop(tokio::time::timeout(LIFE, converse(stream, caller, view, tokens)).await);
+            drop((permit, turn));
+        });
+    }
+}
+
+/// One of a caller's connections.
+struct Turn {
+    callers: Callers,
+    caller: Ipv4Addr,
+}
+
+impl Turn {
+    fn take(callers: &Callers, caller: Ipv4Addr) -> Option<Self> {
+        let mut counts = callers.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(caller).or_default();
+        if *count >= PER_CALLER {
+            return None;
+        }
+        *count += 1;
+        Some(Self { callers: Arc::clone(callers), caller })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut counts = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.caller) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.caller);
+            }
+        }
+    }
+}
+
+async fn converse(stream: TcpStream, caller: Ipv4Addr, view: watch::Receiver<Arc<View>>, tokens: Arc<Tokens>) -> Result<(), hyper::Error> {
+    // The hop limit is set on the connection, before each answer: HTTP/1 answers one request after the other.
+    let Ok(socket) = stream.as_fd().try_clone_to_owned() else { return Ok(()) };
+    let service = service_fn(|request: http::Request<Incoming>| {
+        let response = respond(&request, caller, &view.borrow(), &tokens);
+        limit_hops(&socket, response.hop_limit);
+        std::future::ready(Ok::<_, Infallible>(finished(response)))
+    });
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(HEAD_BYTES)
+        .max_headers(HEADERS)
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+}
+
+fn respond(request: &http::Request<Incoming>, caller: Ipv4Addr, view: &View, tokens: &Tokens) -> Response {
+    let interface = view.plan.interface_of(caller);
+    let instance = interface.and_then(|interface| view.plan.instances.get(&interface.instance_id));
+    let Some(instance) = instance else { return Response::status(StatusCode::NOT_FOUND) };
+    let asked = Request { method: request.method(), path: request.uri().path(), headers: request.headers(), now: SystemTime::now() };
+    let mut response = router::answer(&asked, instance, &view.plan, tokens);
+    if request.method() == Method::HEAD {
+        response.body.clear();
+    }
+    response
+}
+
+fn limit_hops(socket: &OwnedFd, limit: Option<u8>) {
+    // A connection that can not be limited is one that is closing.
+    let _ = setsockopt(socket, sockopt::Ipv4Ttl, &limit.map_or(ANY_HOPS, i32::from));
+}
+
+fn finished(response: Response) -> http::Response<Full<Bytes>> {
+    let mut finished = http::Response::new(Full::new(Bytes::from(response.body)));
+    *finished.status_mut() = response.status;
+    *finished.headers_mut() = response.headers;
+    finished.headers_mut().insert(http::header::SERVER, HeaderValue::from_static("EC2ws"));
+    finished
+}

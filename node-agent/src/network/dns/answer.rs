@@ -1,0 +1,233 @@
+//! What the resolver knows by itself: the names of a VPC. A pure function from question and plan to answer.
+//!
+//! `ip-172-31-0-5.ec2.internal` and its reverse are computed, since every address of the VPC has such a name, on whatever host it is.
+//! An instance's public name means its private address here, as on EC2. The rest goes to the host's resolvers; the VPC's own domain
+//! never does.
+
+use std::net::Ipv4Addr;
+
+use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::rr::rdata::{A, PTR, SOA};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
+use ipnet::{IpNet, Ipv4Net};
+
+use crate::network::plan::VpcPlan;
+
+const TTL: u32 = 60;
+
+#[derive(Debug)]
+pub enum Answer {
+    Ready(Vec<u8>),
+    Forward(Message),
+    /// Not worth an answer: an answer itself, or no DNS at all.
+    NotAQuestion,
+}
+
+/// What is known of a name.
+#[derive(Debug, PartialEq)]
+enum Known {
+    Address(Ipv4Addr),
+    Name(Name),
+    /// Ours, and there is no such name.
+    Nothing,
+    Foreign,
+}
+
+pub fn answer(question: &[u8], vpc: &VpcPlan) -> Answer {
+    let Ok(message) = Message::from_vec(question) else { return Answer::NotAQuestion };
+    if message.metadata.message_type != MessageType::Query {
+        return Answer::NotAQuestion;
+    }
+    let [query] = message.queries.as_slice() else { return ready(&refusal(&message, ResponseCode::FormErr)) };
+    if message.metadata.op_code != OpCode::Query {
+        return ready(&refusal(&message, ResponseCode::NotImp));
+    }
+    let known = known(query.name(), vpc);
+    if known == Known::Foreign { Answer::Forward(message) } else { ready(&local(&message, query, known, vpc)) }
+}
+
+fn ready(message: &Message) -> Answer {
+    message.to_vec().map_or(Answer::NotAQuestion, Answer::Ready)
+}
+
+fn refusal(question: &Message, code: ResponseCode) -> Message {
+    let mut answer = Message::response(question.metadata.id, question.metadata.op_code);
+    answer.metadata.recursion_desired = question.metadata.recursion_desired;
+    answer.metadata.recursion_available = true;
+    answer.metadata.response_code = code;
+    answer.queries.clone_from(&question.queries);
+    answer
+}
+
+fn local(question: &Message, query: &Query, known: Known, vpc: &VpcPlan) -> Message {
+    let mut answer = refusal(question, ResponseCode::NoError);
+    answer.metadata.authoritative = true;
+    let asked = |kind| matches!(query.query_type(), RecordType::ANY) || query.query_type() == kind;
+    match known {
+        Known::Address(address) if asked(RecordType::A) => {
+            answer.add_answer(Record::from_rdata(query.name().clone(), TTL, RData::A(A(address))));
+        }
+        Known::Name(name) if asked(RecordType::PTR) => {
+            answer.add_answer(Record::from_rdata(query.name().clone(), TTL, RData::PTR(PTR(name))));
+        }
+        Known::Nothing => answer.metadata.response_code = ResponseCode::NXDomain,
+        Known::Address(_) | Known::Name(_) | Known::Foreign => {}
+    }
+    if answer.answers.is_empty()
+        && let Some(authority) = authority(vpc)
+    {
+        answer.add_authority(authority);
+    }
+    answer
+}
+
+/// Tells for how long "no" holds.
+fn authority(vpc: &VpcPlan) -> Option<Record> {
+    let domain = Name::from_ascii(format!("{}.", vpc.domain)).ok()?;
+    let soa = SOA::new(domain.clone(), domain.clone(), 1, 3600, 900, 86400, TTL);
+    Some(Record::from_rdata(domain, TTL, RData::SOA(soa)))
+}
+
+fn known(name: &Name, vpc: &VpcPlan) -> Known {
+    let text = name.to_ascii().to_ascii_lowercase();
+    let text = text.trim_end_matches('.');
+    if let Some(address) = reverse(name, vpc.cidr) {
+        let host = format!("{}.{}.", host_name(address), vpc.domain);
+        return Name::from_ascii(host).map_or(Known::Nothing, Known::Name);
+    }
+    if let Some(address) = by_public_name(text, vpc) {
+        return Known::Address(address);
+    }
+    let host = match text.strip_suffix(vpc.domain.as_str()) {
+        Some("") if !vpc.domain.is_empty() => return Known::Nothing,
+        Some(host) if !vpc.domain.is_empty() && host.ends_with('.') => host.trim_end_matches('.'),
+        _ => return Known::Foreign,
+    };
+    match address_of(host) {
+        Some(address) if vpc.cidr.contains(&address) => Known::Address(address),
+        _ => Known::Nothing,
+    }
+}
+
+fn reverse(name: &Name, cidr: Ipv4Net) -> Option<Ipv4Addr> {
+    match name.parse_arpa_name().ok()? {
+        IpNet::V4(net) if net.prefix_len() == 32 && cidr.contains(&net.addr()) => Some(net.addr()),
+        _ => None,
+    }
+}
+
+fn by_public_name(text: &str, vpc: &VpcPlan) -> Option<Ipv4Addr> {
+    let named = |instance: &&std::sync::Arc<freehold_proto::internal::host::InstanceDesired>| {
+        instance.metadata.as_ref().is_some_and(|metadata| !text.is_empty() && metadata.public_dns_name == text)
+    };
+    let instance = vpc.instances.values().find(named)?;
+    vpc.interfaces.values().find(|interface| interface.instance_id == instance.instance_id && interface.public.is_some()).map(|i| i.address)
+}
+
+fn host_name(address: Ipv4Addr) -> String {
+    let [a, b, c, d] = address.octets();
+    format!("ip-{a}-{b}-{c}-{d}")
+}
+
+fn address_of(host: &str) -> Option<Ipv4Addr> {
+    let address = host.strip_prefix("ip-")?.replace('-', ".").parse().ok()?;
+    // Only the one spelling: no leading zeros.
+    (host_name(address) == host).then_some(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn vpc() -> VpcPlan {
+        VpcPlan {
+            vpc_id: "vpc-1".into(),
+            namespace: String::new(),
+            uplink: String::new(),
+            cidr: "172.31.0.0/16".parse().unwrap(),
+            domain: "ec2.internal".into(),
+            resolver: Ipv4Addr::new(172, 31, 0, 2),
+            gateways: BTreeSet::new(),
+            interfaces: BTreeMap::new(),
+            instances: BTreeMap::new(),
+            ruleset: String::new(),
+        }
+    }
+
+    fn question(name: &str, kind: RecordType) -> Vec<u8> {
+        let mut message = Message::new(9, MessageType::Query, OpCode::Query);
+        message.add_query(Query::query(Name::from_ascii(name).unwrap(), kind));
+        message.to_vec().unwrap()
+    }
+
+    fn ask(name: &str, kind: RecordType) -> Option<Message> {
+        match answer(&question(name, kind), &vpc()) {
+            Answer::Ready(bytes) => Some(Message::from_vec(&bytes).unwrap()),
+            Answer::Forward(_) => None,
+            Answer::NotAQuestion => panic!("it is a question"),
+        }
+    }
+
+    fn data(message: &Message) -> Vec<String> {
+        message.answers.iter().map(|record| record.data.to_string()).collect()
+    }
+
+    #[test]
+    fn a_private_name_means_its_address_whatever_its_case() {
+        for name in ["ip-172-31-4-5.ec2.internal.", "IP-172-31-4-5.EC2.internal."] {
+            let answer = ask(name, RecordType::A).unwrap();
+            assert_eq!((data(&answer), answer.metadata.id), (vec!["172.31.4.5".to_owned()], 9));
+            assert!(answer.metadata.authoritative);
+        }
+    }
+
+    #[test]
+    fn the_reverse_of_an_address_is_its_name() {
+        let answer = ask("5.4.31.172.in-addr.arpa.", RecordType::PTR).unwrap();
+        assert_eq!(data(&answer), ["ip-172-31-4-5.ec2.internal."]);
+    }
+
+    #[test]
+    fn what_is_not_of_the_vpc_does_not_exist_in_its_domain() {
+        for name in ["ip-10-0-0-1.ec2.internal.", "www.ec2.internal.", "ec2.internal.", "ip-172-31-04-5.ec2.internal."] {
+            let answer = ask(name, RecordType::A).unwrap();
+            assert_eq!(answer.metadata.response_code, ResponseCode::NXDomain, "{name}");
+            assert_eq!(answer.authorities.len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_private_name_has_no_other_kind_of_record() {
+        let answer = ask("ip-172-31-4-5.ec2.internal.", RecordType::AAAA).unwrap();
+        assert_eq!((answer.metadata.response_code, answer.answers.len(), answer.authorities.len()), (ResponseCode::NoError, 0, 1));
+    }
+
+    #[test]
+    fn the_rest_of_the_world_is_asked_elsewhere() {
+        for name in ["example.org.", "notec2.internal.", "1.0.0.10.in-addr.arpa.", "172.in-addr.arpa."] {
+            assert!(ask(name, RecordType::A).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_question_gets_no_answer_and_odd_ones_a_refusal() {
+        assert!(matches!(answer(b"nonsense", &vpc()), Answer::NotAQuestion));
+        let mut message = Message::new(9, MessageType::Query, OpCode::Update);
+        message.add_query(Query::query(Name::from_ascii("a.").unwrap(), RecordType::A));
+        let Answer::Ready(bytes) = answer(&message.to_vec().unwrap(), &vpc()) else { panic!("refused") };
+        assert_eq!(Message::from_vec(&bytes).unwrap().metadata.response_code, ResponseCode::NotImp);
+        let response = Message::response(9, OpCode::Query);
+        assert!(matches!(answer(&response.to_vec().unwrap(), &vpc()), Answer::NotAQuestion), "else two resolvers would talk for ever");
+    }
+
+    proptest! {
+        #[test]
+        fn no_packet_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            drop(answer(&bytes, &vpc()));
+        }
+    }
+}
