@@ -4,7 +4,7 @@ import datetime
 import http.client
 import re
 from unittest import mock
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import botocore.auth
 from botocore.awsrequest import AWSRequest
@@ -28,7 +28,7 @@ class Request:
         self.endpoint = account.cloud.endpoint_url.removeprefix("http://")
         if action:
             parameters = {"Action": action, "Version": VERSIONS[service]} | parameters
-        form = urlencode(parameters)
+        form = urlencode(parameters, quote_via=quote)
         self.query, self.body = ("", form.encode()) if method == "POST" else (form, b"")
         self.body = body if body is not None else self.body
         self.headers = {"Host": self.endpoint} | ({"Content-Type": FORM} if self.body else {}) | (headers or {})

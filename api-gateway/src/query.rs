@@ -77,3 +77,31 @@ fn take(parameters: &mut Vec<(String, String)>, name: &str) -> Result<Option<Str
 fn malformed(message: String) -> Fault {
     Fault::new(ErrorCode::MalformedQueryString, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sigv4::signer::Draft;
+
+    #[test]
+    fn arbitrary_bytes_are_read_within_the_bound_or_refused() {
+        arbtest::arbtest(|source| {
+            let body: Vec<u8> = source.arbitrary()?;
+            let request = Draft { body, ..Draft::new("ec2") }.sign();
+            match Query::read(&request, Form::Header, 10) {
+                Ok(query) => assert!(query.parameters.len() <= 8),
+                Err(fault) => assert_eq!(fault.code.http_status(), 400, "{fault}"),
+            }
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn what_the_signature_brings_is_not_the_actions_but_only_where_it_is_one() {
+        let draft = Draft { query: "X-Amz-Other=1".into(), presigned: true, ..Draft::new("ec2") };
+        let request = draft.sign();
+        let names = |form| Query::read(&request, form, 100).unwrap().parameters.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(names(Form::Presigned { lifetime: std::time::Duration::from_mins(5) }), ["X-Amz-Other"]);
+        assert!(names(Form::Header).contains(&"X-Amz-Signature".to_owned()));
+    }
+}

@@ -1,0 +1,111 @@
+"""CPU per signed DescribeInstances of one instance by id, beside the least any server must spend on it.
+
+The same signed bytes go to the cloud and to `api-gateway/examples/floor.rs` in turns, on one connection each; the figures are medians over
+those turns of the CPU time that the server's process used, per request. Work that the cloud does for itself meanwhile is in its figure.
+"""
+
+import argparse
+import socket
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from cloud import Cloud, wait_until  # noqa: E402
+from signed import Request  # noqa: E402
+
+TURNS = 15
+REQUESTS = 300
+
+
+def cpu_microseconds(pid):
+    """On-CPU time of all threads, which the scheduler counts in nanoseconds."""
+    return sum(int(file.read_text().split()[0]) for file in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1000
+
+
+class Connection:
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.reader = self.socket.makefile("rb")
+
+    def ask(self, request):
+        self.socket.sendall(request)
+        status = int(self.reader.readline().split()[1])
+        length = 0
+        while (line := self.reader.readline()) != b"\r\n":
+            name, _, value = line.partition(b":")
+            length = int(value) if name.lower() == b"content-length" else length
+        body = self.reader.read(length)
+        assert status == 200, (status, body)
+        return body
+
+    def turn(self, pid, request):
+        before = cpu_microseconds(pid)
+        for _ in range(REQUESTS):
+            self.ask(request)
+        return (cpu_microseconds(pid) - before) / REQUESTS
+
+
+def on_the_wire(request):
+    lines = [f"{request.method} / HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers.items())]
+    return "\r\n".join([*lines, f"Content-Length: {len(request.body)}", "", ""]).encode() + request.body
+
+
+def launch(ec2, ami, have, want):
+    """As many simulated instances as asked for; answers one's id."""
+    while have < want:
+        count = min(want - have, 100)
+        made = ec2.run_instances(ImageId=ami, InstanceType="t3.nano", MinCount=count, MaxCount=count)["Instances"]
+        have += len(made)
+
+    def pending():
+        found = ec2.describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["pending"]}], MaxResults=5)
+        return found["Reservations"]
+
+    wait_until(f"{want} instances run", lambda: not pending(), seconds=1800)
+    return made[-1]["InstanceId"]
+
+
+def compare(cloud, floor_binary, instance_id):
+    account = cloud.accounts[0]
+    signed = Request(account, "DescribeInstances", **{"InstanceId.1": instance_id}).sign()
+    request, pid = on_the_wire(signed), cloud.process("control-plane").pid
+    ours = Connection(cloud.port)
+    document = cloud.folder / "floor.xml"
+    document.write_bytes(ours.ask(request))
+    with subprocess.Popen([floor_binary, account.secret_access_key, document], stdout=subprocess.PIPE, text=True) as floor:
+        try:
+            least = Connection(int(floor.stdout.readline()))
+            for connection in (ours, least):
+                for _ in range(REQUESTS):
+                    connection.ask(request)
+            turns = [(ours.turn(pid, request), least.turn(floor.pid, request)) for _ in range(TURNS)]
+        finally:
+            floor.terminate()
+    return (statistics.median(turn[side] for turn in turns) for side in (0, 1))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--instances", default="10,1000,10000", help="how many simulated instances there are (default: %(default)s)")
+    parser.add_argument("--floor", required=True, help="the floor's binary")
+    arguments = parser.parse_args()
+    cloud = Cloud("simulated")
+    try:
+        cloud.up()
+        ec2, ami, have = cloud.accounts[0].client("ec2", retries={"max_attempts": 5}), cloud.ami(), 0
+        print(f"{'instances':>10} {'CPU per request':>16} {'floor':>10} {'ratio':>6}")
+        for want in map(int, arguments.instances.split(",")):
+            instance_id = launch(ec2, ami, have, want)
+            have = want
+            ours, least = compare(cloud, arguments.floor, instance_id)
+            print(f"{want:>10} {ours:>13.0f} us {least:>7.0f} us {ours / least:>6.2f}", flush=True)
+    finally:
+        cloud.close()
+
+
+main()
