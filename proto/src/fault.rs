@@ -75,6 +75,7 @@ error_codes! {
     InvalidGroupNotFound = "InvalidGroup.NotFound", 400;
     InvalidGroupIdMalformed = "InvalidGroupId.Malformed", 400;
     InvalidId = "InvalidID", 400;
+    InvalidIpAddressInUse = "InvalidIPAddress.InUse", 400;
     InvalidInstanceIdMalformed = "InvalidInstanceID.Malformed", 400;
     InvalidInstanceIdNotFound = "InvalidInstanceID.NotFound", 400;
     InvalidInstanceType = "InvalidInstanceType", 400;
@@ -103,9 +104,11 @@ error_codes! {
     InvalidVpcIdMalformed = "InvalidVpcID.Malformed", 400;
     InvalidVpcIdNotFound = "InvalidVpcID.NotFound", 400;
     RulesPerSecurityGroupLimitExceeded = "RulesPerSecurityGroupLimitExceeded", 400;
+    SecurityGroupsPerInterfaceLimitExceeded = "SecurityGroupsPerInterfaceLimitExceeded", 400;
     TagLimitExceeded = "TagLimitExceeded", 400;
     VpcIdNotSpecified = "VPCIdNotSpecified", 400;
     // What is not there.
+    InsufficientAddressCapacity = "InsufficientAddressCapacity", 400;
     InsufficientFreeAddressesInSubnet = "InsufficientFreeAddressesInSubnet", 400;
     InternalError = "InternalError", 500;
     Unavailable = "Unavailable", 503;

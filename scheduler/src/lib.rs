@@ -1,5 +1,7 @@
 //! What exists and who may: domain rules, the store, placement, reconcilers, identity.
 
+pub mod addresses;
+mod cluster;
 mod default_vpc;
 pub mod ec2;
 pub mod engine;
@@ -8,8 +10,10 @@ pub mod hosts;
 pub mod identity;
 pub mod instance_type;
 pub mod key_pair;
+pub mod lifecycle;
 pub mod operator;
 pub mod page;
+pub mod placement;
 mod scheduler;
 pub mod security_group;
 mod settings;

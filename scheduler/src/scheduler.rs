@@ -5,21 +5,23 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use freehold_link::unix::MAX_MESSAGE_BYTES;
 use freehold_proto::Fault;
 use freehold_proto::clock::Clock;
 use freehold_proto::id::Entropy;
+use freehold_proto::internal::host::hosts_server::HostsServer;
 use freehold_proto::internal::identity::identity_server::IdentityServer;
 use freehold_proto::internal::operator::operator_server::OperatorServer;
 use sea_orm::DbErr;
 use tonic::service::Routes;
 
 use crate::engine::{self, Audit, Engine, Table};
-use crate::hosts::Hosts;
+use crate::hosts::{Hosts, HostsService, forget_connections};
 use crate::identity::{self, IdentityService, Vault};
 use crate::operator::OperatorService;
 use crate::page::Sealer;
 use crate::store::Store;
-use crate::{Config, Invalid, Settings};
+use crate::{Config, Invalid, Settings, cluster};
 
 /// Why a scheduler does not start.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +55,8 @@ impl Scheduler {
         let sealer = Sealer::new(&vault.derive("page tokens"), Arc::clone(&entropy))?;
         let audit = config.audit.as_deref().map_or(Ok(Audit::to_log()), Audit::to_file).map_err(OpenError::Audit)?;
         let store = Store::open(&config.data.join("freehold.db"), settings, clock, entropy).await?;
+        cluster::begin_epoch(&store).await.map_err(Fault::from)?;
+        forget_connections(&store).await.map_err(Fault::from)?;
         let engine = Arc::new(Engine { store, hosts: Arc::new(Hosts::default()), sealer, audit });
         Ok(Arc::new(Self { engine, vault }))
     }
@@ -61,6 +65,12 @@ impl Scheduler {
     pub fn command_routes(&self) -> Routes {
         let identity = IdentityService { store: Arc::clone(&self.engine.store), vault: Arc::clone(&self.vault) };
         engine::routes(Routes::new(IdentityServer::new(identity)), Arc::clone(&self.engine), Arc::new(table()))
+    }
+
+    /// The agents' streams.
+    pub fn host_routes(&self) -> Routes {
+        let (store, hosts) = (Arc::clone(&self.engine.store), Arc::clone(&self.engine.hosts));
+        Routes::new(HostsServer::new(HostsService { store, hosts }).max_decoding_message_size(MAX_MESSAGE_BYTES))
     }
 
     /// The operator's commands.

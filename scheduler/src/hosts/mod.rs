@@ -1,10 +1,32 @@
-//! The hosts that are here right now: their sessions, and what can be asked of them.
+//! The hosts: their sessions, what they are told and what they report.
+//!
+//! ```text
+//!   agent ── Hello ──▶ service ──▶ session ─┬─ desired:  rows ──▶ messages, whole on connect, then whatever changed
+//!                                           ├─ observed: reports ──▶ rows, through lifecycle::step, fenced by generation
+//!                                           ├─ bury:     tombstones until Buried
+//!                                           └─ console:  questions that wait for an answer
+//! ```
+//!
+//! Holds no truth: a session that ends loses nothing, the next one states everything again. The newest session of a host is the one
+//! that counts.
+
+mod bury;
+mod console;
+mod desired;
+mod observed;
+mod presence;
+mod service;
+mod session;
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
 
-/// The registry of attending hosts.
-#[derive(Default)]
-pub struct Hosts {}
+pub use console::Console;
+pub use presence::forget_connections;
+pub use service::HostsService;
 
 /// A way to run guests that a host offers, as the host's row keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,4 +37,56 @@ pub struct Driver {
     pub accelerator: String,
     /// EC2's word: "x86_64", "arm64"
     pub architecture: String,
+}
+
+/// The registry of attending hosts.
+#[derive(Default)]
+pub struct Hosts {
+    sessions: Mutex<Sessions>,
+    console: Console,
+}
+
+#[derive(Default)]
+struct Sessions {
+    newest: u64,
+    by_host: HashMap<String, Attending>,
+}
+
+/// A session as the rest of the scheduler reaches it.
+struct Attending {
+    serial: u64,
+    questions: mpsc::Sender<console::Question>,
+}
+
+/// Questions that a session may have waiting; more are refused.
+const QUESTIONS: usize = 64;
+
+impl Hosts {
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new session of `host_id`. The one before it, if any, sees its questions end and ends too.
+    fn enter(&self, host_id: &str) -> (u64, mpsc::Receiver<console::Question>) {
+        let (questions, receiver) = mpsc::channel(QUESTIONS);
+        let mut sessions = self.sessions();
+        sessions.newest += 1;
+        let serial = sessions.newest;
+        sessions.by_host.insert(host_id.to_owned(), Attending { serial, questions });
+        (serial, receiver)
+    }
+
+    /// Whether this was the host's newest session, so that the host is gone with it.
+    fn leave(&self, host_id: &str, serial: u64) -> bool {
+        let mut sessions = self.sessions();
+        let last = sessions.by_host.get(host_id).is_some_and(|attending| attending.serial == serial);
+        if last {
+            sessions.by_host.remove(host_id);
+        }
+        last
+    }
+
+    fn questions(&self, host_id: &str) -> Option<mpsc::Sender<console::Question>> {
+        self.sessions().by_host.get(host_id).map(|attending| attending.questions.clone())
+    }
 }

@@ -3,7 +3,7 @@
 //! A hint, not a truth: whoever is told reads the row. So a lost or repeated change costs a read and nothing else.
 
 /// Which table's row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     AccessKey,
     Host,

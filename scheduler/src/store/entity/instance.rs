@@ -42,6 +42,7 @@ pub struct Model {
     pub generation: i64,
     pub desired_power: String,
     pub desired_reboot_count: i64,
+    pub desired_start_count: i64,
     pub desired_force_stop: bool,
     pub observed_state: Option<String>,
     pub observed_generation: i64,

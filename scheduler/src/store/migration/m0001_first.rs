@@ -230,6 +230,7 @@ CREATE TABLE instance (
     generation BIGINT NOT NULL,
     desired_power TEXT NOT NULL,
     desired_reboot_count BIGINT NOT NULL,
+    desired_start_count BIGINT NOT NULL,
     desired_force_stop BOOLEAN NOT NULL,
     observed_state TEXT,
     observed_generation BIGINT NOT NULL,

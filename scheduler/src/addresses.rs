@@ -1,0 +1,160 @@
+//! Which addresses are free: private ones in a subnet, public ones in the pool, MACs in the world.
+//!
+//! Drawn at random, so that an address is not given to the next one right after it was given back; where the draw finds only taken
+//! ones, the free ones are counted out. The database has the last word: each is unique there.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+
+use freehold_proto::id::Entropy;
+use freehold_proto::{ErrorCode, Fault};
+use ipnet::Ipv4Net;
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+
+use crate::store::{Failure, Outcome, Tx, network_interface, network_interface_attachment, private_address, public_address, subnet};
+
+/// EC2 keeps a subnet's first four addresses and its last.
+/// Source: <https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html>.
+const RESERVED_FIRST: u32 = 4;
+const RESERVED_LAST: u32 = 1;
+
+/// Draws before counting out.
+const DRAWS: usize = 16;
+
+/// What of a network can be given out.
+struct Range {
+    first: u32,
+    count: u32,
+}
+
+impl Range {
+    fn of(net: Ipv4Net, first: u32, last: u32) -> Self {
+        let size = 1_u64 << (32 - net.prefix_len());
+        let count = u32::try_from(size.saturating_sub(u64::from(first + last))).unwrap_or(u32::MAX);
+        Self { first: u32::from(net.network()) + first, count }
+    }
+
+    fn contains(&self, address: Ipv4Addr) -> bool {
+        u32::from(address).checked_sub(self.first).is_some_and(|offset| offset < self.count)
+    }
+
+    fn draw(&self, entropy: &dyn Entropy) -> Option<Ipv4Addr> {
+        let mut bytes = [0; 8];
+        entropy.fill(&mut bytes);
+        let offset = u64::from_be_bytes(bytes).checked_rem(u64::from(self.count))?;
+        Some(Ipv4Addr::from(self.first + u32::try_from(offset).unwrap_or_default()))
+    }
+
+    fn lowest_free(&self, taken: &BTreeSet<String>) -> Option<Ipv4Addr> {
+        (0..self.count).map(|offset| Ipv4Addr::from(self.first + offset)).find(|address| !taken.contains(&address.to_string()))
+    }
+}
+
+fn parse(net: &str) -> Result<Ipv4Net, Fault> {
+    net.parse().map_err(|error| Fault::internal("a stored network is unreadable", error))
+}
+
+/// A free private address in `subnet`.
+pub async fn free_private(tx: &Tx, subnet: &subnet::Model) -> Outcome<Ipv4Addr> {
+    use private_address::{Column, Entity};
+    let range = Range::of(parse(&subnet.cidr_block)?, RESERVED_FIRST, RESERVED_LAST);
+    for _ in 0..DRAWS {
+        let Some(address) = range.draw(tx.entropy()) else { break };
+        if Entity::find_by_id((subnet.subnet_id.clone(), address.to_string())).one(tx.db()).await?.is_none() {
+            return Ok(address);
+        }
+    }
+    let taken = Entity::find().filter(Column::SubnetId.eq(&subnet.subnet_id)).all(tx.db()).await?;
+    range.lowest_free(&taken.into_iter().map(|row| row.address).collect()).ok_or_else(|| {
+        let message =
+            format!("There are not enough free addresses in subnet '{}' to satisfy the requested number of instances.", subnet.subnet_id);
+        Failure::refuse(ErrorCode::InsufficientFreeAddressesInSubnet, message)
+    })
+}
+
+/// Checks an address that a client chose.
+pub async fn check_private(tx: &Tx, subnet: &subnet::Model, address: &str) -> Outcome<Ipv4Addr> {
+    let refuse = |message: String| Failure::refuse(ErrorCode::InvalidParameterValue, message);
+    let parsed: Ipv4Addr =
+        address.parse().map_err(|_| refuse(format!("Value ({address}) for parameter privateIpAddress is not an IPv4 address.")))?;
+    let net = parse(&subnet.cidr_block)?;
+    if !net.contains(&parsed) {
+        return Err(refuse(format!("Address {address} does not fall within the subnet's address range")));
+    }
+    if !Range::of(net, RESERVED_FIRST, RESERVED_LAST).contains(parsed) {
+        return Err(refuse(format!("Address {address} is in subnet's reserved address range")));
+    }
+    let key = (subnet.subnet_id.clone(), parsed.to_string());
+    if private_address::Entity::find_by_id(key).one(tx.db()).await?.is_some() {
+        return Err(Failure::refuse(ErrorCode::InvalidIpAddressInUse, format!("Address {address} is in use.")));
+    }
+    Ok(parsed)
+}
+
+/// A MAC that nobody has: locally administered, unicast.
+pub async fn free_mac(tx: &Tx) -> Outcome<String> {
+    for _ in 0..DRAWS {
+        let mut bytes = [0_u8; 5];
+        tx.entropy().fill(&mut bytes);
+        let mac = bytes.iter().fold("02".to_owned(), |mac, byte| format!("{mac}:{byte:02x}"));
+        let taken = network_interface::Entity::find().filter(network_interface::Column::MacAddress.eq(&mac)).one(tx.db()).await?;
+        if taken.is_none() {
+            return Ok(mac);
+        }
+    }
+    Err(Fault::internal("no free MAC address was drawn", "the source of randomness repeats itself").into())
+}
+
+/// Gives the primary interface of an instance a public address, if it has none.
+pub async fn assign_public(tx: &Tx, instance_id: &str) -> Outcome<()> {
+    use public_address::{Column, Entity};
+    let Some(interface) = interfaces_of(tx, instance_id).await?.into_iter().next() else { return Ok(()) };
+    if Entity::find().filter(Column::NetworkInterfaceId.eq(&interface)).one(tx.db()).await?.is_some() {
+        return Ok(());
+    }
+    let address = free_public(tx).await?.to_string();
+    let row = public_address::Model { address, account_id: tx.account().to_owned(), network_interface_id: interface };
+    row.into_active_model().insert(tx.db()).await?;
+    Ok(())
+}
+
+async fn free_public(tx: &Tx) -> Outcome<Ipv4Addr> {
+    use public_address::Entity;
+    let range = Range::of(tx.settings().public_addresses, 1, 1);
+    for _ in 0..DRAWS {
+        let Some(address) = range.draw(tx.entropy()) else { break };
+        if Entity::find_by_id(address.to_string()).one(tx.db()).await?.is_none() {
+            return Ok(address);
+        }
+    }
+    let taken = Entity::find().all(tx.db()).await?;
+    range.lowest_free(&taken.into_iter().map(|row| row.address).collect()).ok_or_else(|| {
+        let message = "The pool of public addresses is used up. Launch without a public address, or ask the operator for a larger pool.";
+        Failure::refuse(ErrorCode::InsufficientAddressCapacity, message)
+    })
+}
+
+/// Ids of an instance's interfaces, by device index.
+pub async fn interfaces_of(tx: &Tx, instance_id: &str) -> Outcome<Vec<String>> {
+    use network_interface_attachment::{Column, Entity};
+    let attached = Entity::find().filter(Column::InstanceId.eq(instance_id)).order_by_asc(Column::DeviceIndex).all(tx.db()).await?;
+    Ok(attached.into_iter().map(|attachment| attachment.network_interface_id).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use freehold_proto::id::OsEntropy;
+
+    use super::*;
+
+    #[test]
+    fn reserved_addresses_are_never_given_out() {
+        let range = Range::of("10.0.0.0/29".parse().expect("a net"), RESERVED_FIRST, RESERVED_LAST);
+        let all: BTreeSet<String> = (0..100).filter_map(|_| range.draw(&OsEntropy)).map(|address| address.to_string()).collect();
+        assert!(all.iter().all(|address| ["10.0.0.4", "10.0.0.5", "10.0.0.6"].contains(&address.as_str())), "{all:?}");
+        assert_eq!(range.lowest_free(&["10.0.0.4".to_owned()].into()), Some(Ipv4Addr::new(10, 0, 0, 5)));
+        let full = ["10.0.0.4", "10.0.0.5", "10.0.0.6"].map(str::to_owned).into();
+        assert_eq!(range.lowest_free(&full), None);
+        assert!(Range::of("10.0.0.0/32".parse().expect("a net"), 1, 1).draw(&OsEntropy).is_none());
+    }
+}

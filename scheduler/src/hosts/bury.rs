@@ -1,0 +1,50 @@
+//! Tombstones: the only way anything on a host is destroyed. Told on connect, on change and every while, until the host has buried it.
+
+use freehold_proto::internal::host::{Buried, ResourceKind, Tombstone};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ModelTrait, QueryFilter, QueryOrder};
+
+use crate::lifecycle::step::{Event, State, step};
+use crate::lifecycle::terminate::{self, kind};
+use crate::store::{Outcome, Store, instance, tombstone};
+
+/// What stands for a host: guests before their networks.
+pub async fn standing(db: &impl ConnectionTrait, host_id: &str) -> Result<Vec<Tombstone>, DbErr> {
+    use tombstone::{Column, Entity};
+    let rows = Entity::find().filter(Column::HostId.eq(host_id)).order_by_asc(Column::Kind).order_by_asc(Column::Id).all(db).await?;
+    Ok(rows.into_iter().filter_map(message).collect())
+}
+
+fn message(row: tombstone::Model) -> Option<Tombstone> {
+    let kind = match row.kind.as_str() {
+        kind::INSTANCE => ResourceKind::Instance,
+        kind::VPC => ResourceKind::Vpc,
+        kind::SECURITY_GROUP => ResourceKind::SecurityGroup,
+        _ => return None,
+    };
+    Some(Tombstone { kind: kind.into(), id: row.id, generation: u64::try_from(row.generation).unwrap_or_default() })
+}
+
+/// The host has carried one out. A burial that nobody ordered, or of an older order, changes nothing.
+pub async fn apply(store: &Store, host_id: &str, buried: &Buried) -> Outcome<()> {
+    let kind = match buried.kind() {
+        ResourceKind::Instance => kind::INSTANCE,
+        ResourceKind::Vpc => kind::VPC,
+        ResourceKind::SecurityGroup => kind::SECURITY_GROUP,
+        ResourceKind::Volume | ResourceKind::Unspecified => return Ok(()),
+    };
+    let key = (host_id.to_owned(), kind.to_owned(), buried.id.clone());
+    let ordered = |row: &tombstone::Model| i64::try_from(buried.generation).is_ok_and(|generation| generation >= row.generation);
+    let Some(seen) = tombstone::Entity::find_by_id(key.clone()).one(store.reader()).await?.filter(ordered) else { return Ok(()) };
+    let mut tx = store.begin(&seen.account_id).await?;
+    let Some(row) = tombstone::Entity::find_by_id(key).one(tx.db()).await?.filter(ordered) else { return Ok(()) };
+    row.delete(tx.db()).await?;
+    if kind == kind::INSTANCE
+        && let Some(row) = instance::Entity::find_by_id(&buried.id).one(tx.db()).await?
+        && row.state()? != State::Terminated
+        && step(row.state()?, Event::Gone).is_ok()
+    {
+        terminate::finish(&mut tx, row).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}

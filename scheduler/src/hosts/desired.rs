@@ -1,0 +1,211 @@
+//! What a host should hold, as messages made of rows. Pure but for the reads.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use freehold_proto::internal::host::{
+    InstanceDesired, InterfaceAttachment, Metadata, PowerState, RuleDesired, SecurityGroupDesired, SubnetDesired, VolumeAttachment,
+    VpcDesired, rule_desired,
+};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
+
+use crate::Settings;
+use crate::lifecycle::step::State;
+use crate::lifecycle::transition::power;
+use crate::operator::timestamp;
+use crate::store::read::instances::{self, InstanceView};
+use crate::store::read::interfaces::InterfaceView;
+use crate::store::read::volumes::VolumeView;
+use crate::store::{
+    Outcome, Select, instance, interface_security_group, network_interface_attachment, private_address, security_group,
+    security_group_rule, subnet, vpc,
+};
+
+fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or_default()
+}
+
+fn unsigned32(value: i32) -> u32 {
+    u32::try_from(value).unwrap_or_default()
+}
+
+/// The instances that a host should hold (of `among`, or all): neither terminated nor on the way there, for those have tombstones.
+pub async fn instances(db: &impl ConnectionTrait, settings: &Settings, host_id: &str, among: &Select) -> Outcome<Vec<InstanceDesired>> {
+    let rows = instance::Entity::find()
+        .filter(instance::Column::HostId.eq(host_id))
+        .filter(instance::Column::State.is_not_in([State::Terminated.as_str(), State::ShuttingDown.as_str()]));
+    let rows = crate::store::read::chosen(db, rows, instance::Column::InstanceId, among).await?;
+    let mut by_account: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in rows {
+        by_account.entry(row.account_id).or_default().push(row.instance_id);
+    }
+    let mut desired = Vec::new();
+    for (account, ids) in by_account {
+        let views = instances::load(db, &account, &Select::Ids(ids)).await?;
+        desired.extend(views.iter().map(|view| instance(view, settings)));
+    }
+    Ok(desired)
+}
+
+fn instance(view: &InstanceView, settings: &Settings) -> InstanceDesired {
+    let row = &view.instance;
+    let power = if row.desired_power == power::RUNNING { PowerState::Running } else { PowerState::Stopped };
+    InstanceDesired {
+        instance_id: row.instance_id.clone(),
+        account_id: row.account_id.clone(),
+        generation: unsigned(row.generation),
+        power: power.into(),
+        reboot_count: unsigned(row.desired_reboot_count),
+        force_stop: row.desired_force_stop,
+        start_count: unsigned(row.desired_start_count),
+        instance_type: row.instance_type.clone(),
+        vcpus: unsigned32(row.vcpus),
+        memory_mib: unsigned(row.memory_mib),
+        architecture: row.architecture.clone(),
+        driver: row.driver.clone(),
+        machine_type: row.observed_machine_type.clone(),
+        volumes: view.volumes.iter().filter_map(volume).collect(),
+        interfaces: view.interfaces.iter().filter_map(interface).collect(),
+        metadata: Some(metadata(view, settings)),
+    }
+}
+
+fn volume(view: &VolumeView) -> Option<VolumeAttachment> {
+    let attachment = view.attachment.as_ref()?;
+    Some(VolumeAttachment {
+        volume_id: view.volume.volume_id.clone(),
+        device_name: attachment.device_name.clone(),
+        size_mib: unsigned(view.volume.size_gib) * 1024,
+        root: attachment.is_root,
+        manifest: view.volume.manifest.clone(),
+        delete_on_termination: attachment.delete_on_termination,
+    })
+}
+
+fn interface(view: &InterfaceView) -> Option<InterfaceAttachment> {
+    let attachment = view.attachment.as_ref()?;
+    Some(InterfaceAttachment {
+        network_interface_id: view.interface.network_interface_id.clone(),
+        device_index: unsigned32(attachment.device_index),
+        vpc_id: view.interface.vpc_id.clone(),
+        subnet_id: view.interface.subnet_id.clone(),
+        mac_address: view.interface.mac_address.clone(),
+        private_ip_address: view.primary_address().to_owned(),
+        public_ip_address: view.public_address.clone().unwrap_or_default(),
+        security_group_ids: view.groups.iter().map(|group| group.group_id.clone()).collect(),
+        source_dest_check: view.interface.source_dest_check,
+    })
+}
+
+fn metadata(view: &InstanceView, settings: &Settings) -> Metadata {
+    use base64::Engine as _;
+    let row = &view.instance;
+    let primary = view.interfaces.first();
+    let user_data = row.user_data.as_ref().map(|text| base64::engine::general_purpose::STANDARD.decode(text).unwrap_or_default());
+    let public = primary.and_then(|interface| interface.public_address.as_deref());
+    Metadata {
+        ami_id: row.image_id.clone(),
+        reservation_id: row.reservation_id.clone(),
+        ami_launch_index: unsigned32(row.ami_launch_index),
+        has_user_data: user_data.is_some(),
+        user_data: user_data.unwrap_or_default().into(),
+        key_name: row.key_name.clone().unwrap_or_default(),
+        public_key: row.public_key.clone().unwrap_or_default(),
+        private_dns_name: settings.private_dns_name(&row.private_ip_address),
+        public_dns_name: public.map(|address| settings.public_dns_name(address)).unwrap_or_default(),
+        region: settings.region.clone(),
+        availability_zone: row.availability_zone.clone(),
+        availability_zone_id: settings.zone(&row.availability_zone).map(|zone| zone.id.clone()).unwrap_or_default(),
+        security_group_names: primary
+            .map(|interface| interface.groups.iter().map(|group| group.group_name.clone()).collect())
+            .unwrap_or_default(),
+        launch_time: Some(timestamp(row.launch_time)),
+        http_tokens: row.http_tokens.clone(),
+        http_endpoint: row.http_endpoint.clone(),
+        http_put_response_hop_limit: unsigned32(row.http_put_response_hop_limit),
+        instance_metadata_tags: row.instance_metadata_tags.clone(),
+        // A tag that the guest can not see must not restate the guest.
+        tags: if row.instance_metadata_tags == "enabled" { view.tags.clone().into_iter().collect() } else { HashMap::new() },
+        root_device_name: row.root_device_name.clone(),
+        instance_initiated_shutdown_behavior: row.instance_initiated_shutdown_behavior.clone(),
+    }
+}
+
+/// The VPCs in which a host has instances.
+pub async fn vpc_ids(db: &impl ConnectionTrait, host_id: &str) -> Result<BTreeSet<String>, DbErr> {
+    use sea_orm::QuerySelect;
+    let here = instance::Entity::find()
+        .select_only()
+        .column(instance::Column::VpcId)
+        .distinct()
+        .filter(instance::Column::HostId.eq(host_id))
+        .filter(instance::Column::State.ne(State::Terminated.as_str()));
+    Ok(here.into_tuple::<String>().all(db).await?.into_iter().collect())
+}
+
+pub async fn vpc(db: &impl ConnectionTrait, settings: &Settings, vpc_id: &str) -> Result<Option<VpcDesired>, DbErr> {
+    let Some(row) = vpc::Entity::find_by_id(vpc_id).one(db).await? else { return Ok(None) };
+    let subnets = subnet::Entity::find().filter(subnet::Column::VpcId.eq(vpc_id)).order_by_asc(subnet::Column::SubnetId).all(db).await?;
+    Ok(Some(VpcDesired {
+        vpc_id: row.vpc_id,
+        account_id: row.account_id,
+        generation: unsigned(row.generation),
+        cidr_block: row.cidr_block,
+        vni: u32::try_from(row.vni).unwrap_or_default(),
+        subnets: subnets.into_iter().map(|row| SubnetDesired { subnet_id: row.subnet_id, cidr_block: row.cidr_block }).collect(),
+        domain_name: settings.private_domain(),
+    }))
+}
+
+pub async fn group_ids(db: &impl ConnectionTrait, vpc_id: &str) -> Result<Vec<String>, DbErr> {
+    let rows = security_group::Entity::find().filter(security_group::Column::VpcId.eq(vpc_id));
+    Ok(rows.order_by_asc(security_group::Column::GroupId).all(db).await?.into_iter().map(|row| row.group_id).collect())
+}
+
+/// A group as `host_id` should hold it.
+pub async fn security_group(db: &impl ConnectionTrait, host_id: &str, group_id: &str) -> Result<Option<SecurityGroupDesired>, DbErr> {
+    let Some(row) = security_group::Entity::find_by_id(group_id).one(db).await? else { return Ok(None) };
+    let rules = security_group_rule::Entity::find()
+        .filter(security_group_rule::Column::GroupId.eq(group_id))
+        .order_by_asc(security_group_rule::Column::SecurityGroupRuleId)
+        .all(db)
+        .await?;
+    Ok(Some(SecurityGroupDesired {
+        group_id: row.group_id,
+        vpc_id: row.vpc_id,
+        generation: unsigned(row.generation),
+        rules: rules.into_iter().filter_map(rule).collect(),
+        remote_members: remote_members(db, host_id, group_id).await?,
+    }))
+}
+
+fn rule(row: security_group_rule::Model) -> Option<RuleDesired> {
+    let peer = match (row.cidr_ipv4, row.referenced_group_id) {
+        (Some(cidr), _) => rule_desired::Peer::CidrIpv4(cidr),
+        (None, Some(group)) => rule_desired::Peer::ReferencedGroupId(group),
+        (None, None) => return None,
+    };
+    Some(RuleDesired {
+        egress: row.is_egress,
+        ip_protocol: row.ip_protocol,
+        from_port: row.from_port,
+        to_port: row.to_port,
+        peer: Some(peer),
+    })
+}
+
+/// Private addresses of the group's members on other hosts.
+async fn remote_members(db: &impl ConnectionTrait, host_id: &str, group_id: &str) -> Result<Vec<String>, DbErr> {
+    let members = interface_security_group::Entity::find().filter(interface_security_group::Column::GroupId.eq(group_id)).all(db).await?;
+    let members = Select::Ids(members.into_iter().map(|row| row.network_interface_id).collect());
+    let attached = network_interface_attachment::Entity::find();
+    let attached = crate::store::read::chosen(db, attached, network_interface_attachment::Column::NetworkInterfaceId, &members).await?;
+    let ids = Select::Ids(attached.iter().map(|row| row.instance_id.clone()).collect());
+    let elsewhere = instance::Entity::find().filter(instance::Column::HostId.ne(host_id));
+    let elsewhere = crate::store::read::chosen(db, elsewhere, instance::Column::InstanceId, &ids).await?;
+    let elsewhere: BTreeSet<String> = elsewhere.into_iter().map(|row| row.instance_id).collect();
+    let interfaces = attached.into_iter().filter(|row| elsewhere.contains(&row.instance_id)).map(|row| row.network_interface_id);
+    let addresses = private_address::Entity::find().order_by_asc(private_address::Column::Address);
+    let addresses =
+        crate::store::read::chosen(db, addresses, private_address::Column::NetworkInterfaceId, &Select::Ids(interfaces.collect())).await?;
+    Ok(addresses.into_iter().map(|row| row.address).collect())
+}

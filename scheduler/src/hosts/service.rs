@@ -1,0 +1,90 @@
+//! The agents' door.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use freehold_proto::Fault;
+use freehold_proto::id::HostId;
+use freehold_proto::internal::host::hosts_server;
+use freehold_proto::internal::host::{FromAgent, Hello, ToAgent, Welcome, from_agent, to_agent};
+use sea_orm::EntityTrait;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::session::Session;
+use super::{Hosts, presence};
+use crate::store::{Store, cluster};
+
+/// Messages on their way to an agent before the session waits for it.
+const IN_FLIGHT: usize = 256;
+
+/// How long a new connection may take to say who it is.
+const HELLO: Duration = Duration::from_secs(10);
+
+pub struct HostsService {
+    pub store: Arc<Store>,
+    pub hosts: Arc<Hosts>,
+}
+
+#[tonic::async_trait]
+impl hosts_server::Hosts for HostsService {
+    type AttendStream = Pin<Box<dyn tokio_stream::Stream<Item = Result<ToAgent, Status>> + Send>>;
+
+    async fn attend(&self, request: Request<Streaming<FromAgent>>) -> Result<Response<Self::AttendStream>, Status> {
+        let mut up = request.into_inner();
+        let hello = hello(&mut up).await?;
+        let welcome = self.welcome(&hello).await?;
+        let (down, messages) = mpsc::channel(IN_FLIGHT);
+        let _ = down.try_send(Ok(ToAgent { kind: Some(to_agent::Kind::Welcome(welcome)) }));
+        // From here on nothing that changes is missed.
+        let changes = self.store.follow();
+        let (serial, questions) = self.hosts.enter(&hello.host_id);
+        presence::attend(&self.store, &hello).await.map_err(Fault::from)?;
+        tracing::info!(host = %hello.host_id, hostname = %hello.hostname, "a host attends");
+        let session = Session { host_id: hello.host_id.clone(), store: Arc::clone(&self.store), hosts: Arc::clone(&self.hosts), down };
+        let (store, hosts) = (Arc::clone(&self.store), Arc::clone(&self.hosts));
+        tokio::spawn(async move {
+            Box::pin(session.run(up, changes, questions)).await;
+            if hosts.leave(&hello.host_id, serial) {
+                tracing::warn!(host = %hello.host_id, "a host has gone; its instances are shown impaired until it is back");
+                if let Err(error) = presence::leave(&store, &hello.host_id).await {
+                    tracing::error!(%error, "a host's going could not be written down");
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
+    }
+}
+
+impl HostsService {
+    async fn welcome(&self, hello: &Hello) -> Result<Welcome, Status> {
+        let cluster = cluster::Entity::find().one(self.store.reader()).await;
+        let cluster = cluster
+            .map_err(|error| Fault::internal("reading the cluster's row", error))?
+            .ok_or_else(|| Fault::internal("the store has no cluster row", "it was not opened by a scheduler"))?;
+        if !hello.cluster_id.is_empty() && hello.cluster_id != cluster.cluster_id {
+            return Err(Status::permission_denied(format!(
+                "this host belongs to the cluster {} and this scheduler to {}; point the agent at its own scheduler",
+                hello.cluster_id, cluster.cluster_id
+            )));
+        }
+        if self.store.settings().zone(&hello.availability_zone).is_none() {
+            return Err(Status::invalid_argument(format!(
+                "the host's availability zone '{}' is none of this region's",
+                hello.availability_zone
+            )));
+        }
+        Ok(Welcome { cluster_id: cluster.cluster_id, epoch: u64::try_from(cluster.epoch).unwrap_or_default() })
+    }
+}
+
+async fn hello(up: &mut Streaming<FromAgent>) -> Result<Hello, Status> {
+    let first = tokio::time::timeout(HELLO, up.message()).await.map_err(|_| Status::deadline_exceeded("no Hello came"))??;
+    match first.and_then(|message| message.kind) {
+        Some(from_agent::Kind::Hello(hello)) if HostId::parse(&hello.host_id).is_ok() => Ok(hello),
+        Some(from_agent::Kind::Hello(_)) => Err(Status::invalid_argument("the host id is malformed")),
+        _ => Err(Status::invalid_argument("the first message must be Hello")),
+    }
+}

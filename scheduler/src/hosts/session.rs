@@ -1,0 +1,216 @@
+//! One attending host. Two halves that never wait for each other, so that a slow agent can not wedge both: `speak` states what is
+//! desired, `listen` applies what is observed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use freehold_proto::Fault;
+use freehold_proto::internal::host::{DesiredComplete, FromAgent, GuestState, InstanceObserved, ToAgent, from_agent, to_agent};
+use tokio::sync::{broadcast, mpsc};
+use tonic::{Status, Streaming};
+
+use super::{Hosts, bury, console, desired, observed, presence};
+use crate::store::{Change, Kind, Outcome, Select, Store};
+
+/// How often an order to bury is repeated.
+const REMINDER: Duration = Duration::from_secs(15);
+
+/// Changes that are looked at together, each row once.
+const BATCH: usize = 1024;
+
+pub struct Session {
+    pub host_id: String,
+    pub store: Arc<Store>,
+    pub hosts: Arc<Hosts>,
+    pub down: mpsc::Sender<Result<ToAgent, Status>>,
+}
+
+/// The session is over. Not an error: the agent dials again.
+#[derive(Debug)]
+enum End {
+    /// The stream closed, or a newer session of the host took its place.
+    Closed,
+    Failed(Fault),
+}
+
+impl From<crate::store::Failure> for End {
+    fn from(failure: crate::store::Failure) -> Self {
+        Self::Failed(failure.into())
+    }
+}
+
+impl From<sea_orm::DbErr> for End {
+    fn from(error: sea_orm::DbErr) -> Self {
+        Self::Failed(crate::store::Failure::from(error).into())
+    }
+}
+
+impl Session {
+    /// Runs until the stream ends. `changes` has been followed since before the host's row said it is here.
+    pub async fn run(self, up: Streaming<FromAgent>, changes: broadcast::Receiver<Change>, questions: mpsc::Receiver<console::Question>) {
+        let end = tokio::select! {
+            end = self.listen(up) => end,
+            end = self.speak(changes, questions) => end,
+        };
+        if let Err(End::Failed(fault)) = end {
+            tracing::error!(host = %self.host_id, %fault, source = ?fault.source, "a host's session failed; the agent dials again");
+            let _ = self.down.try_send(Err(fault.into()));
+        }
+    }
+
+    async fn say(&self, kind: to_agent::Kind) -> Result<(), End> {
+        self.down.send(Ok(ToAgent { kind: Some(kind) })).await.map_err(|_| End::Closed)
+    }
+
+    async fn speak(&self, mut changes: broadcast::Receiver<Change>, mut questions: mpsc::Receiver<console::Question>) -> Result<(), End> {
+        self.state_everything().await?;
+        let mut reminder = tokio::time::interval(REMINDER);
+        reminder.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        reminder.reset();
+        loop {
+            tokio::select! {
+                change = changes.recv() => self.follow(change, &mut changes).await?,
+                question = questions.recv() => match question {
+                    Some(question) => self.say(to_agent::Kind::ConsoleRequest(question)).await?,
+                    None => return Err(End::Closed),
+                },
+                _ = reminder.tick() => self.state_tombstones().await?,
+                () = self.down.closed() => return Err(End::Closed),
+            }
+        }
+    }
+
+    /// Whoever fell behind states everything again.
+    async fn follow(
+        &self,
+        first: Result<Change, broadcast::error::RecvError>,
+        changes: &mut broadcast::Receiver<Change>,
+    ) -> Result<(), End> {
+        let mut batch = BTreeSet::new();
+        let mut next = first.map_err(|error| match error {
+            broadcast::error::RecvError::Lagged(_) => broadcast::error::TryRecvError::Lagged(0),
+            broadcast::error::RecvError::Closed => broadcast::error::TryRecvError::Closed,
+        });
+        loop {
+            match next {
+                Ok(change) => _ = batch.insert((change.kind, change.id)),
+                Err(broadcast::error::TryRecvError::Empty) => break,
+                Err(broadcast::error::TryRecvError::Lagged(_)) => return self.state_everything().await,
+                Err(broadcast::error::TryRecvError::Closed) => return Err(End::Closed),
+            }
+            if batch.len() >= BATCH {
+                break;
+            }
+            next = changes.try_recv();
+        }
+        self.state_changed(batch).await
+    }
+
+    /// Networks before the guests that use them, then what is to be buried, then the marker.
+    async fn state_everything(&self) -> Result<(), End> {
+        for vpc_id in desired::vpc_ids(self.store.reader(), &self.host_id).await? {
+            self.state_vpc(&vpc_id).await?;
+        }
+        self.state_instances(&Select::All).await?;
+        self.state_tombstones().await?;
+        self.say(to_agent::Kind::DesiredComplete(DesiredComplete {})).await
+    }
+
+    async fn state_changed(&self, batch: BTreeSet<(Kind, String)>) -> Result<(), End> {
+        let of = |wanted: Kind| batch.iter().filter(move |(kind, _)| *kind == wanted).map(|(_, id)| id.clone());
+        let here = desired::vpc_ids(self.store.reader(), &self.host_id).await?;
+        for vpc_id in of(Kind::Vpc).filter(|id| here.contains(id)) {
+            self.state_vpc(&vpc_id).await?;
+        }
+        for group_id in of(Kind::SecurityGroup) {
+            self.state_group(&group_id, &here).await?;
+        }
+        let instances: Vec<String> = of(Kind::Instance).collect();
+        if !instances.is_empty() {
+            self.state_instances(&Select::Ids(instances)).await?;
+        }
+        if of(Kind::Tombstone).any(|host_id| host_id == self.host_id) {
+            self.state_tombstones().await?;
+        }
+        Ok(())
+    }
+
+    /// A VPC with all its groups.
+    async fn state_vpc(&self, vpc_id: &str) -> Result<(), End> {
+        let Some(vpc) = desired::vpc(self.store.reader(), self.store.settings(), vpc_id).await? else { return Ok(()) };
+        self.say(to_agent::Kind::Vpc(vpc)).await?;
+        let here = BTreeSet::from([vpc_id.to_owned()]);
+        for group_id in desired::group_ids(self.store.reader(), vpc_id).await? {
+            self.state_group(&group_id, &here).await?;
+        }
+        Ok(())
+    }
+
+    async fn state_group(&self, group_id: &str, here: &BTreeSet<String>) -> Result<(), End> {
+        match desired::security_group(self.store.reader(), &self.host_id, group_id).await? {
+            Some(group) if here.contains(&group.vpc_id) => self.say(to_agent::Kind::SecurityGroup(group)).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn state_instances(&self, among: &Select) -> Result<(), End> {
+        for instance in desired::instances(self.store.reader(), self.store.settings(), &self.host_id, among).await? {
+            self.say(to_agent::Kind::Instance(instance)).await?;
+        }
+        Ok(())
+    }
+
+    async fn state_tombstones(&self) -> Result<(), End> {
+        for tombstone in bury::standing(self.store.reader(), &self.host_id).await? {
+            self.say(to_agent::Kind::Tombstone(tombstone)).await?;
+        }
+        Ok(())
+    }
+
+    async fn listen(&self, mut up: Streaming<FromAgent>) -> Result<(), End> {
+        let mut quarantine = Quarantine::default();
+        while let Ok(Some(message)) = up.message().await {
+            match message.kind {
+                Some(from_agent::Kind::Instance(report)) => {
+                    quarantine.note(&report);
+                    observed::apply(&self.store, &self.host_id, &report).await?;
+                }
+                Some(from_agent::Kind::ObservedComplete(_)) => quarantine.complete = true,
+                Some(from_agent::Kind::Buried(buried)) => bury::apply(&self.store, &self.host_id, &buried).await?,
+                Some(from_agent::Kind::ConsoleOutput(output)) => self.hosts.answered(output),
+                // A second Hello, or something that a newer agent says.
+                Some(from_agent::Kind::Hello(_)) | None => {}
+            }
+            quarantine.write_down(&self.store, &self.host_id).await?;
+        }
+        Err(End::Closed)
+    }
+}
+
+/// What the host keeps and nobody knows. Written down when the host has stated everything, and then on change.
+#[derive(Default)]
+struct Quarantine {
+    ids: BTreeSet<String>,
+    written: Option<BTreeSet<String>>,
+    complete: bool,
+}
+
+impl Quarantine {
+    fn note(&mut self, report: &InstanceObserved) {
+        if report.state() == GuestState::Quarantined {
+            self.ids.insert(report.instance_id.clone());
+        } else {
+            self.ids.remove(&report.instance_id);
+        }
+    }
+
+    async fn write_down(&mut self, store: &Store, host_id: &str) -> Outcome<()> {
+        if !self.complete || self.written.as_ref() == Some(&self.ids) {
+            return Ok(());
+        }
+        presence::quarantined(store, host_id, &self.ids).await?;
+        self.written = Some(self.ids.clone());
+        Ok(())
+    }
+}

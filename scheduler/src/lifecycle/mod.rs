@@ -1,0 +1,5 @@
+//! How an instance lives: EC2's state graph ([`step`]), and the rows that a transition leaves ([`transition`], [`terminate`]).
+
+pub mod step;
+pub mod terminate;
+pub mod transition;

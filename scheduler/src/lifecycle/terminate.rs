@@ -1,0 +1,162 @@
+//! The end of an instance, in two steps: what its host is told ([`begin`]), and what is left when the host has carried it out
+//! ([`finish`]). In between its addresses and disks stay taken, since the host still has them.
+
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, PaginatorTrait, QueryFilter};
+
+use super::step::State;
+use super::transition::{power, save, save_restated};
+use crate::store::{
+    Kind, Outcome, Tx, instance, interface_security_group, network_interface, network_interface_attachment, private_address,
+    public_address, security_group, tag, tombstone, volume, volume_attachment,
+};
+
+/// `tombstone.kind`
+pub mod kind {
+    pub const INSTANCE: &str = "instance";
+    pub const VPC: &str = "vpc";
+    pub const SECURITY_GROUP: &str = "security-group";
+}
+
+/// Orders the burial. `row` is legal to terminate and carries its reason.
+pub async fn begin(tx: &mut Tx, mut row: instance::Model) -> Outcome<instance::Model> {
+    State::ShuttingDown.as_str().clone_into(&mut row.state);
+    power::TERMINATED.clone_into(&mut row.desired_power);
+    let row = save_restated(tx, row).await?;
+    match row.host_id.clone() {
+        Some(host_id) => {
+            order(tx, &host_id, kind::INSTANCE, &row.instance_id, row.generation).await?;
+            Ok(row)
+        }
+        None => finish(tx, row).await,
+    }
+}
+
+/// Adds a tombstone, or raises the generation of one that stands.
+async fn order(tx: &mut Tx, host_id: &str, kind: &str, id: &str, generation: i64) -> Outcome<()> {
+    let key = (host_id.to_owned(), kind.to_owned(), id.to_owned());
+    if let Some(standing) = tombstone::Entity::find_by_id(key).one(tx.db()).await? {
+        standing.delete(tx.db()).await?;
+    }
+    let row = tombstone::Model {
+        host_id: host_id.to_owned(),
+        kind: kind.to_owned(),
+        id: id.to_owned(),
+        account_id: tx.account().to_owned(),
+        generation,
+        created: tx.now(),
+    };
+    row.into_active_model().insert(tx.db()).await?;
+    tx.changed(Kind::Tombstone, host_id);
+    Ok(())
+}
+
+/// Nothing of it is left on its host: its addresses, interfaces and disks are free, the row stays to be seen for a while.
+pub async fn finish(tx: &mut Tx, mut row: instance::Model) -> Outcome<instance::Model> {
+    release_volumes(tx, &row.instance_id).await?;
+    let groups = release_interfaces(tx, &row.instance_id).await?;
+    State::Terminated.as_str().clone_into(&mut row.state);
+    row.terminated_at = Some(tx.now());
+    let row = save(tx, row).await?;
+    if let Some(host_id) = &row.host_id {
+        leave_vpc(tx, host_id, &row.vpc_id).await?;
+    }
+    restate_groups(tx, &groups).await?;
+    Ok(row)
+}
+
+async fn release_volumes(tx: &Tx, instance_id: &str) -> Outcome<()> {
+    let attached = volume_attachment::Entity::find().filter(volume_attachment::Column::InstanceId.eq(instance_id)).all(tx.db()).await?;
+    for attachment in attached {
+        let (volume_id, deleted) = (attachment.volume_id.clone(), attachment.delete_on_termination);
+        attachment.delete(tx.db()).await?;
+        if deleted {
+            volume::Entity::delete_by_id(&volume_id).exec(tx.db()).await?;
+            forget_tags(tx, &volume_id).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The groups that lost a member.
+async fn release_interfaces(tx: &Tx, instance_id: &str) -> Outcome<Vec<String>> {
+    use network_interface_attachment::{Column, Entity};
+    let mut groups = Vec::new();
+    for attachment in Entity::find().filter(Column::InstanceId.eq(instance_id)).all(tx.db()).await? {
+        let (interface, deleted) = (attachment.network_interface_id.clone(), attachment.delete_on_termination);
+        attachment.delete(tx.db()).await?;
+        if deleted {
+            groups.extend(delete_interface(tx, &interface).await?);
+        }
+    }
+    Ok(groups)
+}
+
+async fn delete_interface(tx: &Tx, id: &str) -> Outcome<Vec<String>> {
+    let memberships =
+        interface_security_group::Entity::find().filter(interface_security_group::Column::NetworkInterfaceId.eq(id)).all(tx.db()).await?;
+    interface_security_group::Entity::delete_many()
+        .filter(interface_security_group::Column::NetworkInterfaceId.eq(id))
+        .exec(tx.db())
+        .await?;
+    private_address::Entity::delete_many().filter(private_address::Column::NetworkInterfaceId.eq(id)).exec(tx.db()).await?;
+    public_address::Entity::delete_many().filter(public_address::Column::NetworkInterfaceId.eq(id)).exec(tx.db()).await?;
+    network_interface::Entity::delete_by_id(id).exec(tx.db()).await?;
+    forget_tags(tx, id).await?;
+    Ok(memberships.into_iter().map(|membership| membership.group_id).collect())
+}
+
+async fn forget_tags(tx: &Tx, resource_id: &str) -> Outcome<()> {
+    tag::Entity::delete_many().filter(tag::Column::ResourceId.eq(resource_id)).exec(tx.db()).await?;
+    Ok(())
+}
+
+/// A host without an instance in a VPC has no use for the VPC and its groups.
+async fn leave_vpc(tx: &mut Tx, host_id: &str, vpc_id: &str) -> Outcome<()> {
+    let here = instance::Entity::find()
+        .filter(instance::Column::HostId.eq(host_id))
+        .filter(instance::Column::VpcId.eq(vpc_id))
+        .filter(instance::Column::State.ne(State::Terminated.as_str()));
+    if here.count(tx.db()).await? > 0 {
+        return Ok(());
+    }
+    let Some(vpc) = crate::store::vpc::Entity::find_by_id(vpc_id).one(tx.db()).await? else { return Ok(()) };
+    for group in security_group::Entity::find().filter(security_group::Column::VpcId.eq(vpc_id)).all(tx.db()).await? {
+        order(tx, host_id, kind::SECURITY_GROUP, &group.group_id, group.generation).await?;
+    }
+    order(tx, host_id, kind::VPC, vpc_id, vpc.generation).await
+}
+
+/// An instance arrives at a host: what was to be buried there with its VPC is wanted again. The raised generation tells the host that
+/// the tombstone is out of date, should it read the two in any order.
+pub async fn enter_vpc(tx: &mut Tx, host_id: &str, vpc_id: &str) -> Outcome<()> {
+    let buried = tombstone::Entity::find_by_id((host_id.to_owned(), kind::VPC.to_owned(), vpc_id.to_owned())).one(tx.db()).await?;
+    let Some(buried) = buried else { return Ok(()) };
+    buried.delete(tx.db()).await?;
+    if let Some(vpc) = crate::store::vpc::Entity::find_by_id(vpc_id).one(tx.db()).await? {
+        let generation = vpc.generation + 1;
+        let raised = crate::store::vpc::Model { generation, ..vpc };
+        raised.into_active_model().reset_all().update(tx.db()).await?;
+        tx.changed(Kind::Vpc, vpc_id);
+    }
+    let groups = security_group::Entity::find().filter(security_group::Column::VpcId.eq(vpc_id)).all(tx.db()).await?;
+    let ids: Vec<String> = groups.into_iter().map(|group| group.group_id).collect();
+    for id in &ids {
+        tombstone::Entity::delete_by_id((host_id.to_owned(), kind::SECURITY_GROUP.to_owned(), id.clone())).exec(tx.db()).await?;
+    }
+    restate_groups(tx, &ids).await
+}
+
+/// Raises the generation of groups whose rules or members changed.
+pub async fn restate_groups(tx: &mut Tx, groups: &[String]) -> Outcome<()> {
+    use sea_orm::ExprTrait;
+    use sea_orm::sea_query::Expr;
+    for id in groups {
+        security_group::Entity::update_many()
+            .col_expr(security_group::Column::Generation, Expr::col(security_group::Column::Generation).add(1))
+            .filter(security_group::Column::GroupId.eq(id))
+            .exec(tx.db())
+            .await?;
+        tx.changed(Kind::SecurityGroup, id.clone());
+    }
+    Ok(())
+}
