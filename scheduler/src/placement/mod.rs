@@ -39,6 +39,16 @@ pub struct Host {
     pub instances: i64,
 }
 
+impl Host {
+    /// Counts an instance in that is about to be placed here.
+    pub fn take(&mut self, amount: Amount) {
+        self.used.vcpus += amount.vcpus;
+        self.used.memory_mib += amount.memory_mib;
+        self.used.disk_mib += amount.disk_mib;
+        self.instances += 1;
+    }
+}
+
 /// Why a host does not take it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -197,10 +207,7 @@ mod tests {
             for _ in 0..count {
                 let Some(chosen) = place(&request(), &hosts, overcommit).chosen else { break };
                 let taken = hosts.iter_mut().find(|host| host.host_id == chosen.host_id).expect("one of them");
-                taken.used.vcpus += ONE.vcpus;
-                taken.used.memory_mib += ONE.memory_mib;
-                taken.used.disk_mib += ONE.disk_mib;
-                taken.instances += 1;
+                taken.take(ONE);
             }
             for host in &hosts {
                 prop_assert!(host.used.vcpus <= host.capacity.vcpus * i64::from(factor));

@@ -1,0 +1,298 @@
+//! Instances.
+
+use freehold_proto::Fault;
+use freehold_proto::aws::ec2;
+
+use crate::Settings;
+use crate::ec2::message::{int, tags, timestamp};
+use crate::filter::Table;
+use crate::lifecycle::step::State;
+use crate::store::read::instances::InstanceView;
+use crate::store::read::interfaces::InterfaceView;
+use crate::store::read::volumes::VolumeView;
+use crate::store::security_group;
+
+pub const FILTERS: Table<InstanceView> = Table {
+    names: &[
+        ("architecture", |view, say| say(&view.instance.architecture)),
+        ("availability-zone", |view, say| say(&view.instance.availability_zone)),
+        ("block-device-mapping.device-name", |view, say| {
+            view.volumes.iter().filter_map(|volume| volume.attachment.as_ref()).for_each(|attachment| say(&attachment.device_name));
+        }),
+        ("block-device-mapping.volume-id", |view, say| view.volumes.iter().for_each(|volume| say(&volume.volume.volume_id))),
+        ("image-id", |view, say| say(&view.instance.image_id)),
+        ("instance-id", |view, say| say(&view.instance.instance_id)),
+        ("instance-state-code", |view, say| {
+            if let Some(state) = State::parse(&view.instance.state) {
+                say(&state.code().to_string());
+            }
+        }),
+        ("instance-state-name", |view, say| say(&view.instance.state)),
+        ("instance-type", |view, say| say(&view.instance.instance_type)),
+        ("instance.group-id", |view, say| groups(view).for_each(|group| say(&group.group_id))),
+        ("instance.group-name", |view, say| groups(view).for_each(|group| say(&group.group_name))),
+        ("ip-address", |view, say| {
+            if let Some(address) = public_address(view) {
+                say(address);
+            }
+        }),
+        ("key-name", |view, say| {
+            if let Some(name) = &view.instance.key_name {
+                say(name);
+            }
+        }),
+        ("network-interface.network-interface-id", |view, say| {
+            view.interfaces.iter().for_each(|interface| say(&interface.interface.network_interface_id));
+        }),
+        ("owner-id", |view, say| say(&view.instance.account_id)),
+        ("private-ip-address", |view, say| {
+            if here(view) {
+                say(&view.instance.private_ip_address);
+            }
+        }),
+        ("reservation-id", |view, say| say(&view.instance.reservation_id)),
+        ("subnet-id", |view, say| {
+            if here(view) {
+                say(&view.instance.subnet_id);
+            }
+        }),
+        ("vpc-id", |view, say| {
+            if here(view) {
+                say(&view.instance.vpc_id);
+            }
+        }),
+    ],
+    tags: Some(|view, say| view.tags.iter().for_each(|(key, value)| say(key, value))),
+};
+
+/// A terminated instance has left its network.
+fn here(view: &InstanceView) -> bool {
+    view.instance.state != State::Terminated.as_str()
+}
+
+fn groups(view: &InstanceView) -> impl Iterator<Item = &security_group::Model> {
+    view.interfaces.first().into_iter().flat_map(|interface| &interface.groups)
+}
+
+fn public_address(view: &InstanceView) -> Option<&str> {
+    view.interfaces.first().and_then(|interface| interface.public_address.as_deref())
+}
+
+impl From<State> for ec2::InstanceState {
+    fn from(state: State) -> Self {
+        Self { code: Some(state.code()), name: Some(state.as_str().to_owned()) }
+    }
+}
+
+/// `InstanceStateChange` of `StartInstances`, `StopInstances` and `TerminateInstances`.
+pub fn state_change(instance_id: &str, before: State, after: State) -> ec2::InstanceStateChange {
+    ec2::InstanceStateChange {
+        instance_id: Some(instance_id.to_owned()),
+        current_state: Some(after.into()),
+        previous_state: Some(before.into()),
+    }
+}
+
+/// Instances, gathered into their reservations. `views` in the order in which they are to be shown.
+pub fn reservations(views: &[InstanceView], settings: &Settings) -> Result<Vec<ec2::Reservation>, Fault> {
+    let mut reservations: Vec<ec2::Reservation> = Vec::new();
+    for view in views {
+        let shown = instance(view, settings)?;
+        let id = &view.instance.reservation_id;
+        match reservations.iter_mut().rev().find(|reservation| reservation.reservation_id.as_ref() == Some(id)) {
+            Some(reservation) => reservation.instances.push(shown),
+            None => reservations.push(ec2::Reservation {
+                reservation_id: Some(id.clone()),
+                owner_id: Some(view.instance.account_id.clone()),
+                // Only EC2-Classic had groups of a reservation.
+                groups: Vec::new(),
+                instances: vec![shown],
+                requester_id: None,
+            }),
+        }
+    }
+    Ok(reservations)
+}
+
+fn instance(view: &InstanceView, settings: &Settings) -> Result<ec2::Instance, Fault> {
+    let row = &view.instance;
+    let hardware = hardware(view, settings);
+    let network = if here(view) { network(view, settings) } else { ec2::Instance::default() };
+    Ok(ec2::Instance {
+        instance_id: Some(row.instance_id.clone()),
+        image_id: Some(row.image_id.clone()),
+        state: Some(row.state()?.into()),
+        state_reason: state_reason(view),
+        state_transition_reason: Some(row.state_transition_reason.clone()),
+        key_name: row.key_name.clone(),
+        ami_launch_index: Some(row.ami_launch_index),
+        launch_time: Some(timestamp(row.launch_time)),
+        placement: Some(placement(view)),
+        monitoring: Some(ec2::Monitoring { state: Some("disabled".into()) }),
+        block_device_mappings: view.volumes.iter().filter_map(block_device).collect(),
+        metadata_options: Some(metadata_options(view)),
+        tags: tags(&view.tags),
+        // What the network gives.
+        subnet_id: network.subnet_id,
+        vpc_id: network.vpc_id,
+        private_ip_address: network.private_ip_address,
+        public_ip_address: network.public_ip_address,
+        private_dns_name: Some(network.private_dns_name.unwrap_or_default()),
+        public_dns_name: Some(network.public_dns_name.unwrap_or_default()),
+        security_groups: network.security_groups,
+        network_interfaces: network.network_interfaces,
+        source_dest_check: network.source_dest_check,
+        private_dns_name_options: network.private_dns_name_options,
+        ..hardware
+    })
+}
+
+/// What an instance of its type and image is made of.
+fn hardware(view: &InstanceView, settings: &Settings) -> ec2::Instance {
+    let row = &view.instance;
+    let cpu = settings.catalogue.get(&row.instance_type).map(|kind| ec2::CpuOptions {
+        core_count: int(kind.cores()),
+        threads_per_core: int(kind.threads_per_core),
+        ..ec2::CpuOptions::default()
+    });
+    ec2::Instance {
+        instance_type: Some(row.instance_type.clone()),
+        architecture: Some(row.architecture.clone()),
+        ebs_optimized: Some(row.ebs_optimized),
+        ena_support: Some(true),
+        hypervisor: Some("xen".into()),
+        virtualization_type: Some("hvm".into()),
+        root_device_name: Some(row.root_device_name.clone()),
+        root_device_type: Some("ebs".into()),
+        platform_details: Some("Linux/UNIX".into()),
+        usage_operation: Some("RunInstances".into()),
+        usage_operation_update_time: Some(timestamp(row.created)),
+        cpu_options: cpu,
+        boot_mode: Some("legacy-bios".into()),
+        current_instance_boot_mode: Some("legacy-bios".into()),
+        capacity_reservation_specification: Some(ec2::CapacityReservationSpecificationResponse {
+            capacity_reservation_preference: Some("open".into()),
+            ..ec2::CapacityReservationSpecificationResponse::default()
+        }),
+        hibernation_options: Some(ec2::HibernationOptions { configured: Some(false) }),
+        enclave_options: Some(ec2::EnclaveOptions { enabled: Some(false) }),
+        maintenance_options: Some(ec2::InstanceMaintenanceOptions {
+            auto_recovery: Some("default".into()),
+            ..ec2::InstanceMaintenanceOptions::default()
+        }),
+        ..ec2::Instance::default()
+    }
+}
+
+fn network(view: &InstanceView, settings: &Settings) -> ec2::Instance {
+    let row = &view.instance;
+    ec2::Instance {
+        subnet_id: Some(row.subnet_id.clone()),
+        vpc_id: Some(row.vpc_id.clone()),
+        private_ip_address: Some(row.private_ip_address.clone()),
+        private_dns_name: Some(settings.private_dns_name(&row.private_ip_address)),
+        public_ip_address: public_address(view).map(str::to_owned),
+        public_dns_name: public_address(view).map(|address| settings.public_dns_name(address)),
+        security_groups: groups(view).map(identifier).collect(),
+        source_dest_check: view.interfaces.first().map(|interface| interface.interface.source_dest_check),
+        network_interfaces: view.interfaces.iter().map(|interface| network_interface(interface, settings)).collect(),
+        private_dns_name_options: Some(ec2::PrivateDnsNameOptionsResponse {
+            hostname_type: Some("ip-name".into()),
+            enable_resource_name_dns_a_record: Some(false),
+            enable_resource_name_dns_aaaa_record: Some(false),
+        }),
+        ..ec2::Instance::default()
+    }
+}
+
+fn identifier(group: &security_group::Model) -> ec2::GroupIdentifier {
+    ec2::GroupIdentifier { group_id: Some(group.group_id.clone()), group_name: Some(group.group_name.clone()) }
+}
+
+fn network_interface(view: &InterfaceView, settings: &Settings) -> ec2::InstanceNetworkInterface {
+    let row = &view.interface;
+    let association = view.public_address.as_ref().map(|address| ec2::InstanceNetworkInterfaceAssociation {
+        ip_owner_id: Some("amazon".into()),
+        public_dns_name: Some(settings.public_dns_name(address)),
+        public_ip: Some(address.clone()),
+        ..ec2::InstanceNetworkInterfaceAssociation::default()
+    });
+    let private = view.private_addresses.iter().map(|address| ec2::InstancePrivateIpAddress {
+        association: association.clone().filter(|_| address.is_primary),
+        primary: Some(address.is_primary),
+        private_dns_name: Some(settings.private_dns_name(&address.address)),
+        private_ip_address: Some(address.address.clone()),
+    });
+    ec2::InstanceNetworkInterface {
+        private_ip_addresses: private.collect(),
+        attachment: view.attachment.as_ref().map(|attachment| ec2::InstanceNetworkInterfaceAttachment {
+            attach_time: Some(timestamp(attachment.attach_time)),
+            attachment_id: Some(attachment.attachment_id.clone()),
+            delete_on_termination: Some(attachment.delete_on_termination),
+            device_index: Some(attachment.device_index),
+            status: Some("attached".into()),
+            network_card_index: Some(0),
+            ..ec2::InstanceNetworkInterfaceAttachment::default()
+        }),
+        association,
+        description: Some(row.description.clone()),
+        groups: view.groups.iter().map(identifier).collect(),
+        interface_type: Some("interface".into()),
+        mac_address: Some(row.mac_address.clone()),
+        network_interface_id: Some(row.network_interface_id.clone()),
+        owner_id: Some(row.account_id.clone()),
+        private_dns_name: Some(settings.private_dns_name(view.primary_address())),
+        private_ip_address: Some(view.primary_address().to_owned()),
+        source_dest_check: Some(row.source_dest_check),
+        status: Some("in-use".into()),
+        subnet_id: Some(row.subnet_id.clone()),
+        vpc_id: Some(row.vpc_id.clone()),
+        ..ec2::InstanceNetworkInterface::default()
+    }
+}
+
+fn block_device(view: &VolumeView) -> Option<ec2::InstanceBlockDeviceMapping> {
+    let attachment = view.attachment.as_ref()?;
+    Some(ec2::InstanceBlockDeviceMapping {
+        device_name: Some(attachment.device_name.clone()),
+        ebs: Some(ec2::EbsInstanceBlockDevice {
+            attach_time: Some(timestamp(attachment.attach_time)),
+            delete_on_termination: Some(attachment.delete_on_termination),
+            status: Some("attached".into()),
+            volume_id: Some(view.volume.volume_id.clone()),
+            ..ec2::EbsInstanceBlockDevice::default()
+        }),
+    })
+}
+
+fn placement(view: &InstanceView) -> ec2::Placement {
+    ec2::Placement {
+        availability_zone: Some(view.instance.availability_zone.clone()),
+        group_name: Some(String::new()),
+        tenancy: Some("default".into()),
+        ..ec2::Placement::default()
+    }
+}
+
+fn metadata_options(view: &InstanceView) -> ec2::InstanceMetadataOptionsResponse {
+    let row = &view.instance;
+    ec2::InstanceMetadataOptionsResponse {
+        state: Some("applied".into()),
+        http_tokens: Some(row.http_tokens.clone()),
+        http_put_response_hop_limit: Some(row.http_put_response_hop_limit),
+        http_endpoint: Some(row.http_endpoint.clone()),
+        http_protocol_ipv6: Some("disabled".into()),
+        instance_metadata_tags: Some(row.instance_metadata_tags.clone()),
+    }
+}
+
+/// EC2 gives one while an instance comes, and when it has gone or goes.
+fn state_reason(view: &InstanceView) -> Option<ec2::StateReason> {
+    let row = &view.instance;
+    let (code, message) = match (&row.state_reason_code, &row.state_reason_message) {
+        (Some(code), Some(message)) => (code.clone(), message.clone()),
+        _ if row.state == State::Pending.as_str() => ("pending".to_owned(), "pending".to_owned()),
+        _ => return None,
+    };
+    Some(ec2::StateReason { code: Some(code), message: Some(message) })
+}

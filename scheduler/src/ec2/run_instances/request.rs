@@ -1,0 +1,243 @@
+//! What a RunInstances request asks, with EC2's defaults filled in, and refused where it contradicts itself.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use freehold_proto::aws::ec2;
+use freehold_proto::{ErrorCode, Fault};
+
+use crate::Settings;
+use crate::ec2::message::{given_tags, missing};
+use crate::ec2::resolve::{INSTANCE, NETWORK_INTERFACE, VOLUME};
+use crate::lifecycle::step::ShutdownBehavior;
+use crate::tags::{TagSpecification, Tags, on_create_of};
+
+/// EC2's limit, before base64.
+const MOST_USER_DATA: usize = 16 * 1024;
+
+/// One request launches at most this many.
+const MOST_INSTANCES: usize = 1000;
+
+/// A request, understood.
+pub struct Asked {
+    pub image_id: String,
+    pub instance_type: String,
+    pub vcpus: i32,
+    pub memory_mib: i64,
+    pub architecture: &'static str,
+    pub min_count: usize,
+    pub max_count: usize,
+    pub key_name: Option<String>,
+    /// As sent: base64.
+    pub user_data: Option<String>,
+    pub subnet_id: Option<String>,
+    pub availability_zone: Option<String>,
+    pub group_ids: Vec<String>,
+    pub group_names: Vec<String>,
+    pub private_ip_address: Option<String>,
+    pub associate_public_ip_address: Option<bool>,
+    pub root: RootVolume,
+    pub shutdown_behavior: ShutdownBehavior,
+    pub metadata: MetadataOptions,
+    pub tags: BTreeMap<String, Tags>,
+}
+
+/// What the request says of the root volume.
+#[derive(Default)]
+pub struct RootVolume {
+    /// Must be the image's root device.
+    pub device_name: Option<String>,
+    pub size_gib: Option<i64>,
+    pub delete_on_termination: Option<bool>,
+}
+
+pub struct MetadataOptions {
+    pub http_tokens: String,
+    pub http_endpoint: String,
+    pub http_put_response_hop_limit: i32,
+    pub instance_metadata_tags: String,
+}
+
+pub fn invalid(message: impl Into<String>) -> Fault {
+    Fault::new(ErrorCode::InvalidParameterValue, message)
+}
+
+fn combination(message: impl Into<String>) -> Fault {
+    Fault::new(ErrorCode::InvalidParameterCombination, message)
+}
+
+/// Empty ids and words count as absent, as EC2 has it.
+fn given(text: Option<&String>) -> Option<String> {
+    text.filter(|text| !text.is_empty()).cloned()
+}
+
+impl Asked {
+    pub fn read(request: &ec2::RunInstancesRequest, settings: &Settings) -> Result<Self, Fault> {
+        let name = given(request.instance_type.as_ref()).ok_or_else(|| missing("InstanceType"))?;
+        let kind = settings.catalogue.get(&name).ok_or_else(|| invalid(format!("Invalid value '{name}' for InstanceType.")))?;
+        let (min_count, max_count) = counts(request)?;
+        let network = NetworkAsked::read(request)?;
+        if max_count > 1 && network.private_ip_address.is_some() {
+            return Err(combination("A private IP address can be given to one instance only. Set MaxCount to 1."));
+        }
+        Ok(Self {
+            image_id: given(request.image_id.as_ref()).ok_or_else(|| missing("ImageId"))?,
+            vcpus: i32::try_from(kind.vcpus).unwrap_or(i32::MAX),
+            memory_mib: i64::try_from(kind.memory_mib).unwrap_or(i64::MAX),
+            architecture: kind.architecture(),
+            instance_type: name,
+            min_count,
+            max_count,
+            key_name: given(request.key_name.as_ref()),
+            user_data: user_data(request.user_data.as_ref())?,
+            subnet_id: network.subnet_id,
+            availability_zone: zone(request, settings)?,
+            group_ids: network.group_ids,
+            group_names: request.security_groups.clone(),
+            private_ip_address: network.private_ip_address,
+            associate_public_ip_address: network.associate_public_ip_address,
+            root: root_volume(&request.block_device_mappings)?,
+            shutdown_behavior: shutdown_behavior(request)?,
+            metadata: metadata(request.metadata_options.as_ref())?,
+            tags: tags(&request.tag_specifications)?,
+        })
+    }
+}
+
+fn counts(request: &ec2::RunInstancesRequest) -> Result<(usize, usize), Fault> {
+    let (min, max) = (request.min_count, request.max_count);
+    if min < 1 {
+        return Err(invalid(format!("Value ({min}) for parameter minCount is invalid. It must be at least 1.")));
+    }
+    if max < min {
+        return Err(invalid(format!("Value ({max}) for parameter maxCount is invalid. It must not be less than minCount ({min}).")));
+    }
+    let (min, max) = (usize::try_from(min).unwrap_or_default(), usize::try_from(max).unwrap_or_default());
+    if max > MOST_INSTANCES {
+        let message = format!("One request launches at most {MOST_INSTANCES} instances. Send several.");
+        return Err(Fault::new(ErrorCode::InstanceLimitExceeded, message));
+    }
+    Ok((min, max))
+}
+
+fn user_data(text: Option<&String>) -> Result<Option<String>, Fault> {
+    let Some(text) = text else { return Ok(None) };
+    let raw = STANDARD
+        .decode(text)
+        .map_err(|_| Fault::new(ErrorCode::InvalidUserDataMalformed, "Invalid BASE64 encoding of user data. Encode it in base64."))?;
+    if raw.len() > MOST_USER_DATA {
+        return Err(invalid(format!("User data is limited to {MOST_USER_DATA} bytes before it is base64-encoded.")));
+    }
+    Ok(Some(text.clone()).filter(|_| !raw.is_empty()))
+}
+
+fn zone(request: &ec2::RunInstancesRequest, settings: &Settings) -> Result<Option<String>, Fault> {
+    let zone = request.placement.as_ref().and_then(|placement| given(placement.availability_zone.as_ref()));
+    match zone {
+        Some(zone) if settings.zone(&zone).is_none() => Err(invalid(format!("Invalid availability zone: [{zone}]"))),
+        zone => Ok(zone),
+    }
+}
+
+fn shutdown_behavior(request: &ec2::RunInstancesRequest) -> Result<ShutdownBehavior, Fault> {
+    let Some(word) = given(request.instance_initiated_shutdown_behavior.as_ref()) else { return Ok(ShutdownBehavior::Stop) };
+    ShutdownBehavior::parse(&word)
+        .ok_or_else(|| invalid(format!("Value ({word}) for parameter instanceInitiatedShutdownBehavior is invalid. Use stop or terminate.")))
+}
+
+/// The network part, which a request gives either for the instance or for its one interface.
+#[derive(Default)]
+struct NetworkAsked {
+    subnet_id: Option<String>,
+    group_ids: Vec<String>,
+    private_ip_address: Option<String>,
+    associate_public_ip_address: Option<bool>,
+}
+
+impl NetworkAsked {
+    fn read(request: &ec2::RunInstancesRequest) -> Result<Self, Fault> {
+        let of_instance = Self {
+            subnet_id: given(request.subnet_id.as_ref()),
+            group_ids: request.security_group_ids.clone(),
+            private_ip_address: given(request.private_ip_address.as_ref()),
+            associate_public_ip_address: None,
+        };
+        let interface = match request.network_interfaces.as_slice() {
+            [] => return Ok(of_instance),
+            [one] => one,
+            _ => {
+                let message = "Launching with more than one network interface is not supported. Give one, with DeviceIndex 0.";
+                return Err(Fault::new(ErrorCode::UnsupportedOperation, message));
+            }
+        };
+        for (given, what) in [
+            (of_instance.subnet_id.is_some(), "subnet ID"),
+            (!of_instance.group_ids.is_empty() || !request.security_groups.is_empty(), "security groups"),
+            (of_instance.private_ip_address.is_some(), "private IP address"),
+        ] {
+            if given {
+                let message = format!("Network interfaces and an instance-level {what} may not be specified on the same request");
+                return Err(combination(message));
+            }
+        }
+        Ok(Self {
+            subnet_id: given(interface.subnet_id.as_ref()),
+            group_ids: interface.groups.clone(),
+            private_ip_address: given(interface.private_ip_address.as_ref()),
+            associate_public_ip_address: interface.associate_public_ip_address,
+        })
+    }
+}
+
+fn root_volume(mappings: &[ec2::BlockDeviceMapping]) -> Result<RootVolume, Fault> {
+    let mapping = match mappings {
+        [] => return Ok(RootVolume::default()),
+        [one] => one,
+        _ => return Err(only_root()),
+    };
+    let device_name = given(mapping.device_name.as_ref()).ok_or_else(|| missing("BlockDeviceMapping.1.DeviceName"))?;
+    let ebs = mapping.ebs.clone().unwrap_or_default();
+    Ok(RootVolume {
+        device_name: Some(device_name),
+        size_gib: ebs.volume_size.map(i64::from),
+        delete_on_termination: ebs.delete_on_termination,
+    })
+}
+
+pub fn only_root() -> Fault {
+    let message = "Only the image's root device can be mapped at launch so far. Map that one device, or none.";
+    Fault::new(ErrorCode::UnsupportedOperation, message)
+}
+
+fn word(given: Option<&String>, parameter: &str, words: [&str; 2], default: &str) -> Result<String, Fault> {
+    let word = given.filter(|word| !word.is_empty()).map_or(default, String::as_str);
+    if words.contains(&word) {
+        return Ok(word.to_owned());
+    }
+    Err(invalid(format!("Value ({word}) for parameter {parameter} is invalid. Use {} or {}.", words[0], words[1])))
+}
+
+/// Source: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceMetadataOptionsRequest.html>.
+fn metadata(given: Option<&ec2::InstanceMetadataOptionsRequest>) -> Result<MetadataOptions, Fault> {
+    let given = given.cloned().unwrap_or_default();
+    let hops = given.http_put_response_hop_limit.unwrap_or(1);
+    if !(1..=64).contains(&hops) {
+        return Err(invalid(format!("Value ({hops}) for parameter HttpPutResponseHopLimit is invalid. It must be between 1 and 64.")));
+    }
+    let able = ["enabled", "disabled"];
+    Ok(MetadataOptions {
+        http_tokens: word(given.http_tokens.as_ref(), "HttpTokens", ["optional", "required"], "optional")?,
+        http_endpoint: word(given.http_endpoint.as_ref(), "HttpEndpoint", able, "enabled")?,
+        http_put_response_hop_limit: hops,
+        instance_metadata_tags: word(given.instance_metadata_tags.as_ref(), "InstanceMetadataTags", able, "disabled")?,
+    })
+}
+
+fn tags(specifications: &[ec2::TagSpecification]) -> Result<BTreeMap<String, Tags>, Fault> {
+    let types = [INSTANCE.resource_type, VOLUME.resource_type, NETWORK_INTERFACE.resource_type];
+    let specifications = specifications
+        .iter()
+        .map(|given| TagSpecification { resource_type: given.resource_type.as_deref(), tags: given_tags(&given.tags).collect() });
+    on_create_of(&types, specifications)
+}

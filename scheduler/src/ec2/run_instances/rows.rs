@@ -1,0 +1,188 @@
+//! The rows of one launched instance: itself, its interface with its addresses and groups, its root volume, their tags.
+
+use freehold_proto::id::{AttachmentId, InstanceId, NetworkInterfaceId, VolumeId};
+use sea_orm::{ActiveModelTrait, IntoActiveModel};
+
+use super::image::Image;
+use super::network::Network;
+use super::request::Asked;
+use crate::addresses;
+use crate::ec2::create_tags::insert_tags;
+use crate::ec2::resolve::{INSTANCE, Kind, NETWORK_INTERFACE, VOLUME};
+use crate::lifecycle::step::State;
+use crate::lifecycle::terminate::{enter_vpc, restate_groups};
+use crate::lifecycle::transition::power;
+use crate::placement::Chosen;
+use crate::store::{
+    self, Outcome, Tx, instance, interface_security_group, key_pair, network_interface, network_interface_attachment, private_address,
+    volume, volume_attachment,
+};
+
+/// What all instances of a launch have in common.
+pub struct Launch<'a> {
+    pub asked: &'a Asked,
+    pub image: &'a Image,
+    pub key: Option<&'a key_pair::Model>,
+    pub network: &'a Network,
+    pub reservation: &'a str,
+}
+
+/// gp3's baseline. Source: <https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html>.
+const VOLUME_TYPE: &str = "gp3";
+const IOPS: i64 = 3000;
+const THROUGHPUT: i64 = 125;
+
+impl Launch<'_> {
+    /// Writes the instance number `index` of the launch, on its host, and answers its id.
+    pub async fn write(&self, tx: &mut Tx, index: usize, host: &Chosen) -> Outcome<String> {
+        let address = match &self.asked.private_ip_address {
+            Some(chosen) => addresses::check_private(tx, &self.network.subnet, chosen).await?,
+            None => addresses::free_private(tx, &self.network.subnet).await?,
+        };
+        let row = self.instance(tx, index, host, address.to_string());
+        let id = row.instance_id.clone();
+        row.into_active_model().insert(tx.db()).await?;
+        self.tag(tx, &INSTANCE, &id).await?;
+        self.write_interface(tx, &id, address.to_string()).await?;
+        self.write_root_volume(tx, &id).await?;
+        if self.network.public_address {
+            addresses::assign_public(tx, &id).await?;
+        }
+        enter_vpc(tx, &host.host_id, &self.network.subnet.vpc_id).await?;
+        restate_groups(tx, &self.network.group_ids).await?;
+        tx.changed(store::Kind::Vpc, self.network.subnet.vpc_id.clone());
+        tx.changed(store::Kind::Instance, id.clone());
+        Ok(id)
+    }
+
+    async fn tag(&self, tx: &Tx, kind: &Kind, id: &str) -> Outcome<()> {
+        match self.asked.tags.get(kind.resource_type) {
+            Some(tags) => insert_tags(tx, id, kind.resource_type, tags).await,
+            None => Ok(()),
+        }
+    }
+
+    fn instance(&self, tx: &Tx, index: usize, host: &Chosen, address: String) -> instance::Model {
+        let Self { asked, image, key, network, .. } = self;
+        instance::Model {
+            instance_id: InstanceId::draw(tx.entropy()).into(),
+            account_id: tx.account().to_owned(),
+            reservation_id: self.reservation.to_owned(),
+            ami_launch_index: i32::try_from(index).unwrap_or(i32::MAX),
+            image_id: image.row.image_id.clone(),
+            instance_type: asked.instance_type.clone(),
+            architecture: image.row.architecture.clone(),
+            vcpus: asked.vcpus,
+            memory_mib: asked.memory_mib,
+            root_device_name: image.row.root_device_name.clone(),
+            key_name: key.map(|key| key.key_name.clone()),
+            // One line as authorized_keys has it, with the name as its comment.
+            public_key: key.map(|key| format!("{} {}", key.public_key, key.key_name)),
+            user_data: asked.user_data.clone(),
+            vpc_id: network.subnet.vpc_id.clone(),
+            subnet_id: network.subnet.subnet_id.clone(),
+            availability_zone: network.subnet.availability_zone.clone(),
+            private_ip_address: address,
+            instance_initiated_shutdown_behavior: asked.shutdown_behavior.as_str().to_owned(),
+            ebs_optimized: false,
+            http_tokens: asked.metadata.http_tokens.clone(),
+            http_endpoint: asked.metadata.http_endpoint.clone(),
+            http_put_response_hop_limit: asked.metadata.http_put_response_hop_limit,
+            instance_metadata_tags: asked.metadata.instance_metadata_tags.clone(),
+            associate_public_ip_address: network.public_address,
+            host_id: Some(host.host_id.clone()),
+            driver: host.driver.clone(),
+            placement_reason: host.reason.clone(),
+            state: State::Pending.as_str().to_owned(),
+            state_reason_code: None,
+            state_reason_message: None,
+            state_transition_reason: String::new(),
+            launch_time: tx.now(),
+            terminated_at: None,
+            generation: 1,
+            desired_power: power::RUNNING.to_owned(),
+            desired_reboot_count: 0,
+            desired_start_count: 1,
+            desired_force_stop: false,
+            observed_state: None,
+            observed_generation: 0,
+            observed_reboot_count: 0,
+            observed_since: None,
+            observed_fault_code: String::new(),
+            observed_fault_message: String::new(),
+            observed_machine_type: String::new(),
+            observed_accelerator: String::new(),
+            created: tx.now(),
+        }
+    }
+
+    async fn write_interface(&self, tx: &Tx, instance_id: &str, address: String) -> Outcome<()> {
+        let (account_id, subnet) = (tx.account().to_owned(), &self.network.subnet);
+        let interface = network_interface::Model {
+            network_interface_id: NetworkInterfaceId::draw(tx.entropy()).into(),
+            account_id: account_id.clone(),
+            vpc_id: subnet.vpc_id.clone(),
+            subnet_id: subnet.subnet_id.clone(),
+            availability_zone: subnet.availability_zone.clone(),
+            mac_address: addresses::free_mac(tx).await?,
+            description: String::new(),
+            source_dest_check: true,
+            created: tx.now(),
+        };
+        let id = interface.into_active_model().insert(tx.db()).await?.network_interface_id;
+        let address = private_address::Model {
+            subnet_id: subnet.subnet_id.clone(),
+            address,
+            account_id: account_id.clone(),
+            network_interface_id: id.clone(),
+            is_primary: true,
+        };
+        address.into_active_model().insert(tx.db()).await?;
+        let attachment = network_interface_attachment::Model {
+            attachment_id: AttachmentId::draw(tx.entropy()).into(),
+            account_id: account_id.clone(),
+            network_interface_id: id.clone(),
+            instance_id: instance_id.to_owned(),
+            device_index: 0,
+            delete_on_termination: true,
+            attach_time: tx.now(),
+        };
+        attachment.into_active_model().insert(tx.db()).await?;
+        for group_id in &self.network.group_ids {
+            let membership = interface_security_group::Model {
+                network_interface_id: id.clone(),
+                group_id: group_id.clone(),
+                account_id: account_id.clone(),
+            };
+            membership.into_active_model().insert(tx.db()).await?;
+        }
+        self.tag(tx, &NETWORK_INTERFACE, &id).await
+    }
+
+    async fn write_root_volume(&self, tx: &Tx, instance_id: &str) -> Outcome<()> {
+        let volume = volume::Model {
+            volume_id: VolumeId::draw(tx.entropy()).into(),
+            account_id: tx.account().to_owned(),
+            availability_zone: self.network.subnet.availability_zone.clone(),
+            size_gib: self.image.size_gib,
+            volume_type: VOLUME_TYPE.into(),
+            iops: IOPS,
+            throughput: THROUGHPUT,
+            snapshot_id: self.image.snapshot.snapshot_id.clone(),
+            manifest: self.image.snapshot.manifest.clone(),
+            created: tx.now(),
+        };
+        let id = volume.into_active_model().insert(tx.db()).await?.volume_id;
+        let attachment = volume_attachment::Model {
+            volume_id: id.clone(),
+            account_id: tx.account().to_owned(),
+            instance_id: instance_id.to_owned(),
+            device_name: self.image.row.root_device_name.clone(),
+            is_root: true,
+            delete_on_termination: self.asked.root.delete_on_termination.unwrap_or(true),
+            attach_time: tx.now(),
+        };
+        attachment.into_active_model().insert(tx.db()).await?;
+        self.tag(tx, &VOLUME, &id).await
+    }
+}
