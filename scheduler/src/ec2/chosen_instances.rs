@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
+use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::message::missing;
-use super::model::instance::state_change;
 use super::resolve::INSTANCE;
+use crate::lifecycle::step::State;
 use crate::store::{Outcome, Select, Tx, instance, read};
 
 /// What naming instances can go wrong with, and their state.
@@ -32,17 +32,11 @@ pub async fn load(tx: &Tx, ids: &[String]) -> Outcome<Vec<instance::Model>> {
     Ok(ids.iter().filter_map(|id| rows.remove(id)).collect())
 }
 
-/// Acts on each, all or none, and says from where to where it went.
-pub async fn each(
-    tx: &mut Tx,
-    ids: &[String],
-    mut act: impl AsyncFnMut(&mut Tx, instance::Model) -> Outcome<instance::Model>,
-) -> Outcome<Vec<ec2::InstanceStateChange>> {
-    let mut changes = Vec::new();
-    for row in load(tx, ids).await? {
-        let before = row.state()?;
-        let row = act(tx, row).await?;
-        changes.push(state_change(&row.instance_id, before, row.state()?));
-    }
-    Ok(changes)
+/// From where to where an instance went.
+pub fn change(before: State, after: &instance::Model) -> Result<ec2::InstanceStateChange, Fault> {
+    Ok(ec2::InstanceStateChange {
+        instance_id: Some(after.instance_id.clone()),
+        current_state: Some(after.state()?.into()),
+        previous_state: Some(before.into()),
+    })
 }

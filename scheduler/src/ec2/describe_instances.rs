@@ -7,7 +7,6 @@ use super::message;
 use super::model::instance::{FILTERS, reservations};
 use super::resolve::INSTANCE;
 use crate::engine::{Ask, Query};
-use crate::page::Page;
 use crate::store::Outcome;
 
 impl Query for ec2::DescribeInstancesRequest {
@@ -21,13 +20,13 @@ impl Query for ec2::DescribeInstancesRequest {
     ];
 
     async fn answer(self, ask: &Ask) -> Outcome<ec2::DescribeInstancesResult> {
-        let page = Page::of(&self, ask.account(), &ask.sealer, ask.now)?;
+        let page = ask.page(&self)?;
         let filters = FILTERS.compile(message::filters(&self.filters))?;
         let mut found = ask.read.instances(ask.account(), &INSTANCE.select(&self.instance_ids)?).await?;
         INSTANCE.all_found(&self.instance_ids, found.iter().map(|view| view.instance.instance_id.as_str()))?;
         found.retain(|view| filters.matches(view));
         found.sort_by(|a, b| a.instance.instance_id.cmp(&b.instance.instance_id));
-        let (shown, next_token) = page.cut(found, |view| &view.instance.instance_id, &ask.sealer, ask.now)?;
+        let (shown, next_token) = page.cut(found, |view| &view.instance.instance_id)?;
         Ok(ec2::DescribeInstancesResult { reservations: reservations(&shown, &ask.settings)?, next_token })
     }
 }

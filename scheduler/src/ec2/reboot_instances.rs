@@ -12,7 +12,9 @@ impl Command for ec2::RebootInstancesRequest {
     const ERRORS: &'static [ErrorCode] = chosen_instances::ERRORS;
 
     async fn run(self, tx: &mut Tx) -> Outcome<()> {
-        chosen_instances::each(tx, &self.instance_ids, async |tx, row| transition::reboot(tx, row).await).await?;
+        for row in chosen_instances::load(tx, &self.instance_ids).await? {
+            transition::reboot(tx, row).await?;
+        }
         Ok(())
     }
 }

@@ -28,7 +28,7 @@ impl Command for ec2::StartInstancesRequest {
                 check_room(tx, &row).await?;
             }
             let row = transition::start(tx, row).await?;
-            starting_instances.push(super::model::instance::state_change(&row.instance_id, before, row.state()?));
+            starting_instances.push(chosen_instances::change(before, &row)?);
         }
         Ok(ec2::StartInstancesResult { starting_instances })
     }

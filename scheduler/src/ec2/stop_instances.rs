@@ -13,7 +13,12 @@ impl Command for ec2::StopInstancesRequest {
 
     async fn run(self, tx: &mut Tx) -> Outcome<ec2::StopInstancesResult> {
         let force = self.force.unwrap_or_default();
-        let stopping_instances = chosen_instances::each(tx, &self.instance_ids, async |tx, row| transition::stop(tx, row, force).await).await?;
+        let mut stopping_instances = Vec::new();
+        for row in chosen_instances::load(tx, &self.instance_ids).await? {
+            let before = row.state()?;
+            let row = transition::stop(tx, row, force).await?;
+            stopping_instances.push(chosen_instances::change(before, &row)?);
+        }
         Ok(ec2::StopInstancesResult { stopping_instances })
     }
 }

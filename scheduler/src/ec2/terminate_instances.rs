@@ -13,8 +13,12 @@ impl Command for ec2::TerminateInstancesRequest {
         &[ErrorCode::InvalidInstanceIdMalformed, ErrorCode::InvalidInstanceIdNotFound, ErrorCode::MissingParameter];
 
     async fn run(self, tx: &mut Tx) -> Outcome<ec2::TerminateInstancesResult> {
-        let terminating_instances =
-            chosen_instances::each(tx, &self.instance_ids, async |tx, row| transition::terminate(tx, row).await).await?;
+        let mut terminating_instances = Vec::new();
+        for row in chosen_instances::load(tx, &self.instance_ids).await? {
+            let before = row.state()?;
+            let row = transition::terminate(tx, row).await?;
+            terminating_instances.push(chosen_instances::change(before, &row)?);
+        }
         Ok(ec2::TerminateInstancesResult { terminating_instances })
     }
 }

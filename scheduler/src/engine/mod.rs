@@ -32,6 +32,7 @@ mod tests;
 use std::future::Future;
 use std::sync::Arc;
 
+use freehold_proto::id::Entropy;
 use freehold_proto::{Action, Caller, ErrorCode, Fault};
 
 pub use audit::Audit;
@@ -88,6 +89,7 @@ pub struct Ask {
     pub settings: Arc<Settings>,
     /// Opens and seals page tokens.
     pub sealer: Sealer,
+    pub entropy: Arc<dyn Entropy>,
     pub hosts: Arc<Hosts>,
 }
 
@@ -137,6 +139,7 @@ impl Engine {
             now: self.store.clock().now_millis(),
             settings: Arc::clone(self.store.settings()),
             sealer: self.sealer.clone(),
+            entropy: self.store.shared_entropy(),
             hosts: Arc::clone(&self.hosts),
         };
         let answer = request.answer(&ask).await?;

@@ -84,15 +84,6 @@ impl From<State> for ec2::InstanceState {
     }
 }
 
-/// `InstanceStateChange` of `StartInstances`, `StopInstances` and `TerminateInstances`.
-pub fn state_change(instance_id: &str, before: State, after: State) -> ec2::InstanceStateChange {
-    ec2::InstanceStateChange {
-        instance_id: Some(instance_id.to_owned()),
-        current_state: Some(after.into()),
-        previous_state: Some(before.into()),
-    }
-}
-
 /// Instances, gathered into their reservations. `views` in the order in which they are to be shown.
 pub fn reservations(views: &[InstanceView], settings: &Settings) -> Result<Vec<ec2::Reservation>, Fault> {
     let mut reservations: Vec<ec2::Reservation> = Vec::new();

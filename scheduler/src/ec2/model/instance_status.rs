@@ -34,7 +34,9 @@ enum Check {
     NotApplicable,
     Initializing,
     Passed,
-    Failed { since: Option<i64> },
+    Failed {
+        since: Option<i64>,
+    },
 }
 
 impl Check {

@@ -1,6 +1,8 @@
 //! Resources as EC2 shows them: for each its message, and the table of its filters.
 
 pub mod image;
+pub mod instance;
+pub mod instance_status;
 pub mod instance_type;
 pub mod key_pair;
 pub mod network_interface;

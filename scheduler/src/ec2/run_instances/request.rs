@@ -142,8 +142,9 @@ fn zone(request: &ec2::RunInstancesRequest, settings: &Settings) -> Result<Optio
 
 fn shutdown_behavior(request: &ec2::RunInstancesRequest) -> Result<ShutdownBehavior, Fault> {
     let Some(word) = given(request.instance_initiated_shutdown_behavior.as_ref()) else { return Ok(ShutdownBehavior::Stop) };
-    ShutdownBehavior::parse(&word)
-        .ok_or_else(|| invalid(format!("Value ({word}) for parameter instanceInitiatedShutdownBehavior is invalid. Use stop or terminate.")))
+    ShutdownBehavior::parse(&word).ok_or_else(|| {
+        invalid(format!("Value ({word}) for parameter instanceInitiatedShutdownBehavior is invalid. Use stop or terminate."))
+    })
 }
 
 /// The network part, which a request gives either for the instance or for its one interface.
