@@ -65,8 +65,8 @@ pub enum Command {
     /// Starts the control plane and this host's agent, adopts an agent that already runs, waits until the API answers, and restarts what
     /// crashes. The first time it also creates an account with an access key and writes the profile `freehold` into the AWS CLI's files.
     Up(Up),
-    /// Stop the control plane and the agent; guests keep running
-    Down,
+    /// Stop the control plane and the agent; guests keep running unless told otherwise
+    Down(Down),
     /// What runs, what is wrong and what to do; the exit code is 0 only when nothing needs attention
     Status,
     /// Accounts of this cloud
@@ -100,6 +100,13 @@ pub struct Up {
     /// Do not write the AWS profile
     #[arg(long)]
     pub no_profile: bool,
+}
+
+#[derive(Args)]
+pub struct Down {
+    /// Stop the guests and remove their network as well; disks stay, and the next `up` starts the guests again
+    #[arg(long)]
+    pub guests: bool,
 }
 
 #[derive(Subcommand)]

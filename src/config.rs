@@ -46,6 +46,8 @@ pub struct Folders {
 pub struct Sockets {
     /// AWS actions and identity, for the gateway.
     pub scheduler: PathBuf,
+    /// For agents.
+    pub hosts: PathBuf,
     /// For this command line.
     pub operator: PathBuf,
     pub images: PathBuf,
@@ -79,7 +81,12 @@ impl Config {
 
     pub fn sockets(&self) -> Sockets {
         let socket = |name: &str| self.run_dir.join(name);
-        Sockets { scheduler: socket("scheduler.sock"), operator: socket("operator.sock"), images: socket("images.sock") }
+        Sockets {
+            scheduler: socket("scheduler.sock"),
+            hosts: socket("hosts.sock"),
+            operator: socket("operator.sock"),
+            images: socket("images.sock"),
+        }
     }
 
     pub fn region(&self) -> &str {

@@ -120,7 +120,9 @@ fn open_log(path: &Path) -> io::Result<std::fs::File> {
 pub async fn end(config: &Config, part: Part) -> io::Result<()> {
     let Some(process) = pidfile::read(&part.pid_file(&config.folders())) else { return Ok(()) };
     process.signal(Signal::SIGTERM)?;
-    if tokio::time::timeout(GRACE, wait_for_end(process)).await.is_err() {
+    // The supervisor first ends the others, one after the other.
+    let grace = if part == Part::Supervisor { GRACE * 3 } else { GRACE };
+    if tokio::time::timeout(grace, wait_for_end(process)).await.is_err() {
         tracing::warn!(part = part.name(), pid = process.pid, "did not end when asked and is killed");
         process.signal(Signal::SIGKILL)?;
         // A killed process is gone as soon as the kernel gets to it.

@@ -29,6 +29,8 @@ pub enum AgentError {
     Durable(#[from] DurableError),
     #[error(transparent)]
     Driver(#[from] DriverError),
+    #[error(transparent)]
+    Network(#[from] crate::network::Error),
     #[error("the machine's capacity can not be measured; set agent.capacity")]
     Capacity(#[source] std::io::Error),
     #[error("agent.drivers is empty; name at least one of \"qemu\" and \"simulated\"")]
@@ -94,7 +96,7 @@ impl Agent {
     }
 }
 
-fn drivers(
+pub(crate) fn drivers(
     config: &Config,
     clock: &Arc<dyn Clock>,
     queue: &Queue,

@@ -10,10 +10,7 @@ use crate::config;
 /// A host keeps this much memory to itself, or an eighth if that is less.
 const HOST_MEMORY_MIB: u64 = 1024;
 
-/// Virtual processors offered per processor of the machine: most guests idle most of the time.
-const VCPUS_PER_CPU: u32 = 4;
-
-/// What the machine has, overridden field by field.
+/// What the machine has, overridden field by field. How much of it is promised more than once is the scheduler's to say.
 pub fn measure(config: &config::Capacity, state_folder: &Path) -> std::io::Result<Capacity> {
     let vcpus = if config.vcpus == 0 { measured_vcpus()? } else { config.vcpus };
     let memory_mib = if config.memory_mib == 0 { measured_memory_mib()? } else { config.memory_mib };
@@ -23,7 +20,7 @@ pub fn measure(config: &config::Capacity, state_folder: &Path) -> std::io::Resul
 
 fn measured_vcpus() -> std::io::Result<u32> {
     let cpus = std::thread::available_parallelism()?.get();
-    Ok(u32::try_from(cpus).unwrap_or(u32::MAX).saturating_mul(VCPUS_PER_CPU))
+    Ok(u32::try_from(cpus).unwrap_or(u32::MAX))
 }
 
 fn measured_memory_mib() -> std::io::Result<u64> {

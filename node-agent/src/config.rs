@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::hypervisor::{qemu, simulated};
+use crate::network;
 
 /// How a node agent is to run. Every field has a default.
 #[derive(Clone, Debug, Deserialize)]
@@ -25,6 +26,7 @@ pub struct Config {
     /// How long a guest may take to shut down before its power is taken away. Default 60.
     pub stop_timeout_seconds: u64,
     pub capacity: Capacity,
+    pub network: network::Config,
     pub qemu: qemu::Config,
     pub simulated: simulated::Config,
 }
@@ -56,6 +58,7 @@ impl Default for Config {
             drivers: vec![DriverName::Qemu],
             stop_timeout_seconds: 60,
             capacity: Capacity::default(),
+            network: network::Config::default(),
             qemu: qemu::Config::default(),
             simulated: simulated::Config::default(),
         }

@@ -15,6 +15,7 @@ mod capacity;
 mod config;
 pub mod desired;
 mod durable;
+mod halt;
 mod host;
 pub mod hypervisor;
 pub mod imds;
@@ -27,3 +28,4 @@ mod session;
 
 pub use agent::{Agent, AgentError, run};
 pub use config::{Capacity, Config, DriverName};
+pub use halt::halt;

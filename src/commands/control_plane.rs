@@ -57,6 +57,7 @@ impl Process {
         let scheduler = Scheduler::open(config.scheduler.clone(), Arc::new(SystemClock), Arc::new(OsEntropy)).await?;
         let sockets = config.sockets();
         self.serve(&sockets.scheduler, scheduler.command_routes())?;
+        self.serve(&sockets.hosts, scheduler.host_routes())?;
         self.serve(&sockets.operator, scheduler.operator_routes())?;
         let commands = unix::in_process(scheduler.command_routes());
         let stop = self.asked_to_end();

@@ -41,7 +41,7 @@ async fn dispatch(config: &Config, global: &Global, command: Command) -> Result<
     let output = global.output;
     match command {
         Command::Up(options) => up::run(config, &options).await,
-        Command::Down => down::run(config).await,
+        Command::Down(options) => down::run(config, &options).await,
         Command::Status => return status::run(config, output).await,
         Command::Account(command) => account::run(config, output, command).await,
         Command::Host(command) => host::run(config, output, &command).await,

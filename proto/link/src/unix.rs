@@ -18,6 +18,9 @@ pub const MAX_MESSAGE_BYTES: usize = 32 << 20;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// For calls under way to finish once a server is asked to end.
+const DRAIN: Duration = Duration::from_secs(2);
+
 /// Binds `path` for root and the process's own user, replacing a socket that a dead process left. A socket that somebody answers on is an error.
 pub fn bind(path: &Path) -> io::Result<UnixListener> {
     if let Some(folder) = path.parent() {
@@ -53,8 +56,21 @@ pub async fn serve(
         }
         Err(_) => true,
     });
-    Server::builder().add_routes(routes).serve_with_incoming_shutdown(incoming, shutdown).await?;
-    Ok(())
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = Server::builder().add_routes(routes).serve_with_incoming_shutdown(incoming, async {
+        // An error means that the sender is gone, and this future with it.
+        let _ = stopped.await;
+    });
+    let mut serving = std::pin::pin!(serving);
+    tokio::select! {
+        ended = &mut serving => return Ok(ended?),
+        () = shutdown => drop(stop),
+    }
+    // A stream that its client holds open (a host's) never ends by itself.
+    match tokio::time::timeout(DRAIN, serving).await {
+        Ok(ended) => Ok(ended?),
+        Err(_) => Ok(()),
+    }
 }
 
 /// A channel that connects when first used and again after a failure. Each attempt to connect is bounded; each call's own bound is the caller's.
