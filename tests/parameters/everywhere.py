@@ -1,0 +1,150 @@
+"""Entries of the parameters that many actions share: DryRun, Filter, MaxResults, NextToken."""
+
+from table import code_of, method_of, parameter
+
+# What a valid call of each action is. Those that change something get something of their own to change.
+CALLS = {
+    "AuthorizeSecurityGroupIngress": lambda w: {"GroupId": w.group["GroupId"], "IpPermissions": [rule(9001)]},
+    "CreateKeyPair": lambda w: {"KeyName": w.unique("dry")},
+    "CreateTags": lambda w: {"Resources": [w.key()["KeyPairId"]], "Tags": [{"Key": "a", "Value": "b"}]},
+    "DeleteKeyPair": lambda w: {"KeyName": w.key()["KeyName"]},
+    "DeleteTags": lambda w: {"Resources": [w.key()["KeyPairId"]], "Tags": [{"Key": "a"}]},
+    "DeregisterImage": lambda w: {"ImageId": w.own_image()},
+    "DescribeAccountAttributes": lambda w: {},
+    "DescribeAvailabilityZones": lambda w: {},
+    "DescribeImages": lambda w: {},
+    "DescribeInstanceStatus": lambda w: {},
+    "DescribeInstanceTypes": lambda w: {},
+    "DescribeInstances": lambda w: {},
+    "DescribeKeyPairs": lambda w: {},
+    "DescribeNetworkInterfaces": lambda w: {},
+    "DescribeRegions": lambda w: {},
+    "DescribeSecurityGroups": lambda w: {},
+    "DescribeSubnets": lambda w: {},
+    "DescribeTags": lambda w: {},
+    "DescribeVolumes": lambda w: {},
+    "DescribeVpcs": lambda w: {},
+    "GetConsoleOutput": lambda w: {"InstanceId": w.pair[0]["InstanceId"]},
+    "ImportKeyPair": lambda w: {"KeyName": w.unique("dry"), "PublicKeyMaterial": w.public_key()},
+    "RebootInstances": lambda w: {"InstanceIds": [w.launch()["InstanceId"]]},
+    "RevokeSecurityGroupIngress": lambda w: {"GroupId": w.group["GroupId"], "IpPermissions": [w.authorized(9002)]},
+    "RunInstances": lambda w: {"ImageId": w.image, "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 1},
+    "StartInstances": lambda w: {"InstanceIds": [w.stopped()]},
+    "StopInstances": lambda w: {"InstanceIds": [w.launch()["InstanceId"]]},
+    "TerminateInstances": lambda w: {"InstanceIds": [w.launch()["InstanceId"]]},
+}
+
+
+def rule(port):
+    return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": "192.0.2.0/24"}]}
+
+
+def declare_dry_run(action, parameters):
+    @parameter(action, "DryRun", (True, False), ("DryRunOperation", "done"))
+    def dry_run(world, value):
+        call = getattr(world.ec2, method_of(action))
+        try:
+            answer = call(DryRun=value, **parameters(world))
+        except world.ec2.exceptions.ClientError as error:
+            return error.response["Error"]["Code"]
+        if action == "RunInstances":
+            world.launched.append(answer["Instances"][0]["InstanceId"])
+        return "done"
+
+
+for _action, _parameters in CALLS.items():
+    declare_dry_run(_action, _parameters)
+
+
+# Action: the answer's list, what names one of it, the filter that finds by it, another filter that does not, and two names to find.
+FILTERS = {
+    "DescribeAvailabilityZones": ("AvailabilityZones", "ZoneName", "zone-name", "zone-id", lambda w: w.zones()),
+    "DescribeImages": ("Images", "ImageId", "image-id", "name", lambda w: w.images()),
+    "DescribeInstanceStatus": ("InstanceStatuses", "AvailabilityZone", "availability-zone", "instance-state-name", lambda w: [w.subnet["AvailabilityZone"], "us-east-1z"]),
+    "DescribeInstanceTypes": ("InstanceTypes", "InstanceType", "instance-type", "hypervisor", lambda w: ["t3.micro", "t3.small"]),
+    "DescribeInstances": ("Reservations", "ReservationId", "reservation-id", "instance-id", lambda w: w.reservations()),
+    "DescribeKeyPairs": ("KeyPairs", "KeyName", "key-name", "key-pair-id", lambda w: [key["KeyName"] for key in w.keys]),
+    "DescribeNetworkInterfaces": ("NetworkInterfaces", "NetworkInterfaceId", "network-interface-id", "subnet-id", lambda w: w.interfaces()),
+    "DescribeRegions": ("Regions", "RegionName", "region-name", "opt-in-status", lambda w: ["us-east-1", "us-west-2"]),
+    "DescribeSecurityGroups": ("SecurityGroups", "GroupId", "group-id", "vpc-id", lambda w: [w.group["GroupId"], "sg-00000000000000000"]),
+    "DescribeSubnets": ("Subnets", "SubnetId", "subnet-id", "vpc-id", lambda w: [subnet["SubnetId"] for subnet in w.subnets[:2]]),
+    "DescribeTags": ("Tags", "Key", "key", "value", lambda w: w.tagged()),
+    "DescribeVolumes": ("Volumes", "VolumeId", "volume-id", "status", lambda w: w.volumes()),
+    "DescribeVpcs": ("Vpcs", "VpcId", "vpc-id", "state", lambda w: [w.vpc["VpcId"], "vpc-00000000000000000"]),
+}
+
+
+def declare_filter(action, answer, name, finds, finds_not, names):
+    def find(world, filter_name, value):
+        found = getattr(world.ec2, method_of(action))(Filters=[{"Name": filter_name, "Values": [value]}])[answer]
+        return sorted({element[name] for element in found})
+
+    @parameter(action, "Filter.Name", (finds, finds_not), lambda world, value: [names(world)[0]] if value == finds else [])
+    def filter_name(world, value):
+        return find(world, value, names(world)[0])
+
+    # The second of two names may be one that is not there.
+    @parameter(action, "Filter.Value", (0, 1), lambda world, value: exists(world, names(world)[value]))
+    def filter_value(world, value):
+        return find(world, finds, names(world)[value])
+
+    def exists(world, wanted):
+        everything = getattr(world.ec2, method_of(action))()[answer]
+        return [wanted] if wanted in {element[name] for element in everything} else []
+
+
+for _action, _row in FILTERS.items():
+    declare_filter(_action, *_row)
+
+
+# Action: the answer's list, the least page, and what sees to it that there is more than one page (None: one account never has as much).
+PAGES = {
+    "DescribeImages": ("Images", 1, lambda w: w.images()),
+    "DescribeInstanceStatus": ("InstanceStatuses", 5, lambda w: w.many()),
+    "DescribeInstanceTypes": ("InstanceTypes", 5, lambda w: None),
+    "DescribeInstances": ("Reservations", 5, lambda w: w.many()),
+    "DescribeNetworkInterfaces": ("NetworkInterfaces", 5, lambda w: w.many()),
+    "DescribeSecurityGroups": ("SecurityGroups", 5, None),
+    "DescribeSubnets": ("Subnets", 5, None),
+    "DescribeTags": ("Tags", 5, lambda w: w.many_tags()),
+    "DescribeVolumes": ("Volumes", 5, lambda w: w.many()),
+    "DescribeVpcs": ("Vpcs", 5, None),
+}
+
+
+def declare_page(action, answer, least, fill):
+    def call(world, **parameters):
+        return getattr(world.ec2, method_of(action))(**parameters)
+
+    if fill is None:
+        # There is never a second page: what shows is that bounds are held and tokens are read.
+        @parameter(action, "MaxResults", (least - 1, least), ("InvalidParameterValue", "done"))
+        def bounds(world, value):
+            return code_of(call, world, MaxResults=value)
+
+        @parameter(action, "NextToken", ("not-a-token", None), ("InvalidNextToken", "done"))
+        def token(world, value):
+            return code_of(call, world, **({"NextToken": value} if value else {}))
+
+        return
+
+    @parameter(action, "MaxResults", (least, 100), lambda world, value: value == least)
+    def more_than_a_page(world, value):
+        fill(world)
+        page = call(world, MaxResults=value)
+        assert len(page[answer]) <= value
+        return len(page[answer]) == least and "NextToken" in page
+
+    @parameter(action, "NextToken", ("first", "second"), lambda world, value: value)
+    def next_page(world, value):
+        fill(world)
+        first = call(world, MaxResults=least)
+        second = call(world, MaxResults=least, NextToken=first["NextToken"])
+        assert first[answer] and second[answer]
+        # The second page goes on where the first ends: nothing is in both.
+        assert not [element for element in second[answer] if element in first[answer]]
+        return "first" if value == "first" else "second" if second[answer] != first[answer] else "first"
+
+
+for _action, _row in PAGES.items():
+    declare_page(_action, *_row)

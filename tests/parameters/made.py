@@ -1,0 +1,98 @@
+"""What many entries look at: made once for an account, and named alike."""
+
+from functools import cache, cached_property
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from world import World
+
+MANY = 6
+
+
+class Made(World):
+    def __init__(self, cloud, account):
+        super().__init__(cloud, account)
+        self._port = 10_000
+
+    def port(self):
+        """A port that no other rule has."""
+        self._port += 1
+        return self._port
+
+    # Keys
+
+    def public_key(self):
+        return self.public_keys()[0]
+
+    @cache
+    def public_keys(self):
+        """Two of them, in OpenSSH's form."""
+        form = (serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+        return [ed25519.Ed25519PrivateKey.generate().public_key().public_bytes(*form) for _ in range(2)]
+
+    # Images
+
+    @cache
+    def images(self):
+        return [self.image, self.cloud.ami()]
+
+    @cache
+    def own(self):
+        """An AMI of this account's own, that stays."""
+        return self.own_image()
+
+    def own_image(self):
+        return self.cloud.ami(account_id=self.account.account_id)
+
+    # Rules
+
+    def authorized(self, port):
+        rule = {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": "192.0.2.0/24"}]}
+        present = [one for one in self.rules() if one.get("FromPort") == port]
+        if not present:
+            self.ec2.authorize_security_group_ingress(GroupId=self.group["GroupId"], IpPermissions=[rule])
+        return rule
+
+    # Names to find by, two of each
+
+    @cache
+    def zones(self, name="ZoneName"):
+        return [zone[name] for zone in self.ec2.describe_availability_zones()["AvailabilityZones"]][:2]
+
+    def reservations(self):
+        return [self.reservation(instance["InstanceId"]) for instance in self.pair]
+
+    def reservation(self, instance_id):
+        return self.ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["ReservationId"]
+
+    def interfaces(self):
+        return [instance["NetworkInterfaces"][0]["NetworkInterfaceId"] for instance in self.pair]
+
+    def volumes(self):
+        return [instance["BlockDeviceMappings"][0]["Ebs"]["VolumeId"] for instance in self.pair]
+
+    @cache
+    def tagged(self):
+        """Two tag keys, each on one key pair."""
+        keys = [self.unique("tag"), self.unique("tag")]
+        for key in keys:
+            self.ec2.create_tags(Resources=[self.keys[0]["KeyPairId"]], Tags=[{"Key": key, "Value": "v"}])
+        return keys
+
+    # More than a page
+
+    @cached_property
+    def _many(self):
+        ids = [self.run()[0]["InstanceId"] for _ in range(MANY)]
+        self.wait("running", *ids)
+        return ids
+
+    def many(self):
+        return self._many
+
+    @cache
+    def many_tags(self):
+        tags = [{"Key": f"many-{number}", "Value": "v"} for number in range(MANY)]
+        self.ec2.create_tags(Resources=[self.keys[1]["KeyPairId"]], Tags=tags)
+        return tags

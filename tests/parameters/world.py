@@ -1,0 +1,123 @@
+"""A cloud as one account sees it, for entries of the table: makes what they need, and remembers which parameters were really sent."""
+
+import sqlite3
+import sys
+import uuid
+from collections import defaultdict
+from contextlib import closing
+from functools import cached_property
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from cloud import wait_until  # noqa: E402
+from table import without_numbers  # noqa: E402
+
+PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{}"
+QUICK = {"Delay": 1, "MaxAttempts": 60}
+
+
+class World:
+    def __init__(self, cloud, account):
+        self.cloud, self.account = cloud, account
+        # What is out of AWS's bounds is for the cloud to refuse, not for botocore.
+        self.ec2 = account.client("ec2", parameter_validation=False)
+        self.sent = defaultdict(set)
+        self.ec2.meta.events.register("before-call.ec2", self._remember)
+        self.launched = []
+
+    def _remember(self, model, params, **_):
+        self.sent[model.name].update(without_numbers(name) for name in params["body"])
+
+    @staticmethod
+    def unique(prefix):
+        return f"{prefix}-{uuid.uuid4().hex[:12]}"
+
+    # Instances
+
+    @cached_property
+    def image(self):
+        return self.cloud.ami()
+
+    def run(self, **parameters):
+        """RunInstances with what it must have; the instances are ended with the world."""
+        answer = self.ec2.run_instances(**{"ImageId": self.image, "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 1} | parameters)
+        self.launched += [instance["InstanceId"] for instance in answer["Instances"]]
+        return answer["Instances"]
+
+    def launch(self, **parameters):
+        """One instance of its own, running, as DescribeInstances has it."""
+        (instance,) = self.run(**parameters)
+        self.wait("running", instance["InstanceId"])
+        return self.instance(instance["InstanceId"])
+
+    def wait(self, state, *ids):
+        self.ec2.get_waiter(f"instance_{state}").wait(InstanceIds=ids, WaiterConfig=QUICK)
+
+    def instance(self, instance_id):
+        return self.ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
+
+    def state(self, instance_id):
+        return self.instance(instance_id)["State"]["Name"]
+
+    @cached_property
+    def pair(self):
+        """Two running instances that stay."""
+        return self.launch(), self.launch()
+
+    def stopped(self):
+        instance_id = self.launch()["InstanceId"]
+        self.ec2.stop_instances(InstanceIds=[instance_id])
+        self.wait("stopped", instance_id)
+        return instance_id
+
+    # What else there is
+
+    def key(self, **parameters):
+        return self.ec2.create_key_pair(KeyName=self.unique("key"), **parameters)
+
+    @cached_property
+    def keys(self):
+        """Two key pairs that stay."""
+        return self.key(), self.key()
+
+    @cached_property
+    def vpc(self):
+        return self.ec2.describe_vpcs()["Vpcs"][0]
+
+    @cached_property
+    def subnets(self):
+        return sorted(self.ec2.describe_subnets()["Subnets"], key=lambda subnet: subnet["AvailabilityZone"])
+
+    @cached_property
+    def subnet(self):
+        """The subnet in which this host can run instances."""
+        return next(subnet for subnet in self.subnets if subnet["SubnetId"] == self.pair[0]["SubnetId"])
+
+    @cached_property
+    def group(self):
+        return self.ec2.describe_security_groups()["SecurityGroups"][0]
+
+    def rules(self):
+        return self.ec2.describe_security_groups(GroupIds=[self.group["GroupId"]])["SecurityGroups"][0]["IpPermissions"]
+
+    def tags(self, resource_id):
+        found = self.ec2.describe_tags(Filters=[{"Name": "resource-id", "Values": [resource_id]}])["Tags"]
+        return {tag["Key"]: tag["Value"] for tag in found}
+
+    def row(self, table, column, **key):
+        """One value of the store's row, for what no answer shows."""
+        ((name, value),) = key.items()
+        (file,) = (self.cloud.folder / "data/scheduler").glob("*.sqlite")
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as store:
+            ((found,),) = store.execute(f"SELECT {column} FROM {table} WHERE {name} = ?", [value]).fetchall()
+        return found
+
+    def close(self):
+        if self.launched:
+            self.ec2.terminate_instances(InstanceIds=self.launched)
+            wait_until("the instances are gone", lambda: self._all_terminated(), 120)
+
+    def _all_terminated(self):
+        pages = self.ec2.get_paginator("describe_instances").paginate()
+        return all(i["State"]["Name"] == "terminated" for page in pages for r in page["Reservations"] for i in r["Instances"])
