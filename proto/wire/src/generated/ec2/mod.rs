@@ -375,7 +375,7 @@ pub(super) static SERVICE: Service = Service {
             parameters: &[
                 Parameter { path: "DryRun", standing: Standing::Done },
                 Parameter { path: "InstanceId", standing: Standing::Done },
-                Parameter { path: "Latest", standing: Standing::Done },
+                Parameter { path: "Latest", standing: Standing::DefaultOnly("true") },
             ],
         },
         Operation {
