@@ -37,8 +37,6 @@ RULE = {
 def clean(world):
     """Takes every rule of the group out, so that each value meets the same group."""
     rules = world.rules()
-    for rule in rules:
-        rule["UserIdGroupPairs"] = [{"GroupId": pair["GroupId"]} for pair in rule["UserIdGroupPairs"]]
     if rules:
         world.ec2.revoke_security_group_ingress(GroupId=world.group["GroupId"], IpPermissions=rules)
 
@@ -140,6 +138,28 @@ def revoked_group_pair(world, value):
     sent = own if value == "own" else own | {"UserIdGroupPairs": [{"GroupId": "sg-00000000000000000"}]}
     code = code_of(revoke, world, IpPermissions=[sent])
     return "InvalidPermission.NotFound" if code == "InvalidGroup.NotFound" else code
+
+
+def pair_of(world, account_id):
+    return {"GroupId": world.group["GroupId"], "UserId": account_id}
+
+
+def account(world, value):
+    return world.account.account_id if value == "own" else "210987654321"
+
+
+@parameter("AuthorizeSecurityGroupIngress", "IpPermissions.Groups.UserId", ("own", "other"), ("done", "InvalidGroup.NotFound"))
+def group_pair_account(world, value):
+    clean(world)
+    return code_of(authorize, world, IpPermissions=[permission(world, IpRanges=[], UserIdGroupPairs=[pair_of(world, account(world, value))])])
+
+
+@parameter("RevokeSecurityGroupIngress", "IpPermissions.Groups.UserId", ("own", "other"), ("done", "InvalidGroup.NotFound"))
+def revoked_group_pair_account(world, value):
+    clean(world)
+    made = permission(world, IpRanges=[], UserIdGroupPairs=[pair_of(world, account(world, "own"))])
+    authorize(world, IpPermissions=[made])
+    return code_of(revoke, world, IpPermissions=[made | {"UserIdGroupPairs": [pair_of(world, account(world, value))]}])
 
 
 @parameter("RevokeSecurityGroupIngress", "SecurityGroupRuleId", (0, 1), (0, 1))

@@ -113,11 +113,13 @@ pub(super) async fn read(tx: &Tx, group: &security_group::Model, plain: &PlainRu
     Ok(rules::read(permissions, |reference| resolve(reference, &neighbours))?)
 }
 
-/// A rule may name a group of the same VPC.
+/// A rule may name a group of the same VPC; its account too, as Describe answers it, and another account has none here.
 fn resolve(reference: &GroupReference<'_>, neighbours: &[security_group::Model]) -> Result<SecurityGroupId, Fault> {
     let id = reference.group_id.ok_or_else(|| missing("IpPermissions.N.Groups.M.GroupId"))?;
     SECURITY_GROUP.check(id)?;
-    if !neighbours.iter().any(|group| group.group_id == id) {
+    let is_meant =
+        |group: &security_group::Model| group.group_id == id && reference.user_id.is_none_or(|account_id| account_id == group.account_id);
+    if !neighbours.iter().any(is_meant) {
         return Err(SECURITY_GROUP.absent(id));
     }
     SecurityGroupId::parse(id).map_err(|_| SECURITY_GROUP.absent(id))
