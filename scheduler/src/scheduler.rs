@@ -61,6 +61,11 @@ impl Scheduler {
         Ok(Arc::new(Self { engine, vault }))
     }
 
+    #[cfg(test)]
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
     /// AWS's actions and the gateway's questions about who signed.
     pub fn command_routes(&self) -> Routes {
         let identity = IdentityService { store: Arc::clone(&self.engine.store), vault: Arc::clone(&self.vault) };

@@ -35,3 +35,6 @@ mod run_instances;
 mod start_instances;
 mod stop_instances;
 mod terminate_instances;
+
+#[cfg(test)]
+pub(crate) mod tests;

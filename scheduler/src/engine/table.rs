@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use super::{Command, Engine, Prepared, Query, check_declared};
 use crate::store::Outcome;
 
-type Erased = fn(Arc<Engine>, Bytes, Caller) -> BoxFuture<'static, Result<Bytes, Fault>>;
+pub(crate) type Erased = fn(Arc<Engine>, Bytes, Caller) -> BoxFuture<'static, Result<Bytes, Fault>>;
 
 /// Marks how an action is handled, so that each request type has exactly one of the three traits.
 pub struct Changes;
@@ -70,7 +70,7 @@ impl Table {
         &self.errors
     }
 
-    pub(super) fn find(&self, path: &str) -> Option<Erased> {
+    pub(crate) fn find(&self, path: &str) -> Option<Erased> {
         self.handlers.get(path).copied()
     }
 }

@@ -1,6 +1,6 @@
 //! The operator's commands, over a socket that only root can open. Not AWS's API: no account owns them, so they see every account.
 
-mod images;
+pub(crate) mod images;
 mod status;
 
 use std::sync::Arc;
