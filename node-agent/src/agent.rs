@@ -15,6 +15,7 @@ use crate::durable::DurableError;
 use crate::host::{Host, HostError};
 use crate::hypervisor::simulated::Simulated;
 use crate::hypervisor::{DriverError, Hypervisor};
+use crate::network::DataPlane;
 use crate::observations::Observations;
 use crate::plan::Plan;
 use crate::ports::{NoPorts, Ports};
@@ -33,6 +34,8 @@ pub enum AgentError {
     Network(#[from] crate::network::Error),
     #[error("the machine's capacity can not be measured; set agent.capacity")]
     Capacity(#[source] std::io::Error),
+    #[error("the network data plane does not start")]
+    Network(#[from] crate::network::Error),
     #[error("agent.drivers is empty; name at least one of \"qemu\" and \"simulated\"")]
     NoDriver,
 }
@@ -66,7 +69,7 @@ impl Agent {
         let plan = Arc::new(Plan::open(&config.state_folder.join("plan"))?);
         let mut tasks = JoinSet::new();
         let drivers = drivers(&config, &clock, &queue, &mut tasks)?;
-        let ports: Arc<dyn Ports> = Arc::new(NoPorts);
+        let ports = ports(&config, &host, &plan).await?;
         let around = Surroundings {
             plan,
             drivers,
@@ -116,6 +119,15 @@ pub(crate) fn drivers(
         drivers.insert(driver.describe().name, driver);
     }
     Ok(drivers)
+}
+
+/// The data plane, where a driver needs one.
+async fn ports(config: &Config, host: &Host, plan: &Plan) -> Result<Arc<dyn Ports>, AgentError> {
+    if !config.drivers.contains(&DriverName::Qemu) {
+        return Ok(Arc::new(NoPorts));
+    }
+    let folder = config.state_folder.join("network");
+    Ok(Arc::new(DataPlane::start(config.network.clone(), &folder, host.id().as_str(), plan.subscribe()).await?))
 }
 
 fn hostname(configured: String) -> String {

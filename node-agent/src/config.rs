@@ -28,6 +28,8 @@ pub struct Config {
     pub capacity: Capacity,
     pub network: network::Config,
     pub qemu: qemu::Config,
+    /// Used where a driver needs it.
+    pub network: network::Config,
     pub simulated: simulated::Config,
 }
 
@@ -60,6 +62,7 @@ impl Default for Config {
             capacity: Capacity::default(),
             network: network::Config::default(),
             qemu: qemu::Config::default(),
+            network: network::Config::default(),
             simulated: simulated::Config::default(),
         }
     }

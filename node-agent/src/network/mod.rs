@@ -36,14 +36,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use freehold_proto::internal::host::ResourceKind;
 use ipnet::Ipv4Net;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::desired::Desired;
+use crate::ports::{PortError, Ports, Tap};
+use plan::Mentioned;
 use reconcile::{Applied, Command, Reconciler};
 pub use services::View;
 
-/// How long [`DataPlane::interface_ready`] waits.
+/// How long an interface may take to be there, or to be gone.
 const READY: Duration = Duration::from_mins(1);
 /// How long a teardown may take.
 const TEARDOWN: Duration = Duration::from_mins(1);
@@ -80,13 +83,6 @@ impl Default for Config {
     }
 }
 
-/// Where a hypervisor finds an interface: a persistent tap in a network namespace. [`tap::open`] opens it once there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tap {
-    pub namespace: PathBuf,
-    pub name: String,
-}
-
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("can not {what}")]
@@ -101,6 +97,8 @@ pub enum Error {
     Missing(&'static str),
     #[error("the interface is not ready: {0}")]
     NotReady(String),
+    #[error("something of it is still there: {0}")]
+    StillThere(String),
     #[error("the data plane has stopped")]
     Stopped,
 }
@@ -118,24 +116,26 @@ impl Error {
 /// The running data plane. Dropping it ends its services and leaves guests' network as it is.
 #[derive(Debug)]
 pub struct DataPlane {
+    host_id: String,
     commands: mpsc::Sender<Command>,
     applied: watch::Receiver<Applied>,
 }
 
 impl DataPlane {
-    /// Starts to follow `desired`; returns after the first attempt to apply it. `state_directory` must exist.
+    /// Starts to follow `desired`; returns after the first attempt to apply it.
     pub async fn start(
         config: Config,
         state_directory: &Path,
         host_id: &str,
         desired: watch::Receiver<Arc<Desired>>,
     ) -> Result<Self, Error> {
+        std::fs::create_dir_all(state_directory).map_err(Error::io("make the data plane's folder"))?;
         let (commands, received) = mpsc::channel(4);
         let (applied_sender, mut applied) = watch::channel(Applied::default());
         let reconciler = Reconciler::new(config, state_directory.to_owned(), host_id.to_owned(), desired, applied_sender)?;
         tokio::spawn(reconciler.run(received));
         applied.wait_for(|applied| applied.attempts > 0).await.map_err(|_| Error::Stopped)?;
-        Ok(Self { commands, applied })
+        Ok(Self { host_id: host_id.to_owned(), commands, applied })
     }
 
     /// Waits until the interface, with all of its rules, is there for a hypervisor to open.
@@ -148,6 +148,29 @@ impl DataPlane {
         }
         let why = self.applied.borrow().why(network_interface_id);
         Err(Error::NotReady(why))
+    }
+
+    /// Waits until nothing of these interfaces is left on the host.
+    pub async fn interfaces_gone(&self, network_interface_ids: &[String]) -> Result<(), Error> {
+        let taps: Vec<String> = network_interface_ids.iter().map(|id| names::tap(id)).collect();
+        self.gone(move |mentioned| !taps.iter().any(|tap| mentioned.taps.contains(tap))).await
+    }
+
+    /// Waits until nothing of this VPC is left on the host.
+    pub async fn vpc_gone(&self, vpc_id: &str) -> Result<(), Error> {
+        let namespace = names::namespace(&self.host_id, vpc_id);
+        self.gone(move |mentioned| !mentioned.namespaces.contains(&namespace)).await
+    }
+
+    /// Waits for a pass that removed whatever `Desired` did not mention, where that satisfies `condition`.
+    async fn gone(&self, condition: impl Fn(&Mentioned) -> bool) -> Result<(), Error> {
+        let mut applied = self.applied.clone();
+        let gone = applied.wait_for(|applied| applied.complete.as_ref().is_some_and(&condition));
+        match tokio::time::timeout(READY, gone).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(Error::Stopped),
+            Err(_) => Err(Error::StillThere(self.faults().join("; "))),
+        }
     }
 
     /// What of the last `Desired` could not be applied, and why; empty when all is as it should be.
@@ -181,4 +204,31 @@ impl DataPlane {
         self.commands.send(command(sender)).await.map_err(|_| Error::Stopped)?;
         tokio::time::timeout(TEARDOWN, receiver).await.map_err(|_| Error::Timeout("the teardown"))?.map_err(|_| Error::Stopped)?
     }
+}
+
+#[tonic::async_trait]
+impl Ports for DataPlane {
+    async fn ready(&self, network_interface_id: &str) -> Result<Tap, PortError> {
+        self.interface_ready(network_interface_id).await.map_err(|error| PortError(sentence(&error)))
+    }
+
+    async fn withdrawn(&self, kind: ResourceKind, id: &str, network_interface_ids: &[String]) -> Result<(), PortError> {
+        match kind {
+            ResourceKind::Instance => self.interfaces_gone(network_interface_ids).await.map_err(|error| PortError(sentence(&error))),
+            ResourceKind::Vpc => self.vpc_gone(id).await.map_err(|error| PortError(sentence(&error))),
+            // Rules that no interface has are nowhere on the host; volumes never were.
+            ResourceKind::SecurityGroup | ResourceKind::Volume | ResourceKind::Unspecified => Ok(()),
+        }
+    }
+}
+
+/// With all of its causes, since a port's error is a sentence for the operator.
+fn sentence(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }

@@ -28,6 +28,8 @@ pub const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 /// The resolver's link-local address; it also answers at the VPC's base address plus two.
 pub const RESOLVER: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 253);
 
+const SIMULATED: &str = "simulated";
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostPlan {
     pub vpcs: BTreeMap<String, Arc<VpcPlan>>,
@@ -124,7 +126,8 @@ impl HostPlan {
     pub fn new(host_id: &str, desired: &Desired) -> Self {
         let mut plan = Self::default();
         let mut vpcs: BTreeMap<&str, VpcPlan> = BTreeMap::new();
-        for instance in desired.instances.values() {
+        // A simulated guest sends no packets, so nothing is made for it.
+        for instance in desired.instances.values().filter(|instance| instance.driver != SIMULATED) {
             for attachment in &instance.interfaces {
                 plan.mention(host_id, attachment);
                 if let Err(reason) = add(&mut vpcs, host_id, desired, instance, attachment) {

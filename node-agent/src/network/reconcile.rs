@@ -11,11 +11,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::outside::HostSide;
-use super::plan::{HostPlan, VpcPlan};
+use super::plan::{HostPlan, Mentioned, VpcPlan};
 use super::services::{Services, View};
-use super::{Config, Error, Tap, dns, names, namespace, vpc};
+use super::{Config, Error, dns, names, namespace, sentence, vpc};
 use crate::desired::Desired;
 use crate::imds;
+use crate::ports::Tap;
 
 /// Between two looks when nothing changed.
 const PERIOD: Duration = Duration::from_mins(1);
@@ -28,6 +29,8 @@ pub struct Applied {
     /// Grows with every attempt.
     pub attempts: u64,
     pub taps: BTreeMap<String, Tap>,
+    /// What the newest pass left on the host, if it did all it set out to do: nothing that is not mentioned here.
+    pub complete: Option<Mentioned>,
     /// By interface, VPC or group; the empty subject is the host's own side.
     pub faults: BTreeMap<String, String>,
 }
@@ -109,14 +112,15 @@ impl Reconciler {
         for vpc in plan.vpcs.values() {
             match self.apply(vpc, &plan, &resolvers).await {
                 Ok(()) => taps.extend(self.taps(vpc)),
-                Err(error) => drop(faults.insert(vpc.vpc_id.clone(), chain(&error))),
+                Err(error) => drop(faults.insert(vpc.vpc_id.clone(), sentence(&error))),
             }
         }
         if let Err(error) = self.host_side(&plan).await {
-            faults.insert(String::new(), chain(&error));
+            faults.insert(String::new(), sentence(&error));
         }
         let whole = faults.len() == unplanned;
-        self.report(taps, faults);
+        let complete = whole.then_some(plan.mentioned);
+        self.report(|applied| Applied { attempts: applied.attempts + 1, taps, complete, faults });
         whole
     }
 
@@ -179,24 +183,15 @@ impl Reconciler {
         })
     }
 
-    fn report(&self, taps: BTreeMap<String, Tap>, faults: BTreeMap<String, String>) {
+    fn report(&self, next: impl FnOnce(&Applied) -> Applied) {
         self.applied.send_modify(|applied| {
-            for (subject, reason) in &faults {
+            let next = next(applied);
+            for (subject, reason) in &next.faults {
                 if applied.faults.get(subject) != Some(reason) {
                     tracing::warn!(subject, reason, "a part of the network can not be applied");
                 }
             }
-            *applied = Applied { attempts: applied.attempts + 1, taps, faults };
+            *applied = next;
         });
     }
-}
-
-fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -1,6 +1,7 @@
 //! Namespaces, taps, addresses: what is made, made again, and gone.
 
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 
 use crate::lab::{Guest, HOST, Lab, World, all_egress, ingress, machine, output, run};
 
@@ -64,7 +65,9 @@ fn the_last_instance_takes_everything_with_it() {
             lab.plane.interface_ready(&guest.interface_id()).await.unwrap();
         }
         assert_ne!(run(all), before);
-        lab.state(&world(&[&guests[1]]).0).await;
+        lab.desired.send_replace(Arc::new(world(&[&guests[1]]).0));
+        lab.plane.interfaces_gone(&[guests[0].interface_id()]).await.unwrap();
+        lab.plane.vpc_gone("vpc-1").await.unwrap();
         assert!(!run("ls /run/netns").contains("vpc-1"));
         assert!(!run("ip route").contains("198.18.0.5"));
         lab.state(&world(&[]).0).await;

@@ -155,6 +155,15 @@ fn an_unknown_group_is_closed() {
 }
 
 #[test]
+fn nothing_is_made_for_a_simulated_guest() {
+    let mut desired = one();
+    for instance in desired.instances.values_mut() {
+        Arc::make_mut(instance).driver = "simulated".into();
+    }
+    assert_eq!(HostPlan::new(HOST, &desired), HostPlan::default());
+}
+
+#[test]
 fn overlapping_vpcs_share_no_name() {
     let mut desired = one();
     desired.vpcs.extend([vpc("vpc-2")]);
