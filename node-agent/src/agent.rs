@@ -34,8 +34,6 @@ pub enum AgentError {
     Network(#[from] crate::network::Error),
     #[error("the machine's capacity can not be measured; set agent.capacity")]
     Capacity(#[source] std::io::Error),
-    #[error("the network data plane does not start")]
-    Network(#[from] crate::network::Error),
     #[error("agent.drivers is empty; name at least one of \"qemu\" and \"simulated\"")]
     NoDriver,
 }
@@ -126,8 +124,7 @@ async fn ports(config: &Config, host: &Host, plan: &Plan) -> Result<Arc<dyn Port
     if !config.drivers.contains(&DriverName::Qemu) {
         return Ok(Arc::new(NoPorts));
     }
-    let folder = config.state_folder.join("network");
-    Ok(Arc::new(DataPlane::start(config.network.clone(), &folder, host.id().as_str(), plan.subscribe()).await?))
+    Ok(Arc::new(DataPlane::start(config.network.clone(), &config.state_folder, host.id().as_str(), plan.subscribe()).await?))
 }
 
 fn hostname(configured: String) -> String {

@@ -28,8 +28,6 @@ pub struct Config {
     pub capacity: Capacity,
     pub network: network::Config,
     pub qemu: qemu::Config,
-    /// Used where a driver needs it.
-    pub network: network::Config,
     pub simulated: simulated::Config,
 }
 
@@ -62,7 +60,6 @@ impl Default for Config {
             capacity: Capacity::default(),
             network: network::Config::default(),
             qemu: qemu::Config::default(),
-            network: network::Config::default(),
             simulated: simulated::Config::default(),
         }
     }

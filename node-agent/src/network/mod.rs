@@ -18,6 +18,7 @@
 
 mod dhcp;
 mod dns;
+mod firewall;
 mod names;
 mod namespace;
 mod netlink;
@@ -66,6 +67,9 @@ pub struct Config {
     pub host_address: Ipv4Addr,
     /// A VPC's namespace as the host sees it, in error messages of the network. Default: `198.19.255.253`.
     pub vpc_address: Ipv4Addr,
+    /// Let guests' packets through a firewall of the host that drops what is forwarded (Docker's, ufw's, firewalld's). Default: true.
+    /// If not, the operator lets them through, or guests reach the host only.
+    pub open_host_firewall: bool,
     /// Of every guest's interface. Default: 1500.
     pub mtu: u32,
 }
@@ -78,6 +82,7 @@ impl Default for Config {
             masquerade: vec![Ipv4Net::new_assert(Ipv4Addr::new(198, 18, 0, 0), 15)],
             host_address: Ipv4Addr::new(198, 19, 255, 254),
             vpc_address: Ipv4Addr::new(198, 19, 255, 253),
+            open_host_firewall: true,
             mtu: 1500,
         }
     }
@@ -122,17 +127,13 @@ pub struct DataPlane {
 }
 
 impl DataPlane {
-    /// Starts to follow `desired`; returns after the first attempt to apply it.
-    pub async fn start(
-        config: Config,
-        state_directory: &Path,
-        host_id: &str,
-        desired: watch::Receiver<Arc<Desired>>,
-    ) -> Result<Self, Error> {
-        std::fs::create_dir_all(state_directory).map_err(Error::io("make the data plane's folder"))?;
+    /// Starts to follow `desired`; returns after the first attempt to apply it. What must survive is in `state_folder`'s `network`.
+    pub async fn start(config: Config, state_folder: &Path, host_id: &str, desired: watch::Receiver<Arc<Desired>>) -> Result<Self, Error> {
+        let folder = state_folder.join("network");
+        std::fs::create_dir_all(&folder).map_err(Error::io("make the data plane's folder"))?;
         let (commands, received) = mpsc::channel(4);
         let (applied_sender, mut applied) = watch::channel(Applied::default());
-        let reconciler = Reconciler::new(config, state_directory.to_owned(), host_id.to_owned(), desired, applied_sender)?;
+        let reconciler = Reconciler::new(config, folder, host_id.to_owned(), desired, applied_sender)?;
         tokio::spawn(reconciler.run(received));
         applied.wait_for(|applied| applied.attempts > 0).await.map_err(|_| Error::Stopped)?;
         Ok(Self { host_id: host_id.to_owned(), commands, applied })

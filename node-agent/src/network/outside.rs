@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use super::namespace::Namespace;
 use super::netlink::{Netlink, Route};
 use super::plan::{HostPlan, Outside};
-use super::{Config, Error, names, nft, sysctl, vpc};
+use super::{Config, Error, firewall, names, nft, sysctl, vpc};
 
 /// The file that remembers where forwarding was off before.
 const OPENED: &str = "forwarding.json";
@@ -33,7 +33,8 @@ impl HostSide<'_> {
         self.uplinks(plan, &netlink, &links).await?;
         let opened = self.open_forwarding(&netlink, &links).await?;
         let outside = Outside { masquerade: self.config.masquerade.clone(), opened };
-        nft::load(&namespace, &plan.host_ruleset(self.host_id, &outside)).await
+        nft::load(&namespace, &plan.host_ruleset(self.host_id, &outside)).await?;
+        if self.config.open_host_firewall { firewall::open(&namespace, self.host_id).await } else { Ok(()) }
     }
 
     /// Leaves nothing of this host id in the host's namespace.
@@ -48,6 +49,7 @@ impl HostSide<'_> {
         }
         let table = names::host_table(self.host_id);
         nft::load(&namespace, &format!("table inet {table}\ndelete table inet {table}\n")).await?;
+        firewall::close(&namespace, self.host_id).await?;
         self.close_forwarding()
     }
 

@@ -72,7 +72,7 @@ fn the_last_instance_takes_everything_with_it() {
         assert!(!run("ip route").contains("198.18.0.5"));
         lab.state(&world(&[]).0).await;
         assert_eq!(run(all), before);
-        let left: Vec<_> = std::fs::read_dir(lab.state.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let left: Vec<_> = std::fs::read_dir(lab.state.path().join("network")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["imds.key"], "the key is the host's, not an instance's");
     });
 }

@@ -287,3 +287,31 @@ impl Guest {
         self.output(line).status.success()
     }
 }
+
+/// Answers every TCP connection to `port` in the namespace `name`, until dropped.
+pub struct Listener(std::process::Child);
+
+impl Listener {
+    pub fn start(name: &str, port: u16) -> Self {
+        let script = format!(
+            "import socket\ns=socket.create_server(('0.0.0.0',{port}))\nwhile True:\n c,a=s.accept(); c.sendall(a[0].encode()); c.close()"
+        );
+        let child = std::process::Command::new("ip").args(["netns", "exec", name, "python3", "-c", &script]).spawn().unwrap();
+        eventually("the listener listens", || run(&format!("ip netns exec {name} ss -Hltn")).contains(&format!(":{port} ")));
+        Self(child)
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// Whom the other end saw, if it was reached.
+pub fn reach(from: &Guest, address: &str, port: u16) -> Option<String> {
+    let output = from.output(&format!("timeout 1 busybox nc {address} {port}"));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    (!text.is_empty()).then_some(text)
+}

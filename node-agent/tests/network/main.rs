@@ -9,4 +9,5 @@ mod lab;
 
 mod addresses;
 mod filters;
+mod outside;
 mod services;

@@ -1,0 +1,109 @@
+//! The way to the world, past whatever firewall the host has.
+
+use crate::lab::{Guest, Lab, Listener, World, all_egress, ingress, machine, output, outside, reach, run};
+
+fn world(guests: &[&Guest]) -> World {
+    let world = World::default().vpc("vpc-1").group("sg-1", vec![ingress("tcp", 22, 22), all_egress()]);
+    guests.iter().fold(world, |world, guest| world.guest(guest))
+}
+
+/// A guest with a public address reaches the world and is reached from it and from the host; one without is not; and when they are
+/// gone the host is as it was.
+async fn the_way_out_works_and_goes(firewall: &str) {
+    outside();
+    run(firewall);
+    let (a, b) = (Guest::new(5, "vpc-1", &["sg-1"]).public("198.18.0.5"), Guest::new(6, "vpc-1", &["sg-1"]));
+    let _web = Listener::start("world", 80);
+    let look = || {
+        run(
+            "nft list ruleset | sed 's/packets [0-9]* bytes [0-9]*//'; sysctl -a 2>/dev/null | grep 'ipv4.*forward' | grep -v fhv; ip -o -4 addr; ip route",
+        )
+    };
+    run("mkdir -p /run/netns");
+    let before = look();
+    for guest in [&a, &b] {
+        guest.plug().addressed();
+    }
+    let lab = Lab::start(world(&[&a, &b]).0).await;
+    let _ssh = Listener::start(&a.name(), 22);
+    assert_eq!(reach(&a, "203.0.113.254", 80).as_deref(), Some("203.0.113.1"), "out, under the host's address");
+    assert_eq!(reach(&b, "203.0.113.254", 80), None, "without a public address there is no way out");
+    assert_eq!(String::from_utf8_lossy(&output("timeout 1 busybox nc 198.18.0.5 22").stdout), "198.19.255.254", "from the host");
+    run("ip -n world route add 198.18.0.0/15 via 203.0.113.1");
+    let from_the_world = output("ip netns exec world timeout 1 busybox nc 198.18.0.5 22").stdout;
+    assert_eq!(String::from_utf8_lossy(&from_the_world), "203.0.113.254", "from a neighbour that routes the pool here");
+    // Once more, as after a reload of the firewall or a restart: nothing piles up.
+    let once = look();
+    lab.state(&world(&[&a, &b]).0).await;
+    assert_eq!(look(), once);
+    lab.state(&world(&[]).0).await;
+    assert_eq!(look(), before);
+}
+
+#[test]
+fn a_host_without_a_firewall() {
+    machine("a_host_without_a_firewall", || the_way_out_works_and_goes("true"));
+}
+
+#[test]
+fn a_host_with_docker() {
+    machine("a_host_with_docker", || async {
+        if !output("command -v iptables").status.success() {
+            eprintln!("\n*** NOT RUN: iptables is not installed ***\n");
+            return;
+        }
+        // As Docker leaves it: forwarding on, its own chains first, and everything else dropped.
+        the_way_out_works_and_goes(
+            "sysctl -qw net.ipv4.ip_forward=1; iptables -P FORWARD DROP; iptables -N DOCKER-USER; iptables -A DOCKER-USER -j RETURN; \
+             iptables -I FORWARD -j DOCKER-USER; iptables -N DOCKER; iptables -A FORWARD -o docker0 -j DOCKER; \
+             iptables -t nat -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE",
+        )
+        .await;
+        assert!(run("iptables -S FORWARD").starts_with("-P FORWARD DROP"), "iptables still reads its own table");
+    });
+}
+
+#[test]
+fn a_host_that_firewalld_guards() {
+    machine("a_host_that_firewalld_guards", || {
+        the_way_out_works_and_goes(
+            "nft 'add table inet firewalld; \
+             add chain inet firewalld filter_INPUT { type filter hook input priority 10; policy accept; }; \
+             add rule inet firewalld filter_INPUT ct state established,related accept; \
+             add rule inet firewalld filter_INPUT iifname lo accept; \
+             add rule inet firewalld filter_INPUT reject with icmpx type admin-prohibited; \
+             add chain inet firewalld filter_FORWARD { type filter hook forward priority 10; policy accept; }; \
+             add rule inet firewalld filter_FORWARD ct state established,related accept; \
+             add rule inet firewalld filter_FORWARD reject with icmpx type admin-prohibited'",
+        )
+    });
+}
+
+#[test]
+fn a_host_that_drops_by_policy() {
+    machine("a_host_that_drops_by_policy", || {
+        the_way_out_works_and_goes(
+            "nft 'add table ip filter; \
+             add chain ip filter INPUT { type filter hook input priority 0; policy drop; }; \
+             add rule ip filter INPUT ct state established,related accept; \
+             add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'",
+        )
+    });
+}
+
+#[test]
+fn the_host_becomes_a_router_for_guests_only() {
+    machine("the_host_becomes_a_router_for_guests_only", || async {
+        outside();
+        run("ip netns add office; ip link add eth1 type veth peer name eth0 netns office; ip addr add 192.0.2.1/24 dev eth1");
+        run("ip link set eth1 up; ip -n office addr add 192.0.2.2/24 dev eth0; ip -n office link set eth0 up");
+        run("ip -n office route add default via 192.0.2.1; ip -n world route add 192.0.2.0/24 via 203.0.113.1");
+        let guest = Guest::new(5, "vpc-1", &["sg-1"]).public("198.18.0.5");
+        guest.plug().addressed();
+        let _lab = Lab::start(world(&[&guest]).0).await;
+        let _files = Listener::start("office", 80);
+        assert_eq!(run("sysctl -n net.ipv4.conf.eth0.forwarding; sysctl -n net.ipv4.ip_forward"), "1\n0");
+        assert_eq!(run("timeout 1 busybox nc 192.0.2.2 80 || true"), "192.0.2.1", "the host reaches its office");
+        assert_eq!(run("ip netns exec world timeout 1 busybox nc 192.0.2.2 80 || true"), "", "the world does not, through the host");
+    });
+}
