@@ -1,6 +1,7 @@
 """Requests signed by botocore and sent byte by byte, so that a test can say what no SDK would."""
 
 import datetime
+import html
 import http.client
 import re
 from unittest import mock
@@ -79,7 +80,7 @@ class Answer:
     def element(self, name):
         found = re.search(f"<{name}>([^<]*)</{name}>", self.text)
         assert found, f"no <{name}> in {self.status} {self.text}"
-        return found[1]
+        return html.unescape(found[1])
 
     @property
     def refused(self):

@@ -30,11 +30,18 @@ pub(super) fn hash(request: &Request, claim: &Claim) -> Result<String, Refusal> 
 /// S3 signs the path it means, encoded once. All others sign the path on the wire, normalised, encoded once more.
 fn path(raw: &str, s3: bool) -> Result<String, Refusal> {
     let mut path = String::with_capacity(raw.len());
-    if s3 {
-        let meant = form::decode(raw.as_bytes(), false).map_err(|error| Refusal::incomplete(format!("The path is malformed: {error}.")))?;
-        form::encode(&mut path, &meant, true);
-    } else {
+    if !s3 {
         form::encode(&mut path, normalised(raw).as_bytes(), true);
+        return Ok(path);
+    }
+    // Segment by segment, since a key may have an encoded slash in it.
+    for (at, segment) in raw.split('/').enumerate() {
+        if at > 0 {
+            path.push('/');
+        }
+        let meant =
+            form::decode(segment.as_bytes(), false).map_err(|error| Refusal::incomplete(format!("The path is malformed: {error}.")))?;
+        form::encode(&mut path, &meant, false);
     }
     Ok(path)
 }

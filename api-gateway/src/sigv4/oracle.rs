@@ -35,6 +35,14 @@ fn what_awss_signer_signs_is_believed_in_both_forms() {
 }
 
 #[test]
+fn s3s_paths_are_signed_as_they_are_and_encoded_once() {
+    for path in ["/bucket/key", "/bucket//a/../b/./c", "/bucket/a%2Fb%20c", "/bucket/%25%2B%C3%A9", "/"] {
+        let request = Draft { path: path.into(), method: "GET", body: Vec::new(), ..Draft::new("s3") }.sign();
+        assert!(check(&request).is_ok(), "{path}");
+    }
+}
+
+#[test]
 fn another_secret_is_a_mismatch() {
     assert_eq!(check_at(&Draft::new("ec2").sign(), noon(), "other", None), Err(Refusal::Mismatch));
 }

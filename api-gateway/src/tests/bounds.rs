@@ -68,6 +68,18 @@ async fn a_client_that_does_not_finish_its_headers_is_hung_up_on() {
 }
 
 #[tokio::test]
+async fn a_connection_that_brings_no_request_is_hung_up_on_before_the_first_and_after() {
+    let running = Running::with(Limits { header_time: SHORT, ..Limits::default() }).await;
+    for first in [b"".as_slice(), b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n"] {
+        let mut stream = running.client.connect().await;
+        stream.write_all(first).await.unwrap();
+        let mut rest = Vec::new();
+        let _ = timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("the server hangs up");
+        assert_eq!(rest.starts_with(b"HTTP/1.1 200"), !first.is_empty(), "{}", String::from_utf8_lossy(&rest));
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_does_not_arrive_is_a_timeout() {
     let running = Running::with(Limits { body_time: SHORT, ..Limits::default() }).await;
     let mut bytes = wire::bytes(&describe().sign());
