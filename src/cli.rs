@@ -75,6 +75,9 @@ pub enum Command {
     /// Hosts of this cloud
     #[command(subcommand)]
     Host(Host),
+    /// AMIs: import a disk image, build one, list them
+    #[command(subcommand)]
+    Image(crate::commands::image::Image),
     /// Print the configuration in force, defaults included
     Config,
     /// Print the version

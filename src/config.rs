@@ -79,6 +79,10 @@ impl Config {
         Folders { run_dir: self.run_dir.clone(), log_dir: self.log_dir.clone() }
     }
 
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
     pub fn sockets(&self) -> Sockets {
         let socket = |name: &str| self.run_dir.join(name);
         Sockets {

@@ -1,6 +1,7 @@
 //! Bytes: blocks by hash, manifests, conversion of disk formats. Knows no account and no instance.
 //!
 //! * [`ImageStore`] keeps blocks of 512 KiB under the BLAKE3 hash of their content and manifests that list them, and serves them by gRPC;
+//! * [`import`] reads disks that others made, confined;
 //! * [`build`] makes disk images from Debian packages.
 //!
 //! # On disk
@@ -24,6 +25,7 @@
 //! added without a change of what is on disk.
 
 pub mod build;
+pub mod import;
 
 mod blocks;
 mod config;

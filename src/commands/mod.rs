@@ -5,6 +5,7 @@ mod agent;
 mod control_plane;
 mod down;
 mod host;
+pub mod image;
 mod status;
 mod up;
 
@@ -28,6 +29,11 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         output::line(concat!("freehold ", env!("CARGO_PKG_VERSION")))?;
         return Ok(ExitCode::SUCCESS);
     }
+    if let Command::Image(command) = &command
+        && let Some(code) = image::read_confined(command)
+    {
+        return Ok(code);
+    }
     let config = Config::load(&global)?;
     freehold_link::telemetry::init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -45,6 +51,7 @@ async fn dispatch(config: &Config, global: &Global, command: Command) -> Result<
         Command::Status => return status::run(config, output).await,
         Command::Account(command) => account::run(config, output, command).await,
         Command::Host(command) => host::run(config, output, &command).await,
+        Command::Image(command) => image::run(config, output, command).await,
         Command::Config => output::line(toml::to_string_pretty(&Config::table(global)?)?.trim_end()),
         Command::Version => Ok(()),
         Command::Gateway => control_plane::gateway(config).await,

@@ -107,7 +107,7 @@ async fn fetch(plan: &Plan<'_>, into: &Path) -> Result<(), Error> {
     let apt = Apt::open(plan.cache, plan.report).await?;
     let mut wanted = apt.with_dependencies(PROGRAMS).await?;
     wanted.push(apt.behind(KERNEL, "linux-image-").await?);
-    (plan.report)(&format!("downloading {} packages that are not in the cache yet", wanted.len()));
+    (plan.report)(&format!("downloading what of {} packages is not in the cache yet", wanted.len()));
     let files = apt.download(&wanted).await?;
     (plan.report)("unpacking them");
     make_folder(into)?;
