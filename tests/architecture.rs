@@ -108,6 +108,22 @@ fn action_names(listed: &toml::Table) -> BTreeSet<String> {
     families.flat_map(|family| family.keys().cloned()).collect()
 }
 
+/// What a handler does inside its transaction must not wait for another process: it has no means to.
+#[test]
+fn code_that_is_given_a_transaction_can_reach_no_other_process() {
+    let ways_out = ["freehold_link", "tonic::transport", "tokio::net", "UnixStream", "TcpStream", "tokio::process", "std::process::Command", "console::"];
+    let mut looked_at = 0;
+    for path in sources(&root().join("scheduler/src")) {
+        let code = product_code(&path);
+        if code.contains("&mut Tx") || code.contains("&Tx") {
+            looked_at += 1;
+            let found: Vec<_> = ways_out.iter().filter(|way| code.contains(**way)).collect();
+            assert!(found.is_empty(), "{} has a transaction and {found:?}", path.display());
+        }
+    }
+    assert!(looked_at >= 10, "only {looked_at} files with a transaction: this test looks for the wrong words");
+}
+
 #[test]
 fn no_file_is_named_for_being_a_heap() {
     for service in SERVICES.into_iter().chain(["proto", "proto/link", "proto/wire", "xtask", "."]) {

@@ -207,6 +207,15 @@ drivers = ["{self.driver}"]
         wait_until(f"{part} is gone", lambda: not process.alive())
         return process
 
+    def start_agent_alone(self):
+        """`freehold agent` by itself, as a unit would run it; `up` adopts it."""
+        with open(self.folder / "log/agent.log", "a") as log:
+            subprocess.Popen(
+                [BINARY, "--config", self.config, "--detached", "agent"],
+                env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )
+        wait_until("the agent runs", lambda: self.process("agent"))
+
     def processes(self):
         """Every process whose command line names this cloud's folder: its parts and its guests."""
         found = {}

@@ -68,7 +68,7 @@ def open_port_22(ec2):
     """Call it to let SSH in from outside, as EC2's default group does not by itself."""
 
     def authorize():
-        (group,) = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["default"]}])["SecurityGroups"]
+        (group,) = ec2.describe_security_groups(GroupNames=["default"])["SecurityGroups"]
         ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0")
 
     return authorize

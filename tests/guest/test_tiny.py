@@ -111,6 +111,22 @@ def test_it_knows_itself_from_metadata(ec2, ami, story):
     assert story.ssh("cat /var/user-data-ran") == "ran-42"
 
 
+def test_it_goes_on_with_network_and_metadata_while_the_control_plane_is_down(cloud, story):
+    cloud.kill("supervisor")
+    cloud.kill("control-plane")
+    agent = cloud.kill("agent")
+    assert len(cloud.guests()) == 1
+    assert story.ssh("echo still here") == "still here"
+    cloud.start_agent_alone()
+    assert cloud.process("agent") != agent
+    token = "printf 'PUT /latest/api/token HTTP/1.0\\r\\nX-aws-ec2-metadata-token-ttl-seconds: 60\\r\\nContent-Length: 0\\r\\n\\r\\n'"
+    wait_until("metadata answers from the plan on disk", lambda: "200 OK" in story.ssh.run(f"{token} | nc 169.254.169.254 80").stdout)
+    guests = cloud.guests()
+    cloud.freehold("up")
+    wait_until("the agent is connected", cloud.host_is_connected)
+    assert cloud.guests() == guests, "adopted, not started again"
+
+
 def test_its_process_is_confined(cloud):
     (pid,) = cloud.guests()
     status = dict(line.split(":\t", 1) for line in open(f"/proc/{pid}/status").read().splitlines() if ":\t" in line)
