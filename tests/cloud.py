@@ -23,6 +23,13 @@ import botocore.config
 ROOT = Path(__file__).resolve().parent.parent
 BINARY = Path(os.environ.get("FREEHOLD_BIN", ROOT / "target/debug/freehold"))
 REGION = "us-east-1"
+# Simulated guests need nothing of the machine.
+SIMULATED_CAPACITY = """
+[agent.capacity]
+vcpus = 64
+memory_mib = 262144
+disk_mib = 4194304
+"""
 
 
 def wait_until(what, check, seconds=60):
@@ -102,7 +109,7 @@ listen = "127.0.0.1:{self.port}"
 
 [agent]
 drivers = ["{self.driver}"]
-"""
+""" + (SIMULATED_CAPACITY if self.driver == "simulated" else "")
 
     @property
     def environment(self):
