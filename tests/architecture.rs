@@ -111,7 +111,16 @@ fn action_names(listed: &toml::Table) -> BTreeSet<String> {
 /// What a handler does inside its transaction must not wait for another process: it has no means to.
 #[test]
 fn code_that_is_given_a_transaction_can_reach_no_other_process() {
-    let ways_out = ["freehold_link", "tonic::transport", "tokio::net", "UnixStream", "TcpStream", "tokio::process", "std::process::Command", "console::"];
+    let ways_out = [
+        "freehold_link",
+        "tonic::transport",
+        "tokio::net",
+        "UnixStream",
+        "TcpStream",
+        "tokio::process",
+        "std::process::Command",
+        "console::",
+    ];
     let mut looked_at = 0;
     for path in sources(&root().join("scheduler/src")) {
         let code = product_code(&path);
