@@ -18,7 +18,6 @@ def declare_shown(path, values, send, shown):
 
 for _path, _values, _send, _shown in [
     ("InstanceType", ("t3.micro", "t3.small"), lambda w, v: {"InstanceType": v}, lambda i: i["InstanceType"]),
-    ("ClientToken", ("token-one", "token-two"), lambda w, v: {"ClientToken": v}, lambda i: i["ClientToken"]),
     ("BlockDeviceMapping.Ebs.DeleteOnTermination", (True, False), lambda w, v: root(DeleteOnTermination=v), lambda i: disk(i)["DeleteOnTermination"]),
     ("MetadataOptions.HttpEndpoint", ("enabled", "disabled"), lambda w, v: options(HttpEndpoint=v), lambda i: i["MetadataOptions"]["HttpEndpoint"]),
     ("MetadataOptions.HttpPutResponseHopLimit", (1, 3), lambda w, v: options(HttpPutResponseHopLimit=v), lambda i: i["MetadataOptions"]["HttpPutResponseHopLimit"]),
@@ -43,6 +42,14 @@ def options(**given):
 
 def interface(world, **given):
     return {"NetworkInterfaces": [{"DeviceIndex": 0, "SubnetId": world.subnet["SubnetId"]} | given]}
+
+
+@parameter("RunInstances", "ClientToken", ("same", "other"), (True, False))
+def client_token(world, value):
+    token = world.unique("token")
+    (first,) = world.run(ClientToken=token)
+    (second,) = world.run(ClientToken=token if value == "same" else world.unique("token"))
+    return second["InstanceId"] == first["InstanceId"]
 
 
 @parameter("RunInstances", "BlockDeviceMapping.Ebs.VolumeSize", (2, 3))

@@ -86,6 +86,7 @@ class Made(World):
     def _many(self):
         ids = [self.run()[0]["InstanceId"] for _ in range(MANY)]
         self.wait("running", *ids)
+        self.kept += ids
         return ids
 
     def many(self):

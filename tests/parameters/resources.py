@@ -60,13 +60,15 @@ def attribute_name(world, value):
 
 @parameter("DescribeImages", "Owner", ("self", "123456789012"), lambda world, value: [world.own()] if value == "self" else [])
 def owner(world, value):
-    return [image for image in names(world.ec2.describe_images(Owners=[value])["Images"], "ImageId") if image in (world.own(), world.image)]
+    both = (world.own(), world.image)
+    return [image for image in names(world.ec2.describe_images(Owners=[value])["Images"], "ImageId") if image in both]
 
 
 @parameter("DescribeImages", "ExecutableBy", ("all", "self"), lambda world, value: [world.image] if value == "all" else [])
 def executable_by(world, value):
+    public = world.image
     found = names(world.ec2.describe_images(ExecutableUsers=[value])["Images"], "ImageId")
-    return [image for image in found if image == world.image]
+    return [image for image in found if image == public]
 
 
 @parameter("DeregisterImage", "ImageId", (0, 1), lambda world, value: value)

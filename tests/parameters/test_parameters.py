@@ -39,8 +39,11 @@ def test_no_entry_is_of_a_parameter_that_is_not_called_done():
 def test_two_values_make_a_difference(world, name):
     entry = ENTRIES[name]
     world.sent.clear()
-    seen = [entry.see(world, value) for value in entry.values]
-    expected = [entry.expected(world, value) for value in entry.values] if callable(entry.expected) else list(entry.expected)
+    try:
+        seen = [entry.see(world, value) for value in entry.values]
+        expected = [entry.expected(world, value) for value in entry.values] if callable(entry.expected) else list(entry.expected)
+    finally:
+        world.tidy()
     assert seen == expected
     assert seen[0] != seen[1], f"{name} makes no difference"
     assert entry.path in world.sent[entry.action], f"{name} was never sent"

@@ -25,6 +25,7 @@ class World:
         self.sent = defaultdict(set)
         self.ec2.meta.events.register("before-call.ec2", self._remember)
         self.launched = []
+        self.kept = []
 
     def _remember(self, model, params, **_):
         self.sent[model.name].update(without_numbers(name) for name in params["body"])
@@ -63,7 +64,9 @@ class World:
     @cached_property
     def pair(self):
         """Two running instances that stay."""
-        return self.launch(), self.launch()
+        pair = self.launch(), self.launch()
+        self.kept += [instance["InstanceId"] for instance in pair]
+        return pair
 
     def stopped(self):
         instance_id = self.launch()["InstanceId"]
@@ -108,15 +111,21 @@ class World:
     def row(self, table, column, **key):
         """One value of the store's row, for what no answer shows."""
         ((name, value),) = key.items()
-        (file,) = (self.cloud.folder / "data/scheduler").glob("*.sqlite")
-        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as store:
+        with closing(sqlite3.connect(f"file:{self.cloud.folder}/data/scheduler/freehold.db?mode=ro", uri=True)) as store:
             ((found,),) = store.execute(f"SELECT {column} FROM {table} WHERE {name} = ?", [value]).fetchall()
         return found
 
+    def tidy(self):
+        """Ends what an entry launched; what others look at too stays."""
+        ids = sorted(set(self.launched) - set(self.kept))
+        if ids:
+            self.ec2.terminate_instances(InstanceIds=ids)
+        self.launched = [one for one in self.launched if one in self.kept]
+
     def close(self):
-        if self.launched:
-            self.ec2.terminate_instances(InstanceIds=self.launched)
-            wait_until("the instances are gone", lambda: self._all_terminated(), 120)
+        self.kept.clear()
+        self.tidy()
+        wait_until("the instances are gone", self._all_terminated, 120)
 
     def _all_terminated(self):
         pages = self.ec2.get_paginator("describe_instances").paginate()
