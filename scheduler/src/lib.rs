@@ -10,10 +10,13 @@ pub mod hosts;
 pub mod identity;
 pub mod instance_type;
 pub mod key_pair;
+#[cfg(test)]
+pub(crate) mod lab;
 pub mod lifecycle;
 pub mod operator;
 pub mod page;
 pub mod placement;
+pub mod reconcile;
 mod scheduler;
 pub mod security_group;
 mod settings;

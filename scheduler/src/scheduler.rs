@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use freehold_link::unix::MAX_MESSAGE_BYTES;
-use freehold_proto::Fault;
 use freehold_proto::clock::Clock;
 use freehold_proto::id::Entropy;
 use freehold_proto::internal::host::hosts_server::HostsServer;
 use freehold_proto::internal::identity::identity_server::IdentityServer;
 use freehold_proto::internal::operator::operator_server::OperatorServer;
+use freehold_proto::{Action, Caller, Fault};
 use sea_orm::DbErr;
 use tonic::service::Routes;
 
@@ -44,6 +44,7 @@ pub enum OpenError {
 pub struct Scheduler {
     engine: Arc<Engine>,
     vault: Arc<Vault>,
+    table: Arc<Table>,
 }
 
 impl Scheduler {
@@ -58,7 +59,16 @@ impl Scheduler {
         cluster::begin_epoch(&store).await.map_err(Fault::from)?;
         forget_connections(&store).await.map_err(Fault::from)?;
         let engine = Arc::new(Engine { store, hosts: Arc::new(Hosts::default()), sealer, audit });
-        Ok(Arc::new(Self { engine, vault }))
+        Ok(Arc::new(Self { engine, vault, table: Arc::new(table()) }))
+    }
+
+    pub fn store(&self) -> &Arc<Store> {
+        &self.engine.store
+    }
+
+    /// Answers one action in this process.
+    pub async fn call<A: Action>(&self, request: A, caller: Caller) -> Result<A::Answer, Fault> {
+        self.table.call(&self.engine, request, caller).await
     }
 
     #[cfg(test)]
@@ -69,7 +79,7 @@ impl Scheduler {
     /// AWS's actions and the gateway's questions about who signed.
     pub fn command_routes(&self) -> Routes {
         let identity = IdentityService { store: Arc::clone(&self.engine.store), vault: Arc::clone(&self.vault) };
-        engine::routes(Routes::new(IdentityServer::new(identity)), Arc::clone(&self.engine), Arc::new(table()))
+        engine::routes(Routes::new(IdentityServer::new(identity)), Arc::clone(&self.engine), Arc::clone(&self.table))
     }
 
     /// The agents' streams.
@@ -86,7 +96,7 @@ impl Scheduler {
 
     /// Runs the reconcilers until `shutdown` resolves.
     pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) {
-        shutdown.await;
+        crate::reconcile::run(Arc::clone(&self.engine.store), shutdown).await;
     }
 }
 

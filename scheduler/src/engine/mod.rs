@@ -37,6 +37,7 @@ use freehold_proto::{Action, Caller, ErrorCode, Fault};
 
 pub use audit::Audit;
 pub use dispatch::routes;
+pub use idempotency::KEPT_MILLIS as CLIENT_TOKEN_KEPT_MILLIS;
 pub use table::Table;
 
 use crate::Settings;

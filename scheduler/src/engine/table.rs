@@ -70,6 +70,13 @@ impl Table {
         &self.errors
     }
 
+    /// Runs one action as if it had come over gRPC.
+    pub async fn call<A: Action>(&self, engine: &Arc<Engine>, request: A, caller: Caller) -> Result<A::Answer, Fault> {
+        let handler = self.find(A::PATH).ok_or_else(|| Fault::new(ErrorCode::InvalidAction, "The action is not served."))?;
+        let bytes = handler(Arc::clone(engine), request.encode_to_vec().into(), caller).await?;
+        prost::Message::decode(bytes).map_err(|error| Fault::internal("an answer is not its message", error))
+    }
+
     pub(crate) fn find(&self, path: &str) -> Option<Erased> {
         self.handlers.get(path).copied()
     }

@@ -120,9 +120,7 @@ impl Bench {
     }
 
     async fn call<A: Action>(&self, request: A) -> Result<A::Answer, Fault> {
-        let handler = self.table.find(A::PATH).expect("served");
-        let bytes = handler(Arc::clone(&self.engine), request.encode_to_vec().into(), caller()).await?;
-        Ok(prost::Message::decode(bytes).expect("an answer"))
+        self.table.call(&self.engine, request, caller()).await
     }
 
     async fn take(&self, name: &str, token: Option<&str>, dry_run: bool) -> Result<String, ErrorCode> {

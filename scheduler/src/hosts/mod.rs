@@ -17,6 +17,8 @@ mod observed;
 mod presence;
 mod service;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

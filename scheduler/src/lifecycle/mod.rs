@@ -2,4 +2,6 @@
 
 pub mod step;
 pub mod terminate;
+#[cfg(test)]
+mod tests;
 pub mod transition;

@@ -5,6 +5,9 @@ mod status;
 
 use std::sync::Arc;
 
+pub use images::register as register_image;
+pub use status::{hosts, status};
+
 use freehold_proto::Fault;
 use freehold_proto::internal::operator as proto;
 use freehold_proto::internal::operator::operator_server::Operator;

@@ -5,6 +5,8 @@ mod image;
 mod network;
 mod request;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 use freehold_proto::aws::ec2;
 use freehold_proto::id::ReservationId;

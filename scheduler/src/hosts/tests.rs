@@ -1,0 +1,127 @@
+//! Sessions: what a host is told on connect, what its going means, and who is let in.
+
+use base64::Engine as _;
+use freehold_proto::ErrorCode;
+use freehold_proto::aws::ec2;
+use freehold_proto::id::{HostId, OsEntropy};
+use freehold_proto::internal::host::{GuestState, Hello, InstanceObserved};
+
+use crate::lab::{Agent, Lab, as_desired, eventually, hello};
+
+async fn status(lab: &Lab, id: &str) -> (String, String) {
+    let request = ec2::DescribeInstanceStatusRequest { instance_ids: vec![id.into()], ..Default::default() };
+    let found = lab.ok(request).await.instance_statuses.into_iter().next().expect("a running instance has a status");
+    let word = |summary: Option<ec2::InstanceStatusSummary>| summary.and_then(|summary| summary.status).expect("a word");
+    (word(found.system_status), word(found.instance_status))
+}
+
+#[tokio::test]
+async fn a_host_that_goes_makes_its_instances_impaired_and_never_absent_and_back_it_heals() {
+    let lab = Lab::new().await;
+    let agent = Agent::obedient(&lab).await;
+    let id = lab.run(lab.launch()).await.instance_id.expect("an id");
+    lab.until_state(&id, "running").await;
+    eventually("ok", async || status(&lab, &id).await == ("ok".into(), "ok".into())).await;
+    let host_id = agent.host_id.clone();
+    agent.leave();
+    eventually("impaired", async || status(&lab, &id).await == ("impaired".into(), "impaired".into())).await;
+    assert_eq!(lab.state(&id).await, "running");
+    let console = ec2::GetConsoleOutputRequest { instance_id: id.clone(), ..Default::default() };
+    assert_eq!(lab.code(console).await, ErrorCode::Unavailable);
+    let again = Agent::attend(&lab, hello(&host_id), true).await;
+    assert!(again.told().instances.contains_key(&id), "everything is stated on connect");
+    eventually("ok again", async || status(&lab, &id).await == ("ok".into(), "ok".into())).await;
+}
+
+#[tokio::test]
+async fn a_fault_on_the_host_is_an_impaired_instance_on_a_sound_system() {
+    let lab = Lab::new().await;
+    let agent = Agent::silent(&lab).await;
+    let id = lab.run(lab.launch()).await.instance_id.expect("an id");
+    let told = agent.until_told("the instance", |told| told.instances.contains_key(&id)).await;
+    let running = as_desired(&told.instances[&id]);
+    agent.report(running.clone()).await;
+    lab.until_state(&id, "running").await;
+    let impaired = InstanceObserved {
+        state: GuestState::Impaired.into(),
+        fault_code: "disk-missing".into(),
+        fault_message: "its disk is not there".into(),
+        ..running
+    };
+    agent.report(impaired).await;
+    eventually("impaired", async || status(&lab, &id).await == ("ok".into(), "impaired".into())).await;
+    assert_eq!(lab.state(&id).await, "running");
+    let attention = crate::operator::status(lab.store()).await.expect("a status").attention;
+    assert!(attention.iter().any(|line| line.contains(&id) && line.contains("disk-missing")), "{attention:?}");
+}
+
+#[tokio::test]
+async fn the_status_of_what_does_not_run_is_shown_where_all_are_asked_for() {
+    let lab = Lab::new().await;
+    let _agent = Agent::silent(&lab).await;
+    let id = lab.run(lab.launch()).await.instance_id.expect("an id");
+    assert!(lab.ok(ec2::DescribeInstanceStatusRequest::default()).await.instance_statuses.is_empty());
+    let all = ec2::DescribeInstanceStatusRequest { include_all_instances: Some(true), ..Default::default() };
+    let shown = lab.ok(all).await.instance_statuses;
+    assert_eq!(shown[0].instance_id.as_deref(), Some(id.as_str()));
+    assert_eq!(shown[0].system_status.as_ref().and_then(|summary| summary.status.as_deref()), Some("not-applicable"));
+}
+
+#[tokio::test]
+async fn console_output_is_asked_of_the_host() {
+    let lab = Lab::new().await;
+    let _agent = Agent::obedient(&lab).await;
+    let id = lab.run(lab.launch()).await.instance_id.expect("an id");
+    let answer = lab.ok(ec2::GetConsoleOutputRequest { instance_id: id.clone(), ..Default::default() }).await;
+    let output = base64::engine::general_purpose::STANDARD.decode(answer.output.expect("output")).expect("base64");
+    assert_eq!(output, format!("hello from {id}").into_bytes());
+}
+
+#[tokio::test]
+async fn the_epoch_grows_with_every_start_and_the_cluster_stays() {
+    let lab = Lab::new().await;
+    let first = Agent::silent(&lab).await.told();
+    let lab = lab.crash().await;
+    let second = Agent::silent(&lab).await.told();
+    assert_eq!((&second.cluster_id, second.epoch), (&first.cluster_id, first.epoch + 1));
+}
+
+#[tokio::test]
+async fn a_restarted_scheduler_states_everything_again_and_the_instance_reaches_its_state() {
+    let lab = Lab::new().await;
+    let agent = Agent::silent(&lab).await;
+    let (running, gone) = (lab.run(lab.launch()).await, lab.run(lab.launch()).await);
+    let (running, gone) = (running.instance_id.expect("an id"), gone.instance_id.expect("an id"));
+    lab.terminate(&gone).await;
+    let host_id = agent.host_id.clone();
+    let lab = lab.crash().await;
+    let agent = Agent::attend(&lab, hello(&host_id), true).await;
+    lab.until_state(&running, "running").await;
+    lab.until_state(&gone, "terminated").await;
+    assert!(!agent.told().instances.contains_key(&gone), "what is to be buried is not desired");
+}
+
+#[tokio::test]
+async fn another_cluster_s_host_a_strange_zone_and_a_malformed_id_are_refused() {
+    let lab = Lab::new().await;
+    let good = hello(HostId::draw(&OsEntropy).as_str());
+    for wrong in [
+        Hello { cluster_id: "another".into(), ..good.clone() },
+        Hello { availability_zone: "eu-central-1a".into(), ..good.clone() },
+        Hello { host_id: "host".into(), ..good },
+    ] {
+        assert!(Agent::try_attend(&lab, wrong, false).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn of_two_sessions_of_one_host_the_newer_counts() {
+    let lab = Lab::new().await;
+    let old = Agent::silent(&lab).await;
+    let new = Agent::attend(&lab, hello(&old.host_id), false).await;
+    let id = lab.run(lab.launch()).await.instance_id.expect("an id");
+    new.until_told("the instance", |told| told.instances.contains_key(&id)).await;
+    old.leave();
+    let launched = lab.run(lab.launch()).await;
+    assert!(launched.instance_id.is_some(), "the host is still connected");
+}

@@ -1,0 +1,73 @@
+//! What time alone makes due. Input-less, level-triggered, idempotent: a pass reads what is due now and does it, one transaction per
+//! step, so that a crash between any two loses nothing and a pass with nothing due writes nothing.
+//!
+//! Woken by a timer and, so that nobody waits for it, by changes. What hosts must do is no reconciler's business: their sessions
+//! follow the rows (see [`crate::hosts`]).
+
+mod forget_client_tokens;
+mod reap_terminated;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use freehold_proto::Fault;
+
+use crate::store::{Outcome, Store};
+
+pub use forget_client_tokens::ForgetClientTokens;
+pub use reap_terminated::ReapTerminated;
+
+/// How often each looks, also if nothing wakes it.
+const PERIOD: Duration = Duration::from_mins(1);
+
+/// After a failure the store is left alone for this long.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// One kind of work that comes due.
+pub trait Reconciler: Send + Sync {
+    const NAME: &'static str;
+    type Due: Send;
+
+    /// What is due now.
+    fn due(&self, store: &Store) -> impl Future<Output = Outcome<Vec<Self::Due>>> + Send;
+
+    /// Does one of them, durably. Finding it done already is success.
+    fn step(&self, store: &Store, due: Self::Due) -> impl Future<Output = Outcome<()>> + Send;
+}
+
+/// Does everything that is due now, and says how much that was.
+pub async fn pass<R: Reconciler>(reconciler: &R, store: &Store) -> Outcome<usize> {
+    let due = reconciler.due(store).await?;
+    let count = due.len();
+    for one in due {
+        reconciler.step(store, one).await?;
+    }
+    Ok(count)
+}
+
+async fn repeat<R: Reconciler>(reconciler: R, store: Arc<Store>) {
+    loop {
+        match pass(&reconciler, &store).await {
+            Ok(0) => {}
+            Ok(count) => tracing::debug!(reconciler = R::NAME, count, "reconciled"),
+            Err(failure) => {
+                let fault = Fault::from(failure);
+                tracing::error!(reconciler = R::NAME, %fault, source = ?fault.source, "a reconciler failed and will try again");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        tokio::time::sleep(PERIOD).await;
+    }
+}
+
+/// Runs all reconcilers until `shutdown` resolves.
+pub async fn run(store: Arc<Store>, shutdown: impl Future<Output = ()> + Send) {
+    tokio::select! {
+        () = shutdown => {}
+        () = repeat(ReapTerminated, Arc::clone(&store)) => {}
+        () = repeat(ForgetClientTokens, store) => {}
+    }
+}
