@@ -29,20 +29,24 @@ pub const BOB: &str = "444455556666";
 /// One scheduler in a folder of its own, two accounts, one public image of Alice's.
 pub struct Lab {
     folder: TempDir,
+    config: Config,
     pub clock: ManualClock,
     pub scheduler: Arc<Scheduler>,
     pub image_id: String,
 }
 
-fn config(folder: &TempDir) -> Config {
-    Config { data: folder.path().join("data"), ..Config::default() }
-}
-
 impl Lab {
     pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// With another configuration than the default.
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = ManualClock::at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045));
-        let scheduler = Scheduler::open(config(&folder), Arc::new(clock.clone()), Arc::new(OsEntropy)).await.expect("a scheduler");
+        let mut config = Config { data: folder.path().join("data"), ..Config::default() };
+        change(&mut config);
+        let scheduler = Scheduler::open(config.clone(), Arc::new(clock.clone()), Arc::new(OsEntropy)).await.expect("a scheduler");
         for id in [ALICE, BOB] {
             account::create(scheduler.store(), id, "test").await.expect("an account");
         }
@@ -57,15 +61,15 @@ impl Lab {
             ..RegisterImageRequest::default()
         };
         let image_id = crate::operator::register_image(scheduler.store(), image).await.expect("an image").image_id;
-        Self { folder, clock, scheduler, image_id }
+        Self { folder, config, clock, scheduler, image_id }
     }
 
     /// The process dies and another one opens the same folder.
     pub async fn crash(self) -> Self {
-        let Self { folder, clock, scheduler, image_id } = self;
+        let Self { folder, config, clock, scheduler, image_id } = self;
         drop(scheduler);
-        let scheduler = Scheduler::open(config(&folder), Arc::new(clock.clone()), Arc::new(OsEntropy)).await.expect("a scheduler");
-        Self { folder, clock, scheduler, image_id }
+        let scheduler = Scheduler::open(config.clone(), Arc::new(clock.clone()), Arc::new(OsEntropy)).await.expect("a scheduler");
+        Self { folder, config, clock, scheduler, image_id }
     }
 
     pub fn store(&self) -> &Arc<Store> {
@@ -230,6 +234,11 @@ impl Agent {
     pub async fn until_told(&self, what: &str, so: impl Fn(&Told) -> bool) -> Told {
         eventually(what, async || so(&self.told())).await;
         self.told()
+    }
+
+    /// Whether its stream has ended.
+    pub fn ended(&self) -> bool {
+        self.task.is_finished()
     }
 
     /// The agent's process ends.

@@ -94,9 +94,10 @@ impl Scheduler {
         Routes::new(OperatorServer::new(operator))
     }
 
-    /// Runs the reconcilers until `shutdown` resolves.
+    /// Runs the reconcilers until `shutdown` resolves, and then ends the hosts' sessions.
     pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) {
         crate::reconcile::run(Arc::clone(&self.engine.store), shutdown).await;
+        self.engine.hosts.close();
     }
 }
 

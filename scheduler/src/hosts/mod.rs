@@ -50,6 +50,7 @@ pub struct Hosts {
 
 #[derive(Default)]
 struct Sessions {
+    closed: bool,
     newest: u64,
     by_host: HashMap<String, Attending>,
 }
@@ -68,14 +69,28 @@ impl Hosts {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new session of `host_id`. The one before it, if any, sees its questions end and ends too.
-    fn enter(&self, host_id: &str) -> (u64, mpsc::Receiver<console::Question>) {
+    /// A new session of `host_id`. The one before it, if any, sees its questions end and ends too. None once the scheduler stops.
+    fn enter(&self, host_id: &str) -> Option<(u64, mpsc::Receiver<console::Question>)> {
         let (questions, receiver) = mpsc::channel(QUESTIONS);
         let mut sessions = self.sessions();
+        if sessions.closed {
+            return None;
+        }
         sessions.newest += 1;
         let serial = sessions.newest;
         sessions.by_host.insert(host_id.to_owned(), Attending { serial, questions });
-        (serial, receiver)
+        Some((serial, receiver))
+    }
+
+    /// Ends all sessions and lets no new one in: a stream that never ends would hold up the server's shutdown.
+    pub fn close(&self) {
+        let mut sessions = self.sessions();
+        sessions.closed = true;
+        sessions.by_host.clear();
+    }
+
+    fn attends(&self, host_id: &str) -> bool {
+        self.sessions().by_host.contains_key(host_id)
     }
 
     /// Whether this was the host's newest session, so that the host is gone with it.

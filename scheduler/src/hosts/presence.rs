@@ -5,7 +5,7 @@ use freehold_proto::internal::host::Hello;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
-use super::Driver;
+use super::{Driver, Hosts};
 use crate::store::{Kind, Outcome, Store, host};
 
 /// What no account owns is written on behalf of nobody.
@@ -53,9 +53,13 @@ fn described(hello: &Hello, now: i64, quarantined: String) -> Outcome<host::Mode
     })
 }
 
-/// The host's last session has ended: what it reported is no longer vouched for.
-pub async fn leave(store: &Store, host_id: &str) -> Outcome<()> {
+/// The host's last session has ended: what it reported is no longer vouched for. Unless it is back already: the registry is asked when
+/// it is this transaction's turn to write, after which a newer session's own row can only follow.
+pub async fn leave(store: &Store, hosts: &Hosts, host_id: &str) -> Outcome<()> {
     let mut tx = store.begin(NOBODY).await?;
+    if hosts.attends(host_id) {
+        return Ok(());
+    }
     host::Entity::update_many()
         .col_expr(host::Column::Connected, Expr::value(false))
         .col_expr(host::Column::LastSeen, Expr::value(tx.now()))

@@ -40,7 +40,8 @@ impl hosts_server::Hosts for HostsService {
         let _ = down.try_send(Ok(ToAgent { kind: Some(to_agent::Kind::Welcome(welcome)) }));
         // From here on nothing that changes is missed.
         let changes = self.store.follow();
-        let (serial, questions) = self.hosts.enter(&hello.host_id);
+        let entered = self.hosts.enter(&hello.host_id);
+        let (serial, questions) = entered.ok_or_else(|| Status::unavailable("the scheduler is about to stop"))?;
         presence::attend(&self.store, &hello).await.map_err(Fault::from)?;
         tracing::info!(host = %hello.host_id, hostname = %hello.hostname, "a host attends");
         let session = Session { host_id: hello.host_id.clone(), store: Arc::clone(&self.store), hosts: Arc::clone(&self.hosts), down };
@@ -49,7 +50,7 @@ impl hosts_server::Hosts for HostsService {
             Box::pin(session.run(up, changes, questions)).await;
             if hosts.leave(&hello.host_id, serial) {
                 tracing::warn!(host = %hello.host_id, "a host has gone; its instances are shown impaired until it is back");
-                if let Err(error) = presence::leave(&store, &hello.host_id).await {
+                if let Err(error) = presence::leave(&store, &hosts, &hello.host_id).await {
                     tracing::error!(%error, "a host's going could not be written down");
                 }
             }

@@ -119,7 +119,8 @@ impl Session {
 
     async fn state_changed(&self, batch: BTreeSet<(Kind, String)>) -> Result<(), End> {
         let of = |wanted: Kind| batch.iter().filter(move |(kind, _)| *kind == wanted).map(|(_, id)| id.clone());
-        let here = desired::vpc_ids(self.store.reader(), &self.host_id).await?;
+        let networks = batch.iter().any(|(kind, _)| matches!(kind, Kind::Vpc | Kind::SecurityGroup));
+        let here = if networks { desired::vpc_ids(self.store.reader(), &self.host_id).await? } else { BTreeSet::new() };
         for vpc_id in of(Kind::Vpc).filter(|id| here.contains(id)) {
             self.state_vpc(&vpc_id).await?;
         }

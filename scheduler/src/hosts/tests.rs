@@ -125,3 +125,12 @@ async fn of_two_sessions_of_one_host_the_newer_counts() {
     let launched = lab.run(lab.launch()).await;
     assert!(launched.instance_id.is_some(), "the host is still connected");
 }
+
+#[tokio::test]
+async fn a_scheduler_that_stops_ends_its_sessions_and_lets_nobody_in() {
+    let lab = Lab::new().await;
+    let agent = Agent::silent(&lab).await;
+    std::sync::Arc::clone(&lab.scheduler).run(std::future::ready(())).await;
+    eventually("the stream has ended", async || agent.ended()).await;
+    assert!(Agent::try_attend(&lab, hello(HostId::draw(&OsEntropy).as_str()), false).await.is_err());
+}

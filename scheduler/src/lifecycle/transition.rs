@@ -30,15 +30,16 @@ impl instance::Model {
     }
 }
 
-/// Writes `row` as it is.
+/// Writes what was observed, of which its host need not hear.
 pub async fn save(tx: &mut Tx, row: instance::Model) -> Outcome<instance::Model> {
-    tx.changed(Kind::Instance, row.instance_id.clone());
+    tx.changed(Kind::InstanceObserved, row.instance_id.clone());
     Ok(row.into_active_model().reset_all().update(tx.db()).await?)
 }
 
 /// Writes `row` as something new that its host must be told.
 pub async fn save_restated(tx: &mut Tx, mut row: instance::Model) -> Outcome<instance::Model> {
     row.generation += 1;
+    tx.changed(Kind::Instance, row.instance_id.clone());
     save(tx, row).await
 }
 

@@ -7,7 +7,10 @@
 pub enum Kind {
     AccessKey,
     Host,
+    /// What a host is told of it.
     Instance,
+    /// What was observed of it, and nothing that its host must hear.
+    InstanceObserved,
     SecurityGroup,
     /// `id` is the host that must bury something.
     Tombstone,

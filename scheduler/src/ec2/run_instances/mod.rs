@@ -2,6 +2,8 @@
 //! finds hosts, [`rows`] writes it all down. The hosts learn of it from the rows, after the commit.
 
 mod image;
+#[cfg(test)]
+mod limits;
 mod network;
 mod request;
 mod rows;
@@ -63,6 +65,7 @@ impl Command for ec2::RunInstancesRequest {
         for (index, host) in hosts.iter().enumerate() {
             ids.push(launch.write(tx, index, host).await?);
         }
+        launch.restate_network(tx).await?;
         let views = read::instances::load(tx.db(), tx.account(), &Select::Ids(ids)).await?;
         let shown = reservations(&views, tx.settings())?.into_iter().next();
         Ok(shown.ok_or_else(|| Fault::internal("RunInstances made nothing", "placement gave no host"))?)

@@ -49,10 +49,14 @@ impl Launch<'_> {
             addresses::assign_public(tx, &id).await?;
         }
         enter_vpc(tx, &host.host_id, &self.network.subnet.vpc_id).await?;
-        restate_groups(tx, &self.network.group_ids).await?;
-        tx.changed(store::Kind::Vpc, self.network.subnet.vpc_id.clone());
         tx.changed(store::Kind::Instance, id.clone());
         Ok(id)
+    }
+
+    /// The network has new members: told once, however many they are.
+    pub async fn restate_network(&self, tx: &mut Tx) -> Outcome<()> {
+        tx.changed(store::Kind::Vpc, self.network.subnet.vpc_id.clone());
+        restate_groups(tx, &self.network.group_ids).await
     }
 
     async fn tag(&self, tx: &Tx, kind: &Kind, id: &str) -> Outcome<()> {

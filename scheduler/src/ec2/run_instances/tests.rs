@@ -243,7 +243,7 @@ async fn every_refusal_has_aws_s_code_and_leaves_nothing() {
             request.network_interfaces = vec![ec2::InstanceNetworkInterfaceSpecification::default()];
         }),
         (ErrorCode::UnsupportedOperation, |request| {
-            request.network_interfaces = vec![ec2::InstanceNetworkInterfaceSpecification::default(); 2]
+            request.network_interfaces = vec![ec2::InstanceNetworkInterfaceSpecification::default(); 2];
         }),
         (ErrorCode::InvalidBlockDeviceMapping, |request| request.block_device_mappings = mapping(1)),
         (ErrorCode::InvalidBlockDeviceMapping, |request| request.block_device_mappings = mapping(100_000)),
