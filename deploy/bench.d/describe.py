@@ -14,8 +14,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
+import cloud as clouds  # noqa: E402
 from cloud import Cloud, wait_until  # noqa: E402
 from signed import Request  # noqa: E402
+
+# One host that takes them all.
+clouds.SIMULATED_CAPACITY = """
+[agent.capacity]
+vcpus = 100000
+memory_mib = 100000000
+disk_mib = 1000000000
+"""
 
 TURNS = 15
 REQUESTS = 300
@@ -55,19 +64,33 @@ def on_the_wire(request):
     return "\r\n".join([*lines, f"Content-Length: {len(request.body)}", "", ""]).encode() + request.body
 
 
-def launch(ec2, ami, have, want):
-    """As many simulated instances as asked for; answers one's id."""
-    while have < want:
-        count = min(want - have, 100)
-        made = ec2.run_instances(ImageId=ami, InstanceType="t3.nano", MinCount=count, MaxCount=count)["Instances"]
-        have += len(made)
+class Fleet:
+    """Simulated instances, spread over accounts since a default subnet has room for 4,091."""
 
-    def pending():
-        found = ec2.describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["pending"]}], MaxResults=5)
-        return found["Reservations"]
+    PER_ACCOUNT = 4000
 
-    wait_until(f"{want} instances run", lambda: not pending(), seconds=1800)
-    return made[-1]["InstanceId"]
+    def __init__(self, cloud):
+        self.cloud, self.ami, self.size, self.accounts = cloud, cloud.ami(), 0, [cloud.accounts[0]]
+
+    def client(self):
+        while self.size >= len(self.accounts) * self.PER_ACCOUNT:
+            self.accounts.append(self.cloud.create_account(f"bench-{len(self.accounts)}"))
+        return self.accounts[-1].client("ec2", retries={"max_attempts": 5})
+
+    def grow(self, size):
+        while self.size < size:
+            room = len(self.accounts) * self.PER_ACCOUNT - self.size or self.PER_ACCOUNT
+            count = min(size - self.size, room, 100)
+            self.client().run_instances(ImageId=self.ami, InstanceType="t3.nano", MinCount=count, MaxCount=count)
+            self.size += count
+        for account in self.accounts:
+            ec2 = account.client("ec2")
+            pending = [{"Name": "instance-state-name", "Values": ["pending"]}]
+            wait_until("all instances run", lambda: not ec2.describe_instances(Filters=pending, MaxResults=5)["Reservations"], seconds=1800)
+
+    def one(self):
+        """The id of an instance of the first account."""
+        return self.accounts[0].client("ec2").describe_instances(MaxResults=5)["Reservations"][0]["Instances"][0]["InstanceId"]
 
 
 def compare(cloud, floor_binary, instance_id):
@@ -97,13 +120,12 @@ def main():
     cloud = Cloud("simulated")
     try:
         cloud.up()
-        ec2, ami, have = cloud.accounts[0].client("ec2", retries={"max_attempts": 5}), cloud.ami(), 0
+        fleet = Fleet(cloud)
         print(f"{'instances':>10} {'CPU per request':>16} {'floor':>10} {'ratio':>6}")
-        for want in map(int, arguments.instances.split(",")):
-            instance_id = launch(ec2, ami, have, want)
-            have = want
-            ours, least = compare(cloud, arguments.floor, instance_id)
-            print(f"{want:>10} {ours:>13.0f} us {least:>7.0f} us {ours / least:>6.2f}", flush=True)
+        for size in map(int, arguments.instances.split(",")):
+            fleet.grow(size)
+            ours, least = compare(cloud, arguments.floor, fleet.one())
+            print(f"{size:>10} {ours:>13.0f} us {least:>7.0f} us {ours / least:>6.2f}", flush=True)
     finally:
         cloud.close()
 
