@@ -110,19 +110,31 @@ pub(super) async fn read(tx: &Tx, group: &security_group::Model, plain: &PlainRu
         .filter(security_group::Column::AccountId.eq(tx.account()))
         .filter(security_group::Column::VpcId.eq(&group.vpc_id));
     let neighbours = of_vpc.all(tx.db()).await?;
-    Ok(rules::read(permissions, |reference| resolve(reference, &neighbours))?)
+    let default_vpc = default_vpc_id(tx.db(), tx.account()).await?;
+    Ok(rules::read(permissions, |reference| resolve(reference, &neighbours, &default_vpc))?)
 }
 
-/// A rule may name a group of the same VPC; its account too, as Describe answers it, and another account has none here.
-fn resolve(reference: &GroupReference<'_>, neighbours: &[security_group::Model]) -> Result<SecurityGroupId, Fault> {
-    let id = reference.group_id.ok_or_else(|| missing("IpPermissions.N.Groups.M.GroupId"))?;
-    SECURITY_GROUP.check(id)?;
-    let is_meant =
-        |group: &security_group::Model| group.group_id == id && reference.user_id.is_none_or(|account_id| account_id == group.account_id);
-    if !neighbours.iter().any(is_meant) {
-        return Err(SECURITY_GROUP.absent(id));
-    }
-    SecurityGroupId::parse(id).map_err(|_| SECURITY_GROUP.absent(id))
+/// A rule may name a group of the same VPC, by id or, in the default VPC, by name; its account too, as Describe answers it, and another
+/// account has none here.
+fn resolve(reference: &GroupReference<'_>, neighbours: &[security_group::Model], default_vpc: &str) -> Result<SecurityGroupId, Fault> {
+    let own = |group: &&security_group::Model| reference.user_id.is_none_or(|account_id| account_id == group.account_id);
+    let mut neighbours = neighbours.iter().filter(own);
+    let (found, absent) = match (reference.group_id, reference.group_name) {
+        (Some(id), None) => {
+            SECURITY_GROUP.check(id)?;
+            (neighbours.find(|group| group.group_id == id), SECURITY_GROUP.absent(id))
+        }
+        (None, Some(name)) => {
+            let named = |group: &&security_group::Model| group.vpc_id == default_vpc && group.group_name == name;
+            (neighbours.find(named), absent_name(name, default_vpc))
+        }
+        (None, None) => return Err(missing("IpPermissions.N.Groups.M.GroupId")),
+        (Some(_), Some(_)) => {
+            let message = "Each of Groups is named by GroupId or by GroupName, not by both.";
+            return Err(Fault::new(ErrorCode::InvalidParameterCombination, message));
+        }
+    };
+    found.and_then(|group| SecurityGroupId::parse(&group.group_id).ok()).ok_or(absent)
 }
 
 /// A rule's row, ready to be inserted or compared.

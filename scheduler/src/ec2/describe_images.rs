@@ -10,7 +10,7 @@ use super::message;
 use super::model::image::{FILTERS, ImageView};
 use super::resolve::IMAGE;
 use crate::engine::{Ask, Query};
-use crate::store::read::{Select, tags};
+use crate::store::read::{Select, chosen, tags};
 use crate::store::{Outcome, image, snapshot};
 
 impl Query for ec2::DescribeImagesRequest {
@@ -65,8 +65,8 @@ async fn visible(db: &impl ConnectionTrait, account: &str, select: &Select) -> O
     if let Select::Ids(ids) = select {
         images.retain(|image| ids.contains(&image.image_id));
     }
-    let snapshot_ids = images.iter().map(|image| image.snapshot_id.as_str());
-    let snapshots = snapshot::Entity::find().filter(snapshot::Column::SnapshotId.is_in(snapshot_ids)).all(db).await?;
+    let snapshot_ids = Select::Ids(images.iter().map(|image| image.snapshot_id.clone()).collect());
+    let snapshots = chosen(db, snapshot::Entity::find(), snapshot::Column::SnapshotId, &snapshot_ids).await?;
     let snapshots: BTreeMap<_, _> = snapshots.into_iter().map(|row| (row.snapshot_id.clone(), row)).collect();
     let mut tags = tags::of_resources(db, account, &Select::Ids(images.iter().map(|image| image.image_id.clone()).collect())).await?;
     let view = |image: image::Model| ImageView {

@@ -13,6 +13,7 @@ use freehold_proto::internal::operator as proto;
 use freehold_proto::internal::operator::operator_server::Operator;
 use tonic::{Request, Response, Status};
 
+pub(crate) use crate::ec2::message::timestamp;
 use crate::identity::{Vault, access_key, account};
 use crate::store::{self, Outcome, Store};
 
@@ -31,12 +32,6 @@ fn answered<T>(outcome: Outcome<T>) -> Result<Response<T>, Status> {
             Err(fault.into())
         }
     }
-}
-
-/// Milliseconds since the epoch as protobuf has them.
-pub(crate) fn timestamp(millis: i64) -> prost_types::Timestamp {
-    let nanos = i32::try_from(millis.rem_euclid(1000)).unwrap_or_default() * 1_000_000;
-    prost_types::Timestamp { seconds: millis.div_euclid(1000), nanos }
 }
 
 impl From<store::account::Model> for proto::Account {

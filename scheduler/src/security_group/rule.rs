@@ -64,7 +64,6 @@ pub struct GroupReference<'a> {
     pub group_id: Option<&'a str>,
     pub group_name: Option<&'a str>,
     pub user_id: Option<&'a str>,
-    pub vpc_id: Option<&'a str>,
 }
 
 /// One peer of a request's permission, not yet checked.

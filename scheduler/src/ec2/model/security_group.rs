@@ -138,12 +138,8 @@ impl From<&security_group_rule::Model> for ec2::RevokedSecurityGroupRule {
 pub fn permission(given: &ec2::IpPermission) -> Permission<'_> {
     let ranges = given.ip_ranges.iter().map(|range| (PermissionPeer::Cidr(range.cidr_ip.as_deref()), range.description.as_deref()));
     let pairs = given.user_id_group_pairs.iter().map(|pair| {
-        let reference = GroupReference {
-            group_id: pair.group_id.as_deref(),
-            group_name: pair.group_name.as_deref(),
-            user_id: pair.user_id.as_deref(),
-            vpc_id: pair.vpc_id.as_deref(),
-        };
+        let reference =
+            GroupReference { group_id: pair.group_id.as_deref(), group_name: pair.group_name.as_deref(), user_id: pair.user_id.as_deref() };
         (PermissionPeer::Group(reference), pair.description.as_deref())
     });
     Permission {

@@ -138,3 +138,17 @@ async fn another_accounts_group_is_as_absent_as_none() {
     let naming = ec2::IpPermission { user_id_group_pairs: vec![pair], ..permission("tcp", 1, &[]) };
     bench.refused(ErrorCode::InvalidGroupNotFound, authorize(&group, vec![naming])).await;
 }
+
+#[tokio::test]
+async fn a_rule_may_name_a_group_of_the_default_vpc_by_its_name() {
+    let bench = Bench::new().await;
+    let group = default_group(&bench).await;
+    let from = |name: &str, id: Option<String>| {
+        let pair = ec2::UserIdGroupPair { group_name: Some(name.into()), group_id: id, ..Default::default() };
+        authorize(&group, vec![ec2::IpPermission { user_id_group_pairs: vec![pair], ..permission("tcp", 1, &[]) }])
+    };
+    let made = bench.get(from("default", None)).await.security_group_rules.remove(0);
+    assert_eq!(made.referenced_group_info.expect("a group").group_id, group.group_id);
+    bench.refused(ErrorCode::InvalidGroupNotFound, from("nobody", None)).await;
+    bench.refused(ErrorCode::InvalidParameterCombination, from("default", group.group_id.clone())).await;
+}
