@@ -3,6 +3,7 @@
 //! Sources, proxies, keys and credentials are the host's. Lists, downloads and the record of what is installed (nothing) are private, in the
 //! cache folder, which one build uses at a time. So a package's dependencies are what a machine that has nothing would need.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use super::tool::{self, Run, Tool};
 use super::{Error, Report};
 
 const ARCHITECTURE: &str = "amd64";
+const DEBIAN_KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const QUERY: Duration = Duration::from_mins(2);
 const NETWORK: Duration = Duration::from_mins(20);
 
@@ -78,6 +80,29 @@ impl Apt {
         }
     }
 
+    /// The host's Debian sources, one line each, for the release `suite` where the host has `host`. Sources of other origins are left out.
+    pub async fn debian_sources(&self, host: &str, suite: &str) -> Result<String, Error> {
+        let format = "$(ORIGIN)|$(CREATED_BY)|$(REPO_URI)|$(CODENAME)|$(COMPONENT)|$(SIGNED_BY)";
+        let listed = self.run(&tool::APT_GET, QUERY)?.args(["indextargets", "--format", format]).text().await?;
+        let lines: BTreeSet<String> = listed.lines().filter_map(|target| source_line(target, host, suite)).collect();
+        if lines.is_empty() {
+            return Err(Error::Unexpected(format!(
+                "this host's apt sources have none of Debian's {host}; add them, or run apt-get update"
+            )));
+        }
+        Ok(lines.into_iter().map(|line| line + "\n").collect())
+    }
+
+    /// How the host's apt reaches package hosts, as options for another apt: proxies and what concerns transfers.
+    pub async fn host_options(&self) -> Result<Vec<String>, Error> {
+        let settings = tool::APT_CONFIG.run(QUERY)?.arg("dump").text().await?;
+        let transfers = ["Acquire::http", "Acquire::https", "Acquire::ftp", "Acquire::ForceIPv"];
+        let mut options: Vec<String> =
+            settings.lines().filter(|line| transfers.iter().any(|prefix| line.starts_with(prefix))).map(str::to_owned).collect();
+        options.extend(["Acquire::Languages \"none\";", "Acquire::Retries \"3\";"].map(str::to_owned));
+        Ok(options)
+    }
+
     fn run(&self, tool: &'static Tool, limit: Duration) -> Result<Run, Error> {
         Ok(tool.run(limit)?.arg("-c").arg(&self.settings))
     }
@@ -116,6 +141,17 @@ fn planned(line: &str) -> Option<String> {
     Some(format!("{name}={version}"))
 }
 
+/// One index of packages as a line of sources. `None` for what is not Debian's, not of this release, or no list of binary packages.
+fn source_line(target: &str, host: &str, suite: &str) -> Option<String> {
+    let fields: Vec<&str> = target.split('|').collect();
+    let [origin, created_by, uri, codename, component, signed_by] = fields.as_slice() else { return None };
+    let part = codename.strip_prefix(host).filter(|part| part.is_empty() || part.starts_with('-'))?;
+    // Older versions of apt do not tell the key; Debian's own keyring is on every Debian.
+    let keyring = if signed_by.starts_with('/') { signed_by } else { DEBIAN_KEYRING };
+    let wanted = *origin == "Debian" && *created_by == "Packages";
+    wanted.then(|| format!("deb [signed-by={keyring}] {uri} {suite}{part} {component}"))
+}
+
 /// `'http://…/busybox.deb' busybox_1%3a1.35_amd64.deb 1234 SHA256:…`: the second word, where it is a plain file name.
 fn file_name(line: &str) -> Option<&str> {
     let mut words = line.split_whitespace();
@@ -132,6 +168,22 @@ mod tests {
         assert_eq!(planned("Inst libc6 (2.36-9+deb12u14 Debian:12.15/oldstable [amd64])").as_deref(), Some("libc6=2.36-9+deb12u14"));
         assert_eq!(planned("Conf libc6 (2.36-9 Debian:12 [amd64])"), None);
         assert_eq!(planned("Reading package lists..."), None);
+    }
+
+    #[test]
+    fn only_debians_own_sources_are_taken_and_moved_to_the_release_wanted() {
+        let line = |target: String| source_line(&target, "bookworm", "trixie");
+        let uri = "http://mirror.test/debian/";
+        assert_eq!(
+            line(format!("Debian|Packages|{uri}|bookworm-security|main|$(SIGNED_BY)")).as_deref(),
+            Some("deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.test/debian/ trixie-security main")
+        );
+        assert!(
+            line(format!("Debian|Packages|{uri}|bookworm|main|/etc/key.gpg")).is_some_and(|line| line.contains("[signed-by=/etc/key.gpg]"))
+        );
+        assert_eq!(line(format!("Other|Packages|{uri}|bookworm|main|")), None);
+        assert_eq!(line(format!("Debian|DEP-11|{uri}|bookworm|main|")), None);
+        assert_eq!(line(format!("Debian|Packages|{uri}|bookwormish|main|")), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Error, gpt, tool};
@@ -47,7 +47,7 @@ const BLOCK_LIST: usize = 0x1f4;
 const BOOT_CODE: usize = 440;
 const SECTOR: u64 = 512;
 
-/// The host's GRUB for PC firmware.
+/// Where Debian keeps GRUB for PC firmware.
 pub const PC_MODULES: &str = "/usr/lib/grub/i386-pc";
 
 /// Builds a core image from the modules in `folder` with the host's `grub-mkimage`.
@@ -57,6 +57,14 @@ pub async fn make_core(folder: &Path, core: &Path) -> Result<(), Error> {
     }
     let run = tool::GRUB_MKIMAGE.run(Duration::from_mins(2))?;
     run.args(["-O", "i386-pc", "-p", PREFIX, "-d"]).arg(folder).arg("-o").arg(core).args(MODULES).done().await
+}
+
+/// Builds a core image in `root`, with the GRUB that is installed there.
+pub async fn make_core_inside(root: &Path) -> Result<PathBuf, Error> {
+    const CORE: &str = "boot/grub/core.img";
+    let run = tool::CHROOT.run(Duration::from_mins(2))?.arg(root).args(["grub-mkimage", "-O", "i386-pc", "-p", PREFIX, "-d", PC_MODULES]);
+    run.args(["-o", &format!("/{CORE}")]).args(MODULES).done().await?;
+    Ok(root.join(CORE))
 }
 
 /// Writes boot sector and core image to a disk that has its partitions.

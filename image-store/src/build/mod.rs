@@ -4,6 +4,7 @@
 //! on the host, nothing is mounted outside a private mount namespace, no loop device is used. What is being built lies in one working
 //! folder that goes when the build ends, whichever way; only downloaded packages are kept, in the cache folder.
 
+pub mod debian;
 pub mod tiny;
 
 mod apt;
@@ -64,3 +65,10 @@ impl Error {
 
 /// Disk sizes are whole MiB, as every partition starts on one.
 const MIB: u64 = 1 << 20;
+
+/// A file that a tool of the host is to run.
+fn write_script(folder: &Path, name: &str, text: &str) -> Result<PathBuf, Error> {
+    let path = folder.join(name);
+    std::fs::write(&path, text).map_err(Error::io(format!("writing {}", path.display())))?;
+    Ok(path)
+}

@@ -20,14 +20,17 @@ pub struct Tool {
 
 pub static APT_CACHE: Tool = Tool { name: "apt-cache", package: "apt" };
 pub static APT_GET: Tool = Tool { name: "apt-get", package: "apt" };
+pub static APT_CONFIG: Tool = Tool { name: "apt-config", package: "apt" };
+pub static CHROOT: Tool = Tool { name: "chroot", package: "coreutils" };
 pub static DPKG_DEB: Tool = Tool { name: "dpkg-deb", package: "dpkg" };
 pub static GRUB_MKIMAGE: Tool = Tool { name: "grub-mkimage", package: "grub-common" };
 pub static MKE2FS: Tool = Tool { name: "mke2fs", package: "e2fsprogs" };
+pub static MMDEBSTRAP: Tool = Tool { name: "mmdebstrap", package: "mmdebstrap" };
 pub static UNSHARE: Tool = Tool { name: "unshare", package: "util-linux" };
 pub static XZ: Tool = Tool { name: "xz", package: "xz-utils" };
 
 /// The Debian packages that building and importing images needs on the host, beyond what every Debian has.
-pub const PACKAGES: &[&str] = &["e2fsprogs", "grub-common", "grub-pc-bin", "xz-utils"];
+pub const PACKAGES: &[&str] = &["e2fsprogs", "grub-common", "grub-pc-bin", "mmdebstrap", "xz-utils"];
 
 const FOLDERS: &[&str] = &["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 

@@ -89,6 +89,14 @@ pub struct Ami {
 
 #[derive(Subcommand)]
 pub enum Build {
+    /// Debian with cloud-init, as a cloud's own Debian image is. Log in as debian
+    Debian {
+        /// bookworm or trixie [default: this host's]
+        #[arg(long, value_parser = ["bookworm", "trixie"])]
+        suite: Option<String>,
+        #[command(flatten)]
+        target: Target,
+    },
     /// A few MiB that boot in seconds, for tests and demonstrations: Debian's kernel, busybox, dropbear. Log in as ec2-user
     Tiny(Target),
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use freehold_image_store::build::{self, Plan, tiny};
+use freehold_image_store::build::{self, Plan, debian, tiny};
 use freehold_image_store::import::Format;
 use freehold_proto::clock::{Clock, SystemClock};
 
@@ -15,6 +15,7 @@ use crate::output;
 
 pub async fn run(config: &Config, output: Output, command: Build) -> Result<(), Failure> {
     let (image, target) = match command {
+        Build::Debian { suite, target } => (Image::Debian(debian_suite(suite)?), target),
         Build::Tiny(target) => (Image::Tiny, target),
     };
     let name = match &target.name {
@@ -43,12 +44,14 @@ pub async fn run(config: &Config, output: Output, command: Build) -> Result<(), 
 
 /// What can be built.
 enum Image {
+    Debian(String),
     Tiny,
 }
 
 impl Image {
     fn name(&self) -> String {
         match self {
+            Self::Debian(suite) => format!("debian-{suite}"),
             Self::Tiny => "tiny".to_owned(),
         }
     }
@@ -62,9 +65,14 @@ impl Image {
             report: &output::progress,
         };
         match self {
+            Self::Debian(suite) => debian::build(&plan(debian::DEFAULT_SIZE_BYTES), suite).await,
             Self::Tiny => tiny::build(&plan(tiny::DEFAULT_SIZE_BYTES)).await,
         }
     }
+}
+
+fn debian_suite(given: Option<String>) -> Result<String, Failure> {
+    given.or_else(debian::host_suite).ok_or_else(|| "this host is not a Debian: say which release with --suite".into())
 }
 
 /// `20260102-030405`, as names of AMIs carry it.
