@@ -93,6 +93,9 @@ pub enum Command {
     /// Run gateway, scheduler and image store in one process, as `up` does
     #[command(hide = true)]
     ControlPlane,
+    /// Become the guest that a specification describes; the agent calls this
+    #[command(hide = true)]
+    LaunchGuest { spec: std::path::PathBuf },
 }
 
 #[derive(Args)]

@@ -13,12 +13,14 @@ use crate::capacity;
 use crate::config::{Config, DriverName};
 use crate::durable::DurableError;
 use crate::host::{Host, HostError};
+use crate::hypervisor::qemu::Qemu;
 use crate::hypervisor::simulated::Simulated;
 use crate::hypervisor::{DriverError, Hypervisor};
+use crate::image_cache::ImageCache;
 use crate::network::DataPlane;
 use crate::observations::Observations;
 use crate::plan::Plan;
-use crate::ports::{NoPorts, Ports};
+use crate::ports::{NoPorts, Ports, networked};
 use crate::reconciler::{Burials, Queue, Reconciler, Surroundings};
 use crate::session::Session;
 
@@ -66,8 +68,8 @@ impl Agent {
         let queue = Queue::default();
         let plan = Arc::new(Plan::open(&config.state_folder.join("plan"))?);
         let mut tasks = JoinSet::new();
-        let drivers = drivers(&config, &clock, &queue, &mut tasks)?;
-        let ports = ports(&config, &host, &plan).await?;
+        let ports = ports(&config, host.id().as_str(), &plan, &mut tasks).await?;
+        let drivers = drivers(&config, &ports, &clock, &queue, &mut tasks).await?;
         let around = Surroundings {
             plan,
             drivers,
@@ -97,8 +99,20 @@ impl Agent {
     }
 }
 
-pub(crate) fn drivers(
+/// The data plane, where a driver's guests have interfaces.
+async fn ports(config: &Config, host_id: &str, plan: &Plan, tasks: &mut JoinSet<()>) -> Result<Arc<dyn Ports>, AgentError> {
+    if !config.drivers.contains(&DriverName::Qemu) {
+        return Ok(Arc::new(NoPorts));
+    }
+    let (networked, following) = networked(plan.subscribe());
+    tasks.spawn(following);
+    let data_plane = DataPlane::start(config.network.clone(), &config.state_folder, host_id, networked).await?;
+    Ok(Arc::new(data_plane))
+}
+
+pub(crate) async fn drivers(
     config: &Config,
+    ports: &Arc<dyn Ports>,
     clock: &Arc<dyn Clock>,
     queue: &Queue,
     tasks: &mut JoinSet<()>,
@@ -112,19 +126,15 @@ pub(crate) fn drivers(
                 tasks.spawn(Arc::clone(&simulated).obey_control_files());
                 simulated
             }
-            DriverName::Qemu => continue,
+            DriverName::Qemu => {
+                let limit = config.qemu.image_cache_mib.saturating_mul(1 << 20);
+                let images = ImageCache::open(&config.state_folder.join("images"), &config.images_socket, limit, queue.clone())?;
+                Qemu::open(&config.qemu, &config.state_folder.join("qemu"), images, Arc::clone(ports), queue.clone()).await?
+            }
         };
         drivers.insert(driver.describe().name, driver);
     }
     Ok(drivers)
-}
-
-/// The data plane, where a driver needs one.
-async fn ports(config: &Config, host: &Host, plan: &Plan) -> Result<Arc<dyn Ports>, AgentError> {
-    if !config.drivers.contains(&DriverName::Qemu) {
-        return Ok(Arc::new(NoPorts));
-    }
-    Ok(Arc::new(DataPlane::start(config.network.clone(), &config.state_folder, host.id().as_str(), plan.subscribe()).await?))
 }
 
 fn hostname(configured: String) -> String {

@@ -17,6 +17,7 @@ use crate::desired::Desired;
 use crate::host::Host;
 use crate::hypervisor::{DriverError, Guest, Hypervisor};
 use crate::network::DataPlane;
+use crate::ports::{NoPorts, Ports};
 use crate::reconciler::Queue;
 
 const LOOK: Duration = Duration::from_millis(200);
@@ -25,7 +26,8 @@ const LOOK: Duration = Duration::from_millis(200);
 pub async fn halt(config: Config) -> Result<usize, AgentError> {
     let host = Host::open(&config.state_folder, &OsEntropy)?;
     let mut tasks = JoinSet::new();
-    let drivers = drivers(&config, &(Arc::new(SystemClock) as _), &Queue::default(), &mut tasks)?;
+    let ports: Arc<dyn Ports> = Arc::new(NoPorts);
+    let drivers = drivers(&config, &ports, &(Arc::new(SystemClock) as _), &Queue::default(), &mut tasks).await?;
     let patience = Duration::from_secs(config.stop_timeout_seconds);
     let mut halted = 0;
     for driver in drivers.values() {

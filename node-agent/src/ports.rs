@@ -1,8 +1,13 @@
 //! What the rest of the agent asks of the network data plane. Nothing else of it is visible to drivers and reconciler.
 
+use std::future::Future;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use freehold_proto::internal::host::ResourceKind;
+use tokio::sync::watch;
+
+use crate::desired::Desired;
 
 /// The tap that an interface's guest is to be given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,5 +43,65 @@ impl Ports for NoPorts {
 
     async fn withdrawn(&self, _: ResourceKind, _: &str, _: &[String]) -> Result<(), PortError> {
         Ok(())
+    }
+}
+
+/// The plan without simulated instances, which have no network: ten thousand of them are to cost the data plane nothing. Follows the plan
+/// for as long as the future is polled.
+pub fn networked(mut plan: watch::Receiver<Arc<Desired>>) -> (watch::Receiver<Arc<Desired>>, impl Future<Output = ()> + Send) {
+    let (sender, receiver) = watch::channel(Arc::new(with_network(&plan.borrow_and_update())));
+    let following = async move {
+        while plan.changed().await.is_ok() {
+            let desired = with_network(&plan.borrow_and_update());
+            sender.send_if_modified(|before| {
+                let modified = !same(before, &desired);
+                if modified {
+                    *before = Arc::new(desired);
+                }
+                modified
+            });
+        }
+    };
+    (receiver, following)
+}
+
+fn with_network(desired: &Desired) -> Desired {
+    let mut networked = Desired { vpcs: desired.vpcs.clone(), security_groups: desired.security_groups.clone(), ..Desired::default() };
+    let real = desired.instances.iter().filter(|(_, instance)| instance.driver != "simulated");
+    networked.instances.extend(real.map(|(id, instance)| (id.clone(), Arc::clone(instance))));
+    networked
+}
+
+/// Whether the same statements stand in both; equal ones are shared, so this compares addresses.
+fn same(before: &Desired, after: &Desired) -> bool {
+    fn shared<T>(before: &std::collections::BTreeMap<String, Arc<T>>, after: &std::collections::BTreeMap<String, Arc<T>>) -> bool {
+        before.len() == after.len() && before.values().zip(after.values()).all(|(before, after)| Arc::ptr_eq(before, after))
+    }
+    shared(&before.instances, &after.instances)
+        && shared(&before.vpcs, &after.vpcs)
+        && shared(&before.security_groups, &after.security_groups)
+}
+
+#[cfg(test)]
+mod tests {
+    use freehold_proto::internal::host::InstanceDesired;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_data_plane_follows_the_plan_but_for_simulated_instances() {
+        let (plan, followed) = watch::channel(Arc::new(Desired::default()));
+        let (mut networked, following) = networked(followed);
+        let following = tokio::spawn(following);
+        let mut desired = Desired::default();
+        for driver in ["simulated", "qemu"] {
+            let instance = InstanceDesired { driver: driver.to_owned(), ..InstanceDesired::default() };
+            desired.instances.insert(driver.to_owned(), Arc::new(instance));
+        }
+        plan.send_replace(Arc::new(desired));
+        let seen = networked.wait_for(|desired| !desired.instances.is_empty()).await.unwrap();
+        assert_eq!(seen.instances.keys().collect::<Vec<_>>(), ["qemu"]);
+        drop(seen);
+        following.abort();
     }
 }

@@ -34,6 +34,10 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     {
         return Ok(code);
     }
+    if let Command::LaunchGuest { spec } = &command {
+        // Before there is a second thread: this process changes its namespace and its user.
+        match freehold_node_agent::launch::launch(spec)? {}
+    }
     let config = Config::load(&global)?;
     freehold_link::telemetry::init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -53,7 +57,7 @@ async fn dispatch(config: &Config, global: &Global, command: Command) -> Result<
         Command::Host(command) => host::run(config, output, &command).await,
         Command::Image(command) => image::run(config, output, command).await,
         Command::Config => output::line(toml::to_string_pretty(&Config::table(global)?)?.trim_end()),
-        Command::Version => Ok(()),
+        Command::Version | Command::LaunchGuest { .. } => Ok(()),
         Command::Gateway => control_plane::gateway(config).await,
         Command::Scheduler => control_plane::scheduler(config).await,
         Command::ImageStore => control_plane::image_store(config).await,

@@ -1,6 +1,8 @@
 //! What the agent's tests share: a scheduler of one socket, whose side of the stream a test plays by hand, and waits with a deadline.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, reason = "each test file uses a part of it; a test may panic")]
 
+pub mod guest;
+
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;

@@ -1,0 +1,192 @@
+//! QEMU's monitor protocol: commands with answers matched by id, events for whoever listens, over a Unix socket.
+//!
+//! Every wait is bounded. A connection that broke stays broken; whoever needs one dials again.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// QEMU's longest answers are some tens of KiB.
+const LONGEST_LINE: u64 = 4 << 20;
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum QmpError {
+    #[error("the monitor can not be reached")]
+    Io(#[from] io::Error),
+    #[error("the monitor does not answer")]
+    Timeout,
+    #[error("the monitor hung up")]
+    Closed,
+    #[error("the monitor does not speak QMP")]
+    Protocol,
+    #[error("QEMU refused {command}: {reason}")]
+    Refused { command: String, reason: String },
+}
+
+type Answers = Arc<Mutex<Option<BTreeMap<u64, oneshot::Sender<Value>>>>>;
+
+/// A connected monitor. Dropping it hangs up.
+pub(super) struct Qmp {
+    writer: tokio::sync::Mutex<OwnedWriteHalf>,
+    /// `None` once the monitor hung up.
+    answers: Answers,
+    last_id: AtomicU64,
+    reading: JoinHandle<()>,
+}
+
+impl Drop for Qmp {
+    fn drop(&mut self) {
+        self.reading.abort();
+    }
+}
+
+impl Qmp {
+    /// Dials and negotiates. `on_event` is called with each event's name, and with "" when the monitor has hung up.
+    pub(super) async fn connect(socket: &Path, on_event: impl Fn(&str) + Send + 'static) -> Result<Self, QmpError> {
+        let stream = bounded(async { Ok(UnixStream::connect(socket).await?) }).await?;
+        let (reader, writer) = stream.into_split();
+        let mut reader = BufReader::new(reader);
+        let greeting = bounded(read(&mut reader)).await?;
+        if greeting.get("QMP").is_none() {
+            return Err(QmpError::Protocol);
+        }
+        let answers: Answers = Arc::new(Mutex::new(Some(BTreeMap::new())));
+        let reading = tokio::spawn(listen(reader, Arc::clone(&answers), on_event));
+        let qmp = Self { writer: tokio::sync::Mutex::new(writer), answers, last_id: AtomicU64::new(0), reading };
+        qmp.execute("qmp_capabilities", json!({})).await?;
+        Ok(qmp)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
+    /// One command, its `return` value.
+    pub(super) async fn execute(&self, command: &str, arguments: Value) -> Result<Value, QmpError> {
+        let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
+        let (sender, answer) = oneshot::channel();
+        match self.answers.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(answers) => drop(answers.insert(id, sender)),
+            None => return Err(QmpError::Closed),
+        }
+        let answered = bounded(async {
+            let line = format!("{}\n", json!({ "execute": command, "arguments": arguments, "id": id }));
+            self.writer.lock().await.write_all(line.as_bytes()).await?;
+            answer.await.map_err(|_| QmpError::Closed)
+        });
+        let answered = answered.await;
+        if let Some(answers) = self.answers.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            answers.remove(&id);
+        }
+        result(command, answered?)
+    }
+}
+
+fn result(command: &str, mut answer: Value) -> Result<Value, QmpError> {
+    match answer.get("error") {
+        Some(error) => {
+            let reason = error.get("desc").and_then(Value::as_str).unwrap_or("no reason given").to_owned();
+            Err(QmpError::Refused { command: command.to_owned(), reason })
+        }
+        None => Ok(answer.get_mut("return").map(Value::take).unwrap_or_default()),
+    }
+}
+
+async fn bounded<T>(wait: impl Future<Output = Result<T, QmpError>>) -> Result<T, QmpError> {
+    tokio::time::timeout(TIMEOUT, wait).await.map_err(|_| QmpError::Timeout)?
+}
+
+async fn read(reader: &mut BufReader<OwnedReadHalf>) -> Result<Value, QmpError> {
+    let mut line = Vec::new();
+    reader.take(LONGEST_LINE).read_until(b'\n', &mut line).await?;
+    match line.last() {
+        None => Err(QmpError::Closed),
+        Some(b'\n') => serde_json::from_slice(&line).map_err(|_| QmpError::Protocol),
+        Some(_) => Err(QmpError::Protocol),
+    }
+}
+
+async fn listen(mut reader: BufReader<OwnedReadHalf>, answers: Answers, on_event: impl Fn(&str)) {
+    while let Ok(message) = read(&mut reader).await {
+        if let Some(event) = message.get("event").and_then(Value::as_str) {
+            on_event(event);
+        } else if let Some(id) = message.get("id").and_then(Value::as_u64) {
+            let waiting = answers.lock().unwrap_or_else(PoisonError::into_inner).as_mut().and_then(|answers| answers.remove(&id));
+            // Whoever asked may have given up.
+            waiting.map(|waiting| waiting.send(message));
+        }
+    }
+    answers.lock().unwrap_or_else(PoisonError::into_inner).take();
+    on_event("");
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::UnixListener;
+
+    use super::*;
+
+    /// Answers as QEMU does, but the second command before the first, with an event in between.
+    async fn monitor(listener: UnixListener) {
+        let (stream, _) = listener.accept().await.unwrap();
+        let (reader, mut writer) = stream.into_split();
+        let mut reader = BufReader::new(reader);
+        writer.write_all(b"{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n").await.unwrap();
+        let id = |command: &Value| command["id"].clone();
+        let negotiation = read(&mut reader).await.unwrap();
+        assert_eq!(negotiation["execute"], "qmp_capabilities");
+        writer.write_all(format!("{}\n", json!({ "return": {}, "id": id(&negotiation) })).as_bytes()).await.unwrap();
+        let (first, second) = (read(&mut reader).await.unwrap(), read(&mut reader).await.unwrap());
+        let answers = [
+            json!({ "return": { "asked": second["execute"] }, "id": id(&second) }),
+            json!({ "event": "RESET", "data": { "guest": true } }),
+            json!({ "error": { "class": "GenericError", "desc": "not today" }, "id": id(&first) }),
+        ];
+        for answer in answers {
+            writer.write_all(format!("{answer}\n").as_bytes()).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn answers_are_matched_by_id_events_are_told_and_a_hang_up_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("qmp.sock");
+        let served = tokio::spawn(monitor(UnixListener::bind(&socket).unwrap()));
+        let (told, mut events) = tokio::sync::mpsc::unbounded_channel();
+        let qmp = Qmp::connect(&socket, move |event| told.send(event.to_owned()).unwrap_or_default()).await.unwrap();
+        let (first, second) = tokio::join!(qmp.execute("stop", json!({})), qmp.execute("query-status", json!({})));
+        let refused = first.unwrap_err();
+        assert!(matches!(&refused, QmpError::Refused { command, reason } if command == "stop" && reason == "not today"), "{refused}");
+        assert_eq!(second.unwrap()["asked"], "query-status");
+        served.await.unwrap();
+        assert_eq!((events.recv().await.as_deref(), events.recv().await.as_deref()), (Some("RESET"), Some("")));
+        assert!(qmp.is_closed());
+        assert!(matches!(qmp.execute("query-status", json!({})).await, Err(QmpError::Closed)));
+    }
+
+    #[tokio::test]
+    async fn what_is_not_a_monitor_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("qmp.sock");
+        assert!(matches!(Qmp::connect(&socket, |_| {}).await, Err(QmpError::Io(_))));
+        let listener = UnixListener::bind(&socket).unwrap();
+        let served = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"SSH-2.0-OpenSSH_9.2\n").await.unwrap();
+        });
+        assert!(matches!(Qmp::connect(&socket, |_| {}).await, Err(QmpError::Protocol)));
+        served.await.unwrap();
+    }
+}

@@ -1,0 +1,267 @@
+//! Real guests of 512 bytes under a real QEMU, and an agent that is a process of its own and gets killed.
+//!
+//! Where QEMU or root is not there, this says NOT RUN.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use freehold_proto::internal::host::{GuestState, InstanceDesired, PowerState, ResourceKind};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use support::guest::{GREETING, manifest, serve_image};
+use support::{Line, Scheduler, changed, desired, instance_id, until, volume_id};
+use tokio::sync::{Mutex, MutexGuard};
+
+/// One QEMU at a time is enough for a small machine.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// A scheduler, an image store and an agent process with a state folder.
+struct Setting {
+    _turn: MutexGuard<'static, ()>,
+    folder: tempfile::TempDir,
+    scheduler: Scheduler,
+    agent: Child,
+    first_user: u32,
+}
+
+impl Setting {
+    async fn new(first_user: u32) -> Option<Self> {
+        if !Path::new("/usr/bin/qemu-system-x86_64").exists() || !nix::unistd::Uid::effective().is_root() {
+            println!("NOT RUN: needs root and qemu-system-x86_64");
+            return None;
+        }
+        let turn = TURN.lock().await;
+        let folder = tempfile::tempdir().unwrap();
+        serve_image(&folder.path().join("images.sock"));
+        let scheduler = Scheduler::listen(&folder.path().join("hosts.sock"));
+        let agent = start(folder.path(), first_user);
+        Some(Self { _turn: turn, folder, scheduler, agent, first_user })
+    }
+
+    async fn attended(&mut self) -> Line {
+        let line = self.scheduler.attended(1).await;
+        line.complete();
+        line
+    }
+
+    /// As a power cut of the agent alone: nothing of it gets to say goodbye.
+    fn kill_agent(&mut self) {
+        self.agent.kill().unwrap();
+        self.agent.wait().unwrap();
+    }
+
+    fn start_agent(&mut self) {
+        self.agent = start(self.folder.path(), self.first_user);
+    }
+
+    fn guest(&self, number: u32) -> PathBuf {
+        self.folder.path().join("agent/qemu/guests").join(instance_id(number))
+    }
+
+    /// The living processes of this setting's guests: those under its users.
+    fn guests(&self) -> Vec<i32> {
+        let users = self.first_user..self.first_user + 100;
+        let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+        processes
+            .filter(|process| process.metadata().is_ok_and(|metadata| users.contains(&metadata.uid())))
+            .filter(|process| std::fs::read_to_string(process.path().join("stat")).is_ok_and(|stat| !stat.contains(") Z ")))
+            .filter_map(|process| process.file_name().to_str()?.parse().ok())
+            .collect()
+    }
+
+    fn type_on_console(&self, number: u32, text: &[u8]) {
+        UnixStream::connect(self.guest(number).join("console.sock")).unwrap().write_all(text).unwrap();
+    }
+}
+
+impl Drop for Setting {
+    fn drop(&mut self) {
+        let _ = self.agent.kill();
+        let _ = self.agent.wait();
+        for pid in self.guests() {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        // What its data plane made on this machine.
+        let _ = under_test("halt", self.folder.path(), self.first_user).status();
+    }
+}
+
+fn under_test(verb: &str, folder: &Path, first_user: u32) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_node-agent-under-test"));
+    command.arg(verb).arg(folder).args(["qemu", &first_user.to_string()]).stdin(Stdio::null());
+    command
+}
+
+fn start(folder: &Path, first_user: u32) -> Child {
+    under_test("agent", folder, first_user).spawn().unwrap()
+}
+
+fn guest(number: u32) -> InstanceDesired {
+    let mut desired = desired(number, "qemu");
+    desired.volumes[0].manifest = manifest();
+    desired
+}
+
+async fn running(line: &mut Line, desired: &InstanceDesired) {
+    line.desire(desired);
+    line.observed(&desired.instance_id, GuestState::Running).await;
+    line.console_with(&desired.instance_id, GREETING).await;
+}
+
+/// What is left in the agent's folder under either id.
+fn remains(folder: &Path, number: u32) -> Vec<String> {
+    let listed = Command::new("find").arg(folder).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    listed.lines().filter(|path| path.contains(&instance_id(number)) || path.contains(&volume_id(number))).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_guest_boots_confined_stops_by_its_power_button_and_leaves_nothing() {
+    let Some(mut setting) = Setting::new(2_000_000_000).await else { return };
+    let mut line = setting.attended().await;
+    assert_eq!(line.hello.drivers[0].name, "qemu");
+    let launched = guest(1);
+    running(&mut line, &launched).await;
+
+    let pids = setting.guests();
+    assert_eq!(pids.len(), 1);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", pids[0])).unwrap();
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().split_ascii_whitespace().collect::<Vec<_>>();
+    assert_eq!(field("CapEff:"), ["0000000000000000"]);
+    assert_eq!((field("NoNewPrivs:"), field("Seccomp:")), (vec!["1"], vec!["2"]));
+    assert_eq!(field("Groups:"), Vec::<&str>::new());
+    let network = std::fs::read_link(format!("/proc/{}/ns/net", pids[0])).unwrap();
+    assert_ne!(network, std::fs::read_link("/proc/self/ns/net").unwrap(), "it has no network of the host's");
+    let mode = std::fs::metadata(setting.guest(1)).unwrap();
+    assert_eq!((mode.mode() & 0o777, mode.uid()), (0o700, 2_000_000_000));
+
+    let stopped = changed(&launched, |desired| desired.power = PowerState::Stopped.into());
+    line.desire(&stopped);
+    let observed = line.observed(&instance_id(1), GuestState::Stopped).await;
+    assert!(!observed.guest_initiated_shutdown && observed.machine_type.starts_with("pc-q35-"));
+    assert!(setting.guests().is_empty());
+    line.console_with(&instance_id(1), GREETING).await;
+
+    let mut started = changed(&stopped, |desired| desired.power = PowerState::Running.into());
+    started.machine_type = observed.machine_type;
+    line.desire(&started);
+    line.observed(&instance_id(1), GuestState::Running).await;
+    line.bury(ResourceKind::Instance, &instance_id(1), 9);
+    line.buried(ResourceKind::Instance, &instance_id(1)).await;
+    assert!(setting.guests().is_empty());
+    assert_eq!(remains(setting.folder.path(), 1), Vec::<String>::new());
+    assert_eq!(std::fs::read_dir(setting.folder.path().join("agent/qemu/users")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_guest_outlives_a_killed_agent_and_what_it_did_meanwhile_is_seen() {
+    let Some(mut setting) = Setting::new(2_000_001_000).await else { return };
+    let mut line = setting.attended().await;
+    let launched = guest(1);
+    running(&mut line, &launched).await;
+    let before = setting.guests();
+
+    setting.kill_agent();
+    drop(line);
+    assert_eq!(setting.guests(), before);
+    setting.start_agent();
+    let mut line = setting.scheduler.attended(1).await;
+    line.desire(&launched);
+    line.complete();
+    assert_eq!(line.statement().await[0].state(), GuestState::Running);
+    let rebooted = changed(&launched, |desired| desired.reboot_count = 1);
+    line.desire(&rebooted);
+    let twice = format!("{GREETING}\r\n{GREETING}");
+    line.console_with(&instance_id(1), &twice).await;
+    assert_eq!(setting.guests(), before, "adopted and reset, not started anew");
+
+    // It switches itself off while nobody looks.
+    setting.kill_agent();
+    drop(line);
+    setting.type_on_console(1, b"p");
+    setting.start_agent();
+    let mut line = setting.scheduler.attended(1).await;
+    line.desire(&rebooted);
+    line.complete();
+    let observed = line.observed(&instance_id(1), GuestState::Stopped).await;
+    assert!(observed.guest_initiated_shutdown);
+    assert!(setting.guests().is_empty());
+}
+
+#[tokio::test]
+async fn an_agent_killed_anywhere_in_a_launch_converges_to_one_guest() {
+    let Some(mut setting) = Setting::new(2_000_002_000).await else { return };
+    drop(setting.attended().await);
+    let mut launched = guest(1);
+    // Each time at another moment: when a file of the launch appears that was not there before.
+    for milestone in
+        ["plan/instances", "qemu/volumes", "records", "qemu/users", "qemu/guests", "qemu/guests/ID/spec.json", "qemu/guests/ID/process"]
+    {
+        let number = launched.instance_id.clone();
+        let awaited = setting.folder.path().join("agent").join(milestone.replace("ID", &number));
+        let line = setting.scheduler.attended(1).await;
+        line.desire(&launched);
+        let appeared = || awaited.is_file() || std::fs::read_dir(&awaited).is_ok_and(|mut inside| inside.next().is_some());
+        until(milestone, appeared).await;
+        setting.kill_agent();
+        drop(line);
+        setting.start_agent();
+        let mut line = setting.scheduler.attended(1).await;
+        line.desire(&launched);
+        line.complete();
+        line.observed(&number, GuestState::Running).await;
+        line.console_with(&number, GREETING).await;
+        assert_eq!(setting.guests().len(), 1, "killed at {milestone}: {:?}", setting.guests());
+        line.bury(ResourceKind::Instance, &number, 9);
+        line.buried(ResourceKind::Instance, &number).await;
+        let next = u32::from_str_radix(&number[2..], 16).unwrap() + 1;
+        drop(line);
+        launched = guest(next);
+        setting.kill_agent();
+        setting.start_agent();
+    }
+}
+
+#[tokio::test]
+async fn an_agent_killed_in_a_burial_finishes_it_without_being_told_again() {
+    let Some(mut setting) = Setting::new(2_000_003_000).await else { return };
+    let mut line = setting.attended().await;
+    running(&mut line, &guest(1)).await;
+    line.bury(ResourceKind::Instance, &instance_id(1), 9);
+    let tombstone = setting.folder.path().join("agent/plan/tombstones").join(instance_id(1));
+    until("the tombstone is on disk, or the burial over", || tombstone.exists() || !setting.guest(1).exists()).await;
+    setting.kill_agent();
+    drop(line);
+    setting.start_agent();
+    until("nothing is left", || remains(setting.folder.path(), 1).is_empty() && setting.guests().is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_qemu_that_is_killed_is_started_again_and_a_disk_that_is_gone_is_not_made_again() {
+    let Some(mut setting) = Setting::new(2_000_004_000).await else { return };
+    let mut line = setting.attended().await;
+    let launched = guest(1);
+    running(&mut line, &launched).await;
+    let before = setting.guests();
+    kill(Pid::from_raw(before[0]), Signal::SIGKILL).unwrap();
+    let twice = format!("{GREETING}\r\n{GREETING}");
+    line.console_with(&instance_id(1), &twice).await;
+    assert_ne!(setting.guests(), before);
+
+    let stopped = changed(&launched, |desired| desired.power = PowerState::Stopped.into());
+    line.desire(&stopped);
+    line.observed(&instance_id(1), GuestState::Stopped).await;
+    let volume = setting.folder.path().join("agent/qemu/volumes").join(volume_id(1));
+    std::fs::rename(&volume, setting.folder.path().join("stolen")).unwrap();
+    let started = changed(&stopped, |desired| desired.power = PowerState::Running.into());
+    line.desire(&started);
+    let observed = line.observed(&instance_id(1), GuestState::Impaired).await;
+    assert_eq!(observed.fault_code, "disk-missing");
+    assert!(!volume.exists() && setting.guests().is_empty());
+}

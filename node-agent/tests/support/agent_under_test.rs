@@ -1,0 +1,54 @@
+//! An agent, or a launcher, as a process of its own: `node-agent-under-test agent|halt FOLDER DRIVER FIRST-USER`, `… launch-guest SPEC`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use freehold_node_agent::hypervisor::qemu::UserRange;
+use freehold_node_agent::{Config, DriverName, launch};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["launch-guest", spec] => match launch::launch(Path::new(spec)) {
+            Ok(never) => match never {},
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        },
+        ["agent", folder, driver, first_user] => run(config(Path::new(folder), driver, first_user.parse().unwrap_or(0))),
+        ["halt", folder, driver, first_user] => halt(config(Path::new(folder), driver, first_user.parse().unwrap_or(0))),
+        _ => ExitCode::from(2),
+    }
+}
+
+fn config(folder: &Path, driver: &str, first_user: u32) -> Config {
+    let mut config = Config {
+        state_folder: folder.join("agent"),
+        hosts_socket: folder.join("hosts.sock"),
+        images_socket: folder.join("images.sock"),
+        drivers: vec![if driver == "qemu" { DriverName::Qemu } else { DriverName::Simulated }],
+        stop_timeout_seconds: 20,
+        ..Config::default()
+    };
+    config.qemu.users = UserRange { first: first_user, count: 100 };
+    config.qemu.launcher = vec![std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe")), "launch-guest".into()];
+    config
+}
+
+fn run(config: Config) -> ExitCode {
+    let ran = tokio::runtime::Runtime::new().map(|runtime| runtime.block_on(freehold_node_agent::run(config, std::future::pending())));
+    eprintln!("{ran:?}");
+    ExitCode::FAILURE
+}
+
+/// Switches guests off and takes their network away.
+fn halt(config: Config) -> ExitCode {
+    match tokio::runtime::Runtime::new().map(|runtime| runtime.block_on(freehold_node_agent::halt(config))) {
+        Ok(Ok(_)) => ExitCode::SUCCESS,
+        failed => {
+            eprintln!("{failed:?}");
+            ExitCode::FAILURE
+        }
+    }
+}
