@@ -140,6 +140,20 @@ def revoked_group_pair(world, value):
     return "InvalidPermission.NotFound" if code == "InvalidGroup.NotFound" else code
 
 
+@parameter("AuthorizeSecurityGroupIngress", "IpPermissions.Groups.GroupName", ("default", "nobody"), ("done", "InvalidGroup.NotFound"))
+def group_pair_name(world, value):
+    clean(world)
+    return code_of(authorize, world, IpPermissions=[permission(world, IpRanges=[], UserIdGroupPairs=[{"GroupName": value}])])
+
+
+@parameter("RevokeSecurityGroupIngress", "IpPermissions.Groups.GroupName", ("default", "nobody"), ("done", "InvalidGroup.NotFound"))
+def revoked_group_pair_name(world, value):
+    clean(world)
+    made = permission(world, IpRanges=[], UserIdGroupPairs=[{"GroupName": "default"}])
+    authorize(world, IpPermissions=[made])
+    return code_of(revoke, world, IpPermissions=[made | {"UserIdGroupPairs": [{"GroupName": value}]}])
+
+
 def pair_of(world, account_id):
     return {"GroupId": world.group["GroupId"], "UserId": account_id}
 
