@@ -224,15 +224,17 @@ drivers = ["{self.driver}"]
         wait_until("the agent runs", lambda: self.process("agent"))
 
     def processes(self):
-        """Every process whose command line names this cloud's folder: its parts and its guests."""
+        """Every process that names this cloud's folder, works in it or has a file of it open: its parts and its guests."""
         found = {}
-        for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        for entry in Path("/proc").glob("[0-9]*"):
             try:
-                words = entry.read_bytes().decode(errors="replace").replace("\0", " ").strip()
-            except (FileNotFoundError, ProcessLookupError):
+                words = (entry / "cmdline").read_bytes().decode(errors="replace").replace("\0", " ").strip()
+                links = [os.readlink(entry / "cwd"), *(os.readlink(link) for link in (entry / "fd").iterdir())]
+            except OSError:
                 continue
-            if str(self.folder) in words and int(entry.parent.name) != os.getpid():
-                found[int(entry.parent.name)] = words
+            ours = str(self.folder) in words or any(link.startswith(f"{self.folder}/") for link in links)
+            if ours and int(entry.name) != os.getpid():
+                found[int(entry.name)] = words
         return found
 
     def guests(self):
