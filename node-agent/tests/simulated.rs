@@ -299,3 +299,22 @@ async fn an_instance_for_a_driver_that_is_not_here_says_so() {
     assert!(observed.fault_message.contains("xen"), "{}", observed.fault_message);
     agent.stop().await;
 }
+
+#[tokio::test]
+async fn a_thousand_guests_run_on_one_agent_and_are_all_reported() {
+    const GUESTS: u32 = 1_000;
+    let folder = tempfile::tempdir().unwrap();
+    let (_scheduler, agent, mut line) = attended(folder.path()).await;
+    for number in 0..GUESTS {
+        line.desire(&desired(number, "simulated"));
+    }
+    let mut running = std::collections::BTreeSet::new();
+    while running.len() < GUESTS as usize {
+        let one = line.hear("another guest runs", |kind| match kind {
+            freehold_proto::internal::host::from_agent::Kind::Instance(one) if one.state() == GuestState::Running => Some(one.instance_id),
+            _ => None,
+        });
+        running.insert(one.await);
+    }
+    agent.stop().await;
+}
