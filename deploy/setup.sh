@@ -7,7 +7,7 @@ die()  { printf '\033[1mfailed:\033[0m %s\n' "$*" >&2; exit 1; }
 
 # What the agent and the image builder call, and what is needed to compile.
 RUN_PACKAGES=(qemu-system-x86 qemu-utils iproute2 nftables procps openssh-client ca-certificates
-              mmdebstrap e2fsprogs grub-common xz-utils util-linux)
+              mmdebstrap e2fsprogs grub-common grub-pc-bin xz-utils util-linux)
 BUILD_PACKAGES=(gcc libc6-dev make git curl python3 python3-venv)
 
 require_root_on_debian() {
