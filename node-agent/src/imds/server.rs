@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -31,8 +31,6 @@ const HEAD: Duration = Duration::from_secs(10);
 const LIFE: Duration = Duration::from_mins(5);
 const HEAD_BYTES: usize = 16 * 1024;
 const HEADERS: usize = 64;
-/// Linux's own default, for answers that any number of hops may carry.
-const ANY_HOPS: i32 = 64;
 
 type Callers = Arc<Mutex<BTreeMap<Ipv4Addr, usize>>>;
 
@@ -85,11 +83,15 @@ impl Drop for Turn {
 }
 
 async fn converse(stream: TcpStream, caller: Ipv4Addr, view: watch::Receiver<Arc<View>>, tokens: Arc<Tokens>) -> Result<(), hyper::Error> {
-    // The hop limit is set on the connection, before each answer: HTTP/1 answers one request after the other.
+    // The limit is the connection's, and once set it stays: were it raised for a later answer, the kernel would also send again under
+    // the higher one what the lower one kept from arriving, and so a token would come too far.
     let Ok(socket) = stream.as_fd().try_clone_to_owned() else { return Ok(()) };
     let service = service_fn(|request: http::Request<Incoming>| {
         let response = respond(&request, caller, &view.borrow(), &tokens);
-        limit_hops(&socket, response.hop_limit);
+        if let Some(limit) = response.hop_limit {
+            // A connection that can not be limited is one that is closing.
+            let _ = setsockopt(&socket, sockopt::Ipv4Ttl, &i32::from(limit));
+        }
         std::future::ready(Ok::<_, Infallible>(finished(response)))
     });
     http1::Builder::new()
@@ -111,11 +113,6 @@ fn respond(request: &http::Request<Incoming>, caller: Ipv4Addr, view: &View, tok
         response.body.clear();
     }
     response
-}
-
-fn limit_hops(socket: &OwnedFd, limit: Option<u8>) {
-    // A connection that can not be limited is one that is closing.
-    let _ = setsockopt(socket, sockopt::Ipv4Ttl, &limit.map_or(ANY_HOPS, i32::from));
 }
 
 fn finished(response: Response) -> http::Response<Full<Bytes>> {

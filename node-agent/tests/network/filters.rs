@@ -1,5 +1,7 @@
 //! Who reaches whom.
 
+use std::io::{BufRead, BufReader, Write};
+
 use crate::lab::{Guest, Lab, Listener, World, all_egress, eventually, from_group, ingress, machine, output, outside, reach, rule, run};
 
 /// The echo requests that reached the guest.
@@ -196,5 +198,45 @@ fn guests_reach_no_listener_of_the_host() {
         assert_eq!(run("timeout 1 busybox nc 203.0.113.1 22 || true"), "reached", "the listeners do answer");
         host.kill().unwrap();
         host.wait().unwrap();
+    });
+}
+
+/// Says what it hears, one line at a time.
+const ECHO: &str = "import socket\ns=socket.create_server(('0.0.0.0',22))\nwhile True:\n c,_=s.accept(); f=c.makefile('rw')\n for l in f: f.write(l); f.flush()";
+
+#[test]
+fn an_open_connection_outlives_a_change_of_rules_and_an_agent() {
+    machine("an_open_connection_outlives_a_change_of_rules_and_an_agent", || async {
+        let (a, b) = (Guest::new(5, "vpc-1", &["sg-1"]), Guest::new(6, "vpc-1", &["sg-1"]));
+        a.plug().addressed();
+        b.plug().addressed();
+        let world = World::default().vpc("vpc-1").guest(&a).guest(&b);
+        let open = world.clone().group("sg-1", vec![ingress("tcp", 22, 22), all_egress()]);
+        let shut = world.group("sg-1", vec![]);
+        let lab = Lab::start(open.0).await;
+        let server = a.start("python3", &["-c", ECHO]);
+        eventually("the server listens", || a.run("ss -Hltn").contains(":22 "));
+        let mut client = b.start("busybox", &["nc", "172.31.0.5", "22"]);
+        let mut hear = {
+            let (mut to, mut from) = (client.stdin.take().unwrap(), BufReader::new(client.stdout.take().unwrap()));
+            move |word: &str| {
+                writeln!(to, "{word}").unwrap();
+                let mut line = String::new();
+                from.read_line(&mut line).unwrap();
+                line.trim().to_owned()
+            }
+        };
+        assert_eq!(hear("before"), "before");
+        lab.state(&shut.0).await;
+        assert_eq!(hear("revoked"), "revoked", "a tracked flow goes on");
+        assert_eq!(reach(&b, "172.31.0.5", 22), None, "a new one does not begin");
+        lab.plane.stop().await.unwrap();
+        let again = Lab::start(shut.0).await;
+        assert_eq!(hear("after"), "after");
+        again.plane.teardown().await.unwrap();
+        for mut child in [server, client] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     });
 }

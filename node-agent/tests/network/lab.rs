@@ -283,6 +283,13 @@ impl Guest {
         output(&format!("ip netns exec {} {line}", self.name()))
     }
 
+    /// Starts something that goes on, with its input and output at hand.
+    pub fn start(&self, program: &str, arguments: &[&str]) -> std::process::Child {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.name(), program]).args(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
+    }
+
     pub fn succeeds(&self, line: &str) -> bool {
         self.output(line).status.success()
     }

@@ -207,6 +207,13 @@ fn a_token_reaches_no_further_than_its_hop_limit() {
         let put = "-X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://169.254.169.254/latest/api/token";
         assert_eq!(from_the_box(read).await, guest.instance_id(), "version 1 has no limit");
         assert_eq!(from_the_box(put).await, "", "one hop too far");
+        let requests = lab.state.path().join("requests");
+        let put_then_get = "PUT /latest/api/token HTTP/1.1\r\nHost: x\r\nX-aws-ec2-metadata-token-ttl-seconds: 60\r\n\r\n\
+                            GET /latest/meta-data/instance-id HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        std::fs::write(&requests, put_then_get).unwrap();
+        let line = format!("ip netns exec box timeout 3 busybox nc 169.254.169.254 80 < {}", requests.display());
+        let leaked = tokio::task::spawn_blocking(move || output(&line).stdout).await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&leaked), "", "nor does it come again with the next answer");
         let mut instance = guest.instance();
         instance.metadata.as_mut().unwrap().http_put_response_hop_limit = 2;
         let mut farther = world(&[]).0;
