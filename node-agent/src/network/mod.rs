@@ -63,9 +63,10 @@ pub struct Config {
     /// Public addresses in these ranges are unknown beyond this host: packets from them leave it under the host's own address.
     /// Default: `198.18.0.0/15`.
     pub masquerade: Vec<Ipv4Net>,
-    /// The host as guests see it. Default: `198.19.255.254`. No interface may get it as its public address.
+    /// The host as guests see it. Default: `198.18.0.0`, which with the next one is never given to an
+    /// interface, since a pool's first and last address are not.
     pub host_address: Ipv4Addr,
-    /// A VPC's namespace as the host sees it, in error messages of the network. Default: `198.19.255.253`.
+    /// A VPC's namespace as the host sees it, in error messages of the network. Default: `198.19.255.255`.
     pub vpc_address: Ipv4Addr,
     /// Let guests' packets through a firewall of the host that drops what is forwarded (Docker's, ufw's, firewalld's). Default: true.
     /// If not, the operator lets them through, or guests reach the host only.
@@ -80,8 +81,8 @@ impl Default for Config {
             namespace_directory: "/run/netns".into(),
             resolvers: Vec::new(),
             masquerade: vec![Ipv4Net::new_assert(Ipv4Addr::new(198, 18, 0, 0), 15)],
-            host_address: Ipv4Addr::new(198, 19, 255, 254),
-            vpc_address: Ipv4Addr::new(198, 19, 255, 253),
+            host_address: Ipv4Addr::new(198, 18, 0, 0),
+            vpc_address: Ipv4Addr::new(198, 19, 255, 255),
             open_host_firewall: true,
             mtu: 1500,
         }
