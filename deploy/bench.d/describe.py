@@ -5,7 +5,6 @@ those turns of the CPU time that the server's process used, per request. Work th
 """
 
 import argparse
-import socket
 import statistics
 import subprocess
 import sys
@@ -16,7 +15,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 import cloud as clouds  # noqa: E402
 from cloud import Cloud, wait_until  # noqa: E402
-from signed import Request  # noqa: E402
+from wire import Connection, signed  # noqa: E402
 
 # One host that takes them all.
 clouds.SIMULATED_CAPACITY = """
@@ -35,33 +34,11 @@ def cpu_microseconds(pid):
     return sum(int(file.read_text().split()[0]) for file in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1000
 
 
-class Connection:
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.reader = self.socket.makefile("rb")
-
-    def ask(self, request):
-        self.socket.sendall(request)
-        status = int(self.reader.readline().split()[1])
-        length = 0
-        while (line := self.reader.readline()) != b"\r\n":
-            name, _, value = line.partition(b":")
-            length = int(value) if name.lower() == b"content-length" else length
-        body = self.reader.read(length)
-        assert status == 200, (status, body)
-        return body
-
-    def turn(self, pid, request):
-        before = cpu_microseconds(pid)
-        for _ in range(REQUESTS):
-            self.ask(request)
-        return (cpu_microseconds(pid) - before) / REQUESTS
-
-
-def on_the_wire(request):
-    lines = [f"{request.method} / HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers.items())]
-    return "\r\n".join([*lines, f"Content-Length: {len(request.body)}", "", ""]).encode() + request.body
+def turn(connection, pid, request):
+    before = cpu_microseconds(pid)
+    for _ in range(REQUESTS):
+        connection.ask(request)
+    return (cpu_microseconds(pid) - before) / REQUESTS
 
 
 class Fleet:
@@ -95,8 +72,7 @@ class Fleet:
 
 def compare(cloud, floor_binary, instance_id):
     account = cloud.accounts[0]
-    signed = Request(account, "DescribeInstances", **{"InstanceId.1": instance_id}).sign()
-    request, pid = on_the_wire(signed), cloud.process("control-plane").pid
+    request, pid = signed(account, "DescribeInstances", **{"InstanceId.1": instance_id}), cloud.process("control-plane").pid
     ours = Connection(cloud.port)
     document = cloud.folder / "floor.xml"
     document.write_bytes(ours.ask(request))
@@ -106,7 +82,7 @@ def compare(cloud, floor_binary, instance_id):
             for connection in (ours, least):
                 for _ in range(REQUESTS):
                     connection.ask(request)
-            turns = [(ours.turn(pid, request), least.turn(floor.pid, request)) for _ in range(TURNS)]
+            turns = [(turn(ours, pid, request), turn(least, floor.pid, request)) for _ in range(TURNS)]
         finally:
             floor.terminate()
     return (statistics.median(turn[side] for turn in turns) for side in (0, 1))
