@@ -49,7 +49,8 @@ fn product_sources(folder: &Path) -> Vec<PathBuf> {
     let mut tests = BTreeSet::new();
     for path in &sources {
         let text = std::fs::read_to_string(path).expect("source");
-        let after = text.split("#[cfg(test)]\n").skip(1).map(|rest| rest.trim_start_matches("pub(crate) "));
+        let after =
+            text.split("#[cfg(test)]\n").skip(1).map(|rest| rest.trim_start_matches("pub").trim_start_matches("(crate)").trim_start());
         let declared = after.filter_map(|rest| rest.strip_prefix("mod ")?.split_once(';'));
         tests.extend(declared.map(|(name, _)| name.to_owned()));
     }
