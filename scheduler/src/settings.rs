@@ -1,6 +1,7 @@
 //! The scheduler's configuration, and what is left of it once it has been found valid.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::Ipv4Net;
 use serde::Deserialize;
@@ -23,6 +24,9 @@ pub struct Config {
     pub public_addresses: Ipv4Net,
     /// How far each host's capacity is promised to more than one instance.
     pub overcommit: Overcommit,
+    /// How long an attending host may fail to carry out a launch before the instance is terminated for `Server.InternalError`. An
+    /// instance that ran before and was only started again is stopped instead. Default 600, at most 604800 (a week).
+    pub launch_timeout_seconds: u64,
 }
 
 /// Promised capacity per real capacity. A stopped instance holds disk only, a terminated one nothing.
@@ -52,6 +56,7 @@ impl Default for Config {
             availability_zones: vec!['a', 'b', 'c'],
             public_addresses: Ipv4Net::new_assert(std::net::Ipv4Addr::new(198, 18, 0, 0), 15),
             overcommit: Overcommit::default(),
+            launch_timeout_seconds: 600,
         }
     }
 }
@@ -72,6 +77,8 @@ pub struct Settings {
     pub zones: Vec<Zone>,
     pub public_addresses: Ipv4Net,
     pub overcommit: Overcommit,
+    /// After how long an impaired launch is given up.
+    pub launch_timeout: Duration,
     /// Which instance types there are.
     pub catalogue: Catalogue,
 }
@@ -89,10 +96,14 @@ pub enum Invalid {
     Catalogue(#[from] instance_type::Unusable),
     #[error("scheduler.overcommit values must be between 0.01 and 1000")]
     Overcommit,
+    #[error("scheduler.launch_timeout_seconds must be between 1 and 604800")]
+    LaunchTimeout,
 }
 
 /// The default VPC's /16 holds sixteen /20 subnets.
 const MOST_ZONES: usize = 16;
+
+const LONGEST_LAUNCH_SECONDS: u64 = 7 * 24 * 60 * 60;
 
 impl TryFrom<&Config> for Settings {
     type Error = Invalid;
@@ -115,12 +126,16 @@ impl TryFrom<&Config> for Settings {
         if ![vcpus, memory, disk].iter().all(|factor| (0.01..=1000.0).contains(factor)) {
             return Err(Invalid::Overcommit);
         }
+        if !(1..=LONGEST_LAUNCH_SECONDS).contains(&config.launch_timeout_seconds) {
+            return Err(Invalid::LaunchTimeout);
+        }
         let zone = |(at, letter): (usize, &char)| Zone { name: format!("{}{letter}", config.region), id: format!("{short}-az{}", at + 1) };
         Ok(Self {
             region: config.region.clone(),
             zones: letters.iter().enumerate().map(zone).collect(),
             public_addresses: config.public_addresses.trunc(),
             overcommit: config.overcommit,
+            launch_timeout: Duration::from_secs(config.launch_timeout_seconds),
             catalogue: Catalogue::built_in()?,
         })
     }
@@ -194,5 +209,7 @@ mod tests {
         assert!(refused(|config| config.availability_zones = vec![]));
         assert!(refused(|config| config.overcommit.memory = 0.0));
         assert!(refused(|config| config.region = "here".into()));
+        assert!(refused(|config| config.launch_timeout_seconds = 0));
+        assert!(refused(|config| config.launch_timeout_seconds = u64::MAX));
     }
 }

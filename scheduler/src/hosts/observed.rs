@@ -11,7 +11,8 @@ use crate::store::{Outcome, Store, instance};
 pub async fn apply(store: &Store, host_id: &str, report: &InstanceObserved) -> Outcome<()> {
     let Some(seen) = instance::Entity::find_by_id(&report.instance_id).one(store.reader()).await? else { return Ok(()) };
     // Most reports repeat what is known, and those must not wait for the writer.
-    if !concerns(&seen, host_id) || (noted(&seen, report) == seen && moves(&seen, report).is_none()) {
+    let now = store.clock().now_millis();
+    if !concerns(&seen, host_id) || (noted(&seen, report, now) == seen && moves(&seen, report).is_none()) {
         return Ok(());
     }
     let mut tx = store.begin(&seen.account_id).await?;
@@ -19,7 +20,7 @@ pub async fn apply(store: &Store, host_id: &str, report: &InstanceObserved) -> O
     if !concerns(&row, host_id) {
         return Ok(());
     }
-    let noted = noted(&row, report);
+    let noted = noted(&row, report, tx.now());
     let noted = if noted == row { row } else { transition::save(&mut tx, noted).await? };
     if let Some(observation) = moves(&noted, report) {
         transition::observed(&mut tx, noted, observation).await?;
@@ -38,7 +39,7 @@ fn current(row: &instance::Model, report: &InstanceObserved) -> bool {
 }
 
 /// The row with what the report says in its `observed_*` columns.
-fn noted(row: &instance::Model, report: &InstanceObserved) -> instance::Model {
+fn noted(row: &instance::Model, report: &InstanceObserved, now: i64) -> instance::Model {
     let mut row = row.clone();
     if row.observed_machine_type.is_empty() {
         row.observed_machine_type.clone_from(&report.machine_type);
@@ -46,6 +47,9 @@ fn noted(row: &instance::Model, report: &InstanceObserved) -> instance::Model {
     let generation = i64::try_from(report.generation).unwrap_or_default();
     if generation < row.observed_generation || generation > row.generation {
         return row;
+    }
+    if generation == row.generation {
+        row.impaired_since = (report.state() == GuestState::Impaired).then(|| row.impaired_since.unwrap_or(now));
     }
     row.observed_generation = generation;
     row.observed_state = Some(word(report.state()).to_owned());

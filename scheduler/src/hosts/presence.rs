@@ -6,7 +6,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use super::{Driver, Hosts};
-use crate::store::{Kind, Outcome, Store, host};
+use crate::store::{Kind, Outcome, Store, Tx, host, instance};
 
 /// What no account owns is written on behalf of nobody.
 const NOBODY: &str = "";
@@ -22,8 +22,20 @@ pub async fn attend(store: &Store, hello: &Hello) -> Outcome<()> {
     } else {
         row.update(tx.db()).await?
     };
+    count_impairments_anew(&tx, &hello.host_id).await?;
     tx.changed(Kind::Host, hello.host_id.clone());
     tx.commit().await?;
+    Ok(())
+}
+
+/// What a host could not do before it went away it may be able to do now: the time that it was away is not held against its instances.
+async fn count_impairments_anew(tx: &Tx, host_id: &str) -> Outcome<()> {
+    instance::Entity::update_many()
+        .col_expr(instance::Column::ImpairedSince, Expr::value(tx.now()))
+        .filter(instance::Column::HostId.eq(host_id))
+        .filter(instance::Column::ImpairedSince.is_not_null())
+        .exec(tx.db())
+        .await?;
     Ok(())
 }
 

@@ -12,6 +12,12 @@
 //! shutting-down   │ illegal   illegal   =         =             │ =         =         =                     terminated
 //! terminated      │ illegal   illegal   =         =             │ =         =         =                     =
 //!                 │              a client asks                  │          a host has observed
+//!
+//!                 │ LaunchFailed     StartFailed
+//! ────────────────┼────────────────────────────────
+//! pending         │ shutting-down    stopping
+//! any other       │ =                =
+//!                 │   the scheduler gives it up
 //! ```
 //!
 //! `=` is legal and changes nothing. A guest that powers itself off goes where its shutdown behaviour says, unless a client has
@@ -101,6 +107,10 @@ pub enum Event {
     Down,
     /// The guest powered itself off.
     PoweredOff(ShutdownBehavior),
+    /// Its host could not carry out its launch for too long.
+    LaunchFailed,
+    /// The same of an instance that ran before, whose disk has a history: it is not ended for a host's fault.
+    StartFailed,
     /// Nothing of it is left on its host.
     Gone,
 }
@@ -139,6 +149,10 @@ pub fn step(state: State, event: Event) -> Result<State, Illegal> {
         (Event::PoweredOff(ShutdownBehavior::Terminate), Pending | Running) => Ok(ShuttingDown),
         (Event::Up | Event::Down | Event::PoweredOff(_), _) => Ok(state),
 
+        (Event::LaunchFailed, Pending) => Ok(ShuttingDown),
+        (Event::StartFailed, Pending) => Ok(Stopping),
+        (Event::LaunchFailed | Event::StartFailed, _) => Ok(state),
+
         (Event::Gone, ShuttingDown | Terminated) => Ok(Terminated),
         (Event::Gone, Pending | Running | Stopping | Stopped) => illegal,
     }
@@ -160,6 +174,8 @@ mod tests {
             Event::Down,
             Event::PoweredOff(ShutdownBehavior::Stop),
             Event::PoweredOff(ShutdownBehavior::Terminate),
+            Event::LaunchFailed,
+            Event::StartFailed,
             Event::Gone,
         ])
     }

@@ -60,6 +60,7 @@ pub async fn start(tx: &mut Tx, mut row: instance::Model) -> Outcome<instance::M
     row.desired_force_stop = false;
     row.desired_start_count += 1;
     row.launch_time = tx.now();
+    row.impaired_since = None;
     row.state_reason_code = None;
     row.state_reason_message = None;
     row.state_transition_reason.clear();
@@ -103,6 +104,23 @@ pub async fn terminate(tx: &mut Tx, mut row: instance::Model) -> Outcome<instanc
     }
     reason(&mut row, &Reason::User, tx.now());
     terminate::begin(tx, row).await
+}
+
+/// Its host has failed to start it for too long. Only what has never run is ended for that.
+pub async fn give_up(tx: &mut Tx, mut row: instance::Model) -> Outcome<instance::Model> {
+    let event = if row.desired_start_count > 1 { Event::StartFailed } else { Event::LaunchFailed };
+    let next = go(&row, event, "given up")?;
+    if next == row.state()? {
+        return Ok(row);
+    }
+    row.impaired_since = None;
+    reason(&mut row, &Reason::Host, tx.now());
+    if next == State::ShuttingDown {
+        return terminate::begin(tx, row).await;
+    }
+    next.as_str().clone_into(&mut row.state);
+    power::STOPPED.clone_into(&mut row.desired_power);
+    save_restated(tx, row).await
 }
 
 /// What a host saw.
@@ -162,6 +180,7 @@ async fn stopped(tx: &mut Tx, mut row: instance::Model) -> Outcome<instance::Mod
 enum Reason {
     User,
     Guest,
+    Host,
 }
 
 /// Source: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html>.
@@ -169,12 +188,14 @@ fn reason(row: &mut instance::Model, why: &Reason, now: i64) {
     let (code, message) = match why {
         Reason::User => ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown"),
         Reason::Guest => ("Client.InstanceInitiatedShutdown", "Client.InstanceInitiatedShutdown: Instance initiated shutdown"),
+        Reason::Host => ("Server.InternalError", "Server.InternalError: Internal error on launch"),
     };
     row.state_reason_code = Some(code.to_owned());
     row.state_reason_message = Some(message.to_owned());
     row.state_transition_reason = match why {
         Reason::User => format!("User initiated ({})", gmt(now)),
         Reason::Guest => String::new(),
+        Reason::Host => code.to_owned(),
     };
 }
 

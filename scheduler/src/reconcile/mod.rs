@@ -1,10 +1,12 @@
 //! What time alone makes due. Input-less, level-triggered, idempotent: a pass reads what is due now and does it, one transaction per
 //! step, so that a crash between any two loses nothing and a pass with nothing due writes nothing.
 //!
-//! Woken by a timer and, so that nobody waits for it, by changes. What hosts must do is no reconciler's business: their sessions
+//! Woken by a timer and, so that nobody waits for it, by the store's changes: at most once per [`SETTLE`], and once only however many
+//! changes there were or were missed. What hosts must do is no reconciler's business: their sessions
 //! follow the rows (see [`crate::hosts`]).
 
 mod forget_client_tokens;
+mod give_up_launches;
 mod reap_terminated;
 #[cfg(test)]
 mod tests;
@@ -15,13 +17,20 @@ use std::time::Duration;
 
 use freehold_proto::Fault;
 
-use crate::store::{Outcome, Store};
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::store::{Change, Outcome, Store};
 
 pub use forget_client_tokens::ForgetClientTokens;
+pub use give_up_launches::GiveUpLaunches;
 pub use reap_terminated::ReapTerminated;
 
 /// How often each looks, also if nothing wakes it.
 const PERIOD: Duration = Duration::from_mins(1);
+
+/// What changes in a burst is looked at together.
+const SETTLE: Duration = Duration::from_secs(1);
 
 /// After a failure the store is left alone for this long.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -49,6 +58,8 @@ pub async fn pass<R: Reconciler>(reconciler: &R, store: &Store) -> Outcome<usize
 }
 
 async fn repeat<R: Reconciler>(reconciler: R, store: Arc<Store>) {
+    // From before the first look, so that nothing falls in between.
+    let mut changes = store.follow();
     loop {
         match pass(&reconciler, &store).await {
             Ok(0) => {}
@@ -59,7 +70,18 @@ async fn repeat<R: Reconciler>(reconciler: R, store: Arc<Store>) {
                 tokio::time::sleep(PAUSE).await;
             }
         }
-        tokio::time::sleep(PERIOD).await;
+        if tokio::time::timeout(PERIOD, woken(&mut changes)).await.is_ok() {
+            tokio::time::sleep(SETTLE).await;
+        }
+        changes = changes.resubscribe();
+    }
+}
+
+/// Resolves at the next change, or at once where some were missed. A store that closes wakes nobody.
+async fn woken(changes: &mut broadcast::Receiver<Change>) {
+    match changes.recv().await {
+        Ok(_) | Err(RecvError::Lagged(_)) => {}
+        Err(RecvError::Closed) => std::future::pending().await,
     }
 }
 
@@ -68,6 +90,7 @@ pub async fn run(store: Arc<Store>, shutdown: impl Future<Output = ()> + Send) {
     tokio::select! {
         () = shutdown => {}
         () = repeat(ReapTerminated, Arc::clone(&store)) => {}
+        () = repeat(GiveUpLaunches, Arc::clone(&store)) => {}
         () = repeat(ForgetClientTokens, store) => {}
     }
 }

@@ -1,13 +1,15 @@
-//! The two standard tests of every reconciler: a crash after any step converges, and running twice changes nothing.
+//! The two standard tests of the reconcilers that only take away: a crash after any step converges, and running twice changes nothing.
+//! And what wakes them.
 
 use std::time::Duration;
 
 use freehold_proto::aws::ec2;
+use futures_util::FutureExt;
 use sea_orm::{EntityTrait, PaginatorTrait};
 
-use super::{ForgetClientTokens, ReapTerminated, Reconciler, pass};
-use crate::lab::{Agent, Lab};
-use crate::store::{client_token, instance, reservation, tag};
+use super::{ForgetClientTokens, ReapTerminated, Reconciler, pass, woken};
+use crate::lab::{Agent, Lab, eventually};
+use crate::store::{Kind, client_token, instance, reservation, tag};
 
 /// Three instances that have just been terminated, launched under tokens and tagged.
 async fn prepared() -> Lab {
@@ -90,4 +92,46 @@ async fn client_tokens_go_after_a_day_whatever_crashes() {
 #[tokio::test]
 async fn forgetting_tokens_twice_changes_nothing() {
     running_twice_changes_nothing(ForgetClientTokens, DAY).await;
+}
+
+async fn change_something(lab: &Lab) {
+    let mut tx = lab.store().begin("").await.expect("begin");
+    tx.changed(Kind::Host, "somebody");
+    tx.commit().await.expect("commit");
+}
+
+#[tokio::test]
+async fn a_change_wakes_and_so_do_changes_that_were_missed_but_once() {
+    let lab = Lab::new().await;
+    let mut changes = lab.store().follow();
+    assert!(woken(&mut changes).now_or_never().is_none(), "nothing changed");
+    change_something(&lab).await;
+    assert!(woken(&mut changes).now_or_never().is_some());
+    let mut tx = lab.store().begin("").await.expect("begin");
+    for number in 0..4200 {
+        tx.changed(Kind::Host, number.to_string());
+    }
+    tx.commit().await.expect("commit");
+    assert!(woken(&mut changes).now_or_never().is_some(), "more were missed than are kept");
+    changes = changes.resubscribe();
+    assert!(woken(&mut changes).now_or_never().is_none());
+}
+
+#[tokio::test]
+async fn what_is_due_is_done_at_the_next_change_and_not_only_by_the_timer() {
+    let lab = prepared().await;
+    lab.clock.advance(HOUR);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(super::run(std::sync::Arc::clone(lab.store()), async { _ = stopped.await }));
+    eventually("the first look is over", async || left(&lab).await[0] == 0).await;
+    // An instance, and no change after its hour is over but the one that is made here.
+    let _agent = Agent::obedient(&lab).await;
+    let id = lab.run(lab.launch()).await.instance_id.expect("an id");
+    lab.terminate(&id).await;
+    lab.until_state(&id, "terminated").await;
+    lab.clock.advance(HOUR);
+    change_something(&lab).await;
+    eventually("reaped, long before the timer", async || left(&lab).await[0] == 0).await;
+    stop.send(()).expect("it runs");
+    running.await.expect("it ends");
 }

@@ -117,6 +117,7 @@ impl Launch<'_> {
             observed_machine_type: String::new(),
             observed_accelerator: String::new(),
             created: tx.now(),
+            impaired_since: None,
         }
     }
 

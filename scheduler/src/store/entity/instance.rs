@@ -53,6 +53,8 @@ pub struct Model {
     pub observed_machine_type: String,
     pub observed_accelerator: String,
     pub created: i64,
+    /// Since when its host has said, of what it was told last, that it can not carry it out. Of the scheduler's clock.
+    pub impaired_since: Option<i64>,
 }
 
 super::standalone!();

@@ -4,6 +4,7 @@
 //! expression indexes. What must be unique is unique here, whatever the code above believes.
 
 mod m0001_first;
+mod m0002_failed_launches;
 
 use sea_orm_migration::prelude::*;
 
@@ -11,6 +12,6 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_first::First)]
+        vec![Box::new(m0001_first::First), Box::new(m0002_failed_launches::FailedLaunches)]
     }
 }
