@@ -8,7 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use freehold_proto::Caller;
 
-/// The audit log: JSON lines, appended to a file of mode 0600, or to the process's log where none is configured.
+/// The audit log: JSON lines, appended to a file of mode 0600, or, where none is configured, lines `audited` of the target `audit` in the
+/// process's log. (`answered` is the gateway's, with status and duration.)
 pub struct Audit(Option<Mutex<File>>);
 
 impl Audit {
@@ -27,7 +28,7 @@ impl Audit {
     pub fn record(&self, now: i64, action: &str, caller: &Caller, outcome: &str) {
         let Caller { account_id, principal_arn, request_id, .. } = caller;
         let Some(file) = &self.0 else {
-            tracing::info!(target: "audit", action, %request_id, account = %account_id, principal = %principal_arn, outcome, "answered");
+            tracing::info!(target: "audit", action, %request_id, account = %account_id, principal = %principal_arn, outcome, "audited");
             return;
         };
         let line = serde_json::json!({
