@@ -138,6 +138,28 @@ async fn a_late_report_about_an_older_generation_moves_nothing() {
 }
 
 #[tokio::test]
+async fn a_volume_that_outlives_its_instance_is_available_and_attached_to_nothing() {
+    let lab = Lab::new().await;
+    let agent = Agent::obedient(&lab).await;
+    let kept = ec2::EbsBlockDevice { delete_on_termination: Some(false), ..Default::default() };
+    let mapping = ec2::BlockDeviceMapping { device_name: Some("/dev/xvda".into()), ebs: Some(kept), ..Default::default() };
+    let launch = ec2::RunInstancesRequest { block_device_mappings: vec![mapping], ..lab.launch() };
+    let id = lab.run(launch).await.instance_id.expect("an id");
+    lab.until_state(&id, "running").await;
+    assert!(!agent.told().instances[&id].volumes[0].delete_on_termination, "the host knows before it is told to bury");
+    let volumes = async || lab.ok(ec2::DescribeVolumesRequest::default()).await.volumes;
+    let before = volumes().await;
+    assert_eq!((before[0].state.as_deref(), before[0].attachments.len()), (Some("in-use"), 1));
+    lab.terminate(&id).await;
+    lab.until_state(&id, "terminated").await;
+    let after = volumes().await;
+    let available = ec2::Volume { state: Some("available".into()), attachments: Vec::new(), ..before[0].clone() };
+    assert_eq!(after, [available]);
+    let by_status = vec![ec2::Filter { name: Some("status".into()), values: vec!["available".into()] }];
+    assert_eq!(lab.ok(ec2::DescribeVolumesRequest { filters: by_status, ..Default::default() }).await.volumes, after);
+}
+
+#[tokio::test]
 async fn a_reboot_is_counted_and_the_host_is_told_once() {
     let lab = Lab::new().await;
     let agent = Agent::obedient(&lab).await;
