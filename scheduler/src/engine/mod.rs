@@ -57,14 +57,14 @@ pub const GIVEN_BY_THE_ENGINE: &[ErrorCode] = &[
 /// An action that changes something. It is one transaction: all of it happens, or nothing.
 ///
 /// No call to another process is made in it; what a host must do follows from the rows it leaves.
-pub trait Command: Action {
+pub trait Command: Action + Clone {
     const ERRORS: &'static [ErrorCode];
 
     fn run(self, tx: &mut Tx) -> impl Future<Output = Outcome<Self::Answer>> + Send;
 }
 
 /// A command that first makes something that takes too long to hold a transaction for.
-pub trait Prepared: Action {
+pub trait Prepared: Action + Clone {
     const ERRORS: &'static [ErrorCode];
     type Made: Send;
 
@@ -105,6 +105,10 @@ impl Ask {
     }
 }
 
+/// A command that a unique constraint stopped lost a race (for an address, an id, a client token) unless its handler says otherwise. It
+/// runs again on the rows as they are now, this often in all.
+const TRIES: usize = 3;
+
 /// Runs actions. One per process.
 pub struct Engine {
     pub store: Arc<Store>,
@@ -115,6 +119,16 @@ pub struct Engine {
 
 impl Engine {
     async fn run_command<A: Command>(&self, request: A, caller: &Caller) -> Outcome<A::Answer> {
+        for _ in 1..TRIES {
+            match self.try_command(request.clone(), caller).await {
+                Err(failure) if failure.is_conflict() => tracing::info!(action = A::NAME, "a command lost a race and runs again"),
+                settled => return settled,
+            }
+        }
+        self.try_command(request, caller).await
+    }
+
+    async fn try_command<A: Command>(&self, request: A, caller: &Caller) -> Outcome<A::Answer> {
         let dry_run = request.dry_run();
         let mut tx = self.store.begin(&caller.account_id).await?;
         let answer = match idempotency::Once::of(&request) {
@@ -125,6 +139,16 @@ impl Engine {
     }
 
     async fn run_prepared<A: Prepared>(&self, request: A, caller: &Caller) -> Outcome<A::Answer> {
+        for _ in 1..TRIES {
+            match self.try_prepared(request.clone(), caller).await {
+                Err(failure) if failure.is_conflict() => tracing::info!(action = A::NAME, "a command lost a race and runs again"),
+                settled => return settled,
+            }
+        }
+        self.try_prepared(request, caller).await
+    }
+
+    async fn try_prepared<A: Prepared>(&self, request: A, caller: &Caller) -> Outcome<A::Answer> {
         let dry_run = request.dry_run();
         let made = request.prepare(&self.store).await?;
         let mut tx = self.store.begin(&caller.account_id).await?;

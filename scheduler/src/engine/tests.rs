@@ -1,8 +1,8 @@
 //! The engine with two actions made for the purpose: one that takes a key pair's name, one that counts them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use freehold_proto::id::OsEntropy;
+use freehold_proto::id::{Entropy, OsEntropy};
 use freehold_proto::{Action, Caller, ErrorCode, Fault};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, PaginatorTrait};
 use tempfile::TempDir;
@@ -11,7 +11,7 @@ use tower::ServiceExt;
 use super::{Ask, Audit, Command, Engine, Query, Table};
 use crate::hosts::Hosts;
 use crate::page::Sealer;
-use crate::store::tests::empty_store;
+use crate::store::tests::open_with;
 use crate::store::{Failure, Outcome, Tx, account, key_pair};
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -104,7 +104,12 @@ fn caller() -> Caller {
 
 impl Bench {
     async fn new() -> Self {
-        let (folder, store) = empty_store().await;
+        Self::drawing(Arc::new(OsEntropy)).await
+    }
+
+    async fn drawing(entropy: Arc<dyn Entropy>) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = open_with(&folder, entropy).await;
         let tx = store.begin("111122223333").await.expect("begin");
         let somebody = account::Model { account_id: "111122223333".into(), name: "a".into(), created: 0 };
         somebody.into_active_model().insert(tx.db()).await.expect("insert");
@@ -157,6 +162,47 @@ async fn the_same_token_has_the_same_answer_and_other_parameters_are_a_mismatch(
     assert!(first.is_ok());
     assert_eq!(bench.take("a", Some("t"), false).await, first);
     assert_eq!(bench.take("b", Some("t"), false).await, Err(ErrorCode::IdempotentParameterMismatch));
+    assert_eq!(bench.keys().await, 1);
+}
+
+#[tokio::test]
+async fn an_empty_token_is_none() {
+    let bench = Bench::new().await;
+    let first = bench.take("a", Some(""), false).await.expect("taken");
+    let second = bench.take("b", Some(""), false).await.expect("not a mismatch");
+    assert_ne!(first, second);
+    assert_eq!(bench.keys().await, 2);
+}
+
+/// Draws what its list says, the last for ever.
+#[derive(Debug)]
+struct Scripted(Mutex<Vec<u8>>);
+
+impl Entropy for Scripted {
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut script = self.0.lock().expect("nobody panicked");
+        bytes.fill(script[0]);
+        if script.len() > 1 {
+            script.remove(0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_meets_what_another_one_took_first_runs_again() {
+    let bench = Bench::drawing(Arc::new(Scripted(Mutex::new(vec![1, 1, 1, 2])))).await;
+    let first = bench.take("a", Some("t"), false).await.expect("taken");
+    let second = bench.take("b", Some("u"), false).await.expect("taken at the third try");
+    assert_ne!(first, second);
+    assert_eq!(bench.take("b", Some("u"), false).await, Ok(second), "and its answer is remembered");
+    assert_eq!(bench.keys().await, 2);
+}
+
+#[tokio::test]
+async fn a_command_that_never_finds_anything_free_ends_and_leaves_nothing() {
+    let bench = Bench::drawing(Arc::new(Scripted(Mutex::new(vec![1])))).await;
+    bench.take("a", None, false).await.expect("taken");
+    assert_eq!(bench.take("b", None, false).await, Err(ErrorCode::InternalError));
     assert_eq!(bench.keys().await, 1);
 }
 

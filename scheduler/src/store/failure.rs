@@ -15,6 +15,11 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether somebody else was first, and nobody has made a fault of AWS's of it.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Store(error) if is_unique_violation(error))
+    }
+
     /// Shorthand for a refusal.
     pub fn refuse(code: ErrorCode, message: impl Into<String>) -> Self {
         Self::Fault(Fault::new(code, message))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use freehold_proto::clock::SystemClock;
-use freehold_proto::id::OsEntropy;
+use freehold_proto::id::{Entropy, OsEntropy};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 use tempfile::TempDir;
 
@@ -17,8 +17,12 @@ pub async fn empty_store() -> (TempDir, Arc<Store>) {
 }
 
 pub async fn open_in(folder: &TempDir) -> Arc<Store> {
+    open_with(folder, Arc::new(OsEntropy)).await
+}
+
+pub async fn open_with(folder: &TempDir, entropy: Arc<dyn Entropy>) -> Arc<Store> {
     let settings = Arc::new(Settings::try_from(&Config::default()).expect("valid"));
-    Store::open(&folder.path().join("freehold.db"), settings, Arc::new(SystemClock), Arc::new(OsEntropy)).await.expect("a store")
+    Store::open(&folder.path().join("freehold.db"), settings, Arc::new(SystemClock), entropy).await.expect("a store")
 }
 
 fn somebody() -> account::Model {
