@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use freehold_proto::internal::host::{GuestState, InstanceDesired, PowerState, ResourceKind};
+use freehold_proto::internal::host::{GuestState, InstanceDesired, PowerState, ResourceKind, from_agent};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use support::guest::{GREETING, manifest, serve_image};
@@ -226,6 +226,44 @@ async fn an_agent_killed_anywhere_in_a_launch_converges_to_one_guest() {
         setting.kill_agent();
         setting.start_agent();
     }
+}
+
+#[tokio::test]
+async fn a_volume_that_outlives_its_instance_keeps_its_bytes() {
+    let Some(mut setting) = Setting::new(2_000_005_000).await else { return };
+    let mut line = setting.attended().await;
+    let mut launched = guest(1);
+    launched.volumes[0].delete_on_termination = false;
+    line.desire(&launched);
+    line.observed(&instance_id(1), GuestState::Running).await;
+    line.bury(ResourceKind::Instance, &instance_id(1), 9);
+    line.buried(ResourceKind::Instance, &instance_id(1)).await;
+    assert!(setting.guests().is_empty() && !setting.guest(1).exists());
+    let disk = setting.folder.path().join("agent/qemu/volumes").join(volume_id(1)).join("disk.qcow2");
+    assert_eq!(std::fs::read(&disk).unwrap()[..4], *b"QFI\xfb");
+
+    // It goes by a tombstone of its own.
+    line.bury(ResourceKind::Volume, &volume_id(1), 1);
+    line.buried(ResourceKind::Volume, &volume_id(1)).await;
+    assert_eq!(remains(setting.folder.path(), 1), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_image_that_can_not_be_had_impairs_its_instance_and_trying_again_does_not_hide_that() {
+    let Some(mut setting) = Setting::new(2_000_006_000).await else { return };
+    let mut line = setting.attended().await;
+    let mut launched = guest(1);
+    launched.volumes[0].manifest = "a".repeat(64);
+    line.desire(&launched);
+    let observed = line.observed(&instance_id(1), GuestState::Impaired).await;
+    assert_eq!(observed.fault_code, "image-unavailable");
+    let restated = changed(&launched, |desired| desired.metadata = None);
+    line.desire(&restated);
+    let next = line.hear("of what was restated", |kind| match kind {
+        from_agent::Kind::Instance(one) if one.generation == restated.generation => Some(one),
+        _ => None,
+    });
+    assert_eq!(next.await.state(), GuestState::Impaired);
 }
 
 #[tokio::test]

@@ -36,8 +36,7 @@ impl Reconciler {
                     return None;
                 }
                 Ok(Outcome::Rest { state, again }) => {
-                    self.succeeded(instance_id);
-                    self.observe(instance_id, &intent, state, None);
+                    self.rested(instance_id, &intent, state);
                     return Some(again);
                 }
                 Err(error) => return Some(self.fault(instance_id, &intent, &error)),
@@ -45,6 +44,16 @@ impl Reconciler {
         }
         tracing::error!(instance_id, "an instance does not come to rest");
         Some(LOOK_ANYWAY)
+    }
+
+    /// What goes on by itself has not succeeded yet: its failures are not forgotten, and one that was reported stands until it has.
+    fn rested(&self, instance_id: &str, intent: &Intent, state: GuestState) {
+        if state != GuestState::Preparing {
+            self.succeeded(instance_id);
+        } else if self.failures(instance_id) >= PATIENCE {
+            return;
+        }
+        self.observe(instance_id, intent, state, None);
     }
 
     async fn advance(self: &Arc<Self>, instance_id: &str, intent: &Intent) -> Result<Outcome, DriverError> {

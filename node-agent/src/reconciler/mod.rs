@@ -99,6 +99,10 @@ impl Reconciler {
         *count
     }
 
+    fn failures(&self, instance_id: &str) -> u32 {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).get(instance_id).copied().unwrap_or_default()
+    }
+
     fn succeeded(&self, instance_id: &str) {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(instance_id);
     }
