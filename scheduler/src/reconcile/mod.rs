@@ -89,8 +89,8 @@ async fn woken(changes: &mut broadcast::Receiver<Change>) {
 pub async fn run(store: Arc<Store>, shutdown: impl Future<Output = ()> + Send) {
     tokio::select! {
         () = shutdown => {}
-        () = repeat(ReapTerminated, Arc::clone(&store)) => {}
-        () = repeat(GiveUpLaunches, Arc::clone(&store)) => {}
-        () = repeat(ForgetClientTokens, store) => {}
+        () = Box::pin(repeat(ReapTerminated, Arc::clone(&store))) => {}
+        () = Box::pin(repeat(GiveUpLaunches, Arc::clone(&store))) => {}
+        () = Box::pin(repeat(ForgetClientTokens, store)) => {}
     }
 }
