@@ -157,6 +157,8 @@ async fn a_volume_that_outlives_its_instance_is_available_and_attached_to_nothin
     assert_eq!(after, [available]);
     let by_status = vec![ec2::Filter { name: Some("status".into()), values: vec!["available".into()] }];
     assert_eq!(lab.ok(ec2::DescribeVolumesRequest { filters: by_status, ..Default::default() }).await.volumes, after);
+    let hosts = crate::placement::hosts::load(lab.store().reader()).await.expect("hosts");
+    assert_eq!((hosts[0].instances, hosts[0].used.disk_mib), (0, 2048), "its bytes still fill the host");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryOrder, 
 use super::{Amount, Host};
 use crate::store::{Outcome, host};
 
-/// A stopped instance holds its disk alone. The sums are cast, since PostgreSQL sums BIGINT to NUMERIC.
+/// A stopped instance holds its disk alone, and a disk that outlived its instance is held all the same. The sums are cast, since PostgreSQL sums BIGINT to NUMERIC.
 const COMPUTE: &str = "
 SELECT host_id,
     CAST(COUNT(*) AS BIGINT) AS instances,
@@ -17,11 +17,7 @@ SELECT host_id,
 FROM instance WHERE host_id IS NOT NULL AND state <> 'terminated' GROUP BY host_id";
 
 const DISK: &str = "
-SELECT instance.host_id AS host_id, CAST(SUM(volume.size_gib * 1024) AS BIGINT) AS disk_mib
-FROM instance
-JOIN volume_attachment ON volume_attachment.instance_id = instance.instance_id
-JOIN volume ON volume.volume_id = volume_attachment.volume_id
-WHERE instance.host_id IS NOT NULL AND instance.state <> 'terminated' GROUP BY instance.host_id";
+SELECT host_id, CAST(SUM(size_gib * 1024) AS BIGINT) AS disk_mib FROM volume WHERE host_id IS NOT NULL GROUP BY host_id";
 
 #[derive(FromQueryResult)]
 struct Compute {

@@ -44,7 +44,7 @@ impl Launch<'_> {
         row.into_active_model().insert(tx.db()).await?;
         self.tag(tx, &INSTANCE, &id).await?;
         self.write_interface(tx, &id, address.to_string()).await?;
-        self.write_root_volume(tx, &id).await?;
+        self.write_root_volume(tx, &id, host).await?;
         if self.network.public_address {
             addresses::assign_public(tx, &id).await?;
         }
@@ -164,7 +164,7 @@ impl Launch<'_> {
         self.tag(tx, &NETWORK_INTERFACE, &id).await
     }
 
-    async fn write_root_volume(&self, tx: &Tx, instance_id: &str) -> Outcome<()> {
+    async fn write_root_volume(&self, tx: &Tx, instance_id: &str, host: &Chosen) -> Outcome<()> {
         let volume = volume::Model {
             volume_id: VolumeId::draw(tx.entropy()).into(),
             account_id: tx.account().to_owned(),
@@ -176,6 +176,7 @@ impl Launch<'_> {
             snapshot_id: self.image.snapshot.snapshot_id.clone(),
             manifest: self.image.snapshot.manifest.clone(),
             created: tx.now(),
+            host_id: Some(host.host_id.clone()),
         };
         let id = volume.into_active_model().insert(tx.db()).await?.volume_id;
         let attachment = volume_attachment::Model {

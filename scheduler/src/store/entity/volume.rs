@@ -16,6 +16,8 @@ pub struct Model {
     pub snapshot_id: String,
     pub manifest: String,
     pub created: i64,
+    /// Which host has its bytes, also when it is attached to nothing.
+    pub host_id: Option<String>,
 }
 
 super::standalone!();

@@ -5,6 +5,7 @@
 
 mod m0001_first;
 mod m0002_failed_launches;
+mod m0003_volumes_have_hosts;
 
 use sea_orm_migration::prelude::*;
 
@@ -12,6 +13,10 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_first::First), Box::new(m0002_failed_launches::FailedLaunches)]
+        vec![
+            Box::new(m0001_first::First),
+            Box::new(m0002_failed_launches::FailedLaunches),
+            Box::new(m0003_volumes_have_hosts::VolumesHaveHosts),
+        ]
     }
 }
