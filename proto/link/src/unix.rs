@@ -1,4 +1,5 @@
-//! gRPC over Unix sockets on one host. The kernel says who the peer is (`SO_PEERCRED`); nobody else gets a byte in.
+//! gRPC over Unix sockets on one host. The kernel says who the peer is (`SO_PEERCRED`); nobody else gets a byte in. Both sides hang up on a
+//! peer that is there and does not answer (a stopped process), so that it counts as absent.
 
 use std::future::Future;
 use std::io;
@@ -17,6 +18,9 @@ use tower::ServiceExt;
 pub const MAX_MESSAGE_BYTES: usize = 32 << 20;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A silent peer is asked whether it lives after this long, and has as long again to answer: more than a busy machine ever needs.
+const SILENCE: Duration = Duration::from_secs(20);
 
 /// For calls under way to finish once a server is asked to end.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -43,6 +47,15 @@ pub async fn serve(
     routes: tonic::service::Routes,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), crate::BoxError> {
+    serve_talkative(listener, routes, shutdown, SILENCE).await
+}
+
+async fn serve_talkative(
+    listener: UnixListener,
+    routes: tonic::service::Routes,
+    shutdown: impl Future<Output = ()> + Send,
+    silence: Duration,
+) -> Result<(), crate::BoxError> {
     let own = nix::unistd::Uid::effective().as_raw();
     let incoming = UnixListenerStream::new(listener).filter(move |stream| match stream.as_ref().map(UnixStream::peer_cred) {
         Ok(Ok(peer)) if peer.uid() == 0 || peer.uid() == own => true,
@@ -57,7 +70,8 @@ pub async fn serve(
         Err(_) => true,
     });
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = Server::builder().add_routes(routes).serve_with_incoming_shutdown(incoming, async {
+    let mut server = Server::builder().http2_keepalive_interval(Some(silence)).http2_keepalive_timeout(Some(silence));
+    let serving = server.add_routes(routes).serve_with_incoming_shutdown(incoming, async {
         // An error means that the sender is gone, and this future with it.
         let _ = stopped.await;
     });
@@ -75,8 +89,12 @@ pub async fn serve(
 
 /// A channel that connects when first used and again after a failure. Each attempt to connect is bounded; each call's own bound is the caller's.
 pub fn channel(path: impl Into<PathBuf>) -> Channel {
-    let path = path.into();
-    Endpoint::from_static("http://unix.socket").connect_timeout(CONNECT_TIMEOUT).connect_with_connector_lazy(tower::service_fn(
+    talkative_channel(path.into(), SILENCE)
+}
+
+fn talkative_channel(path: PathBuf, silence: Duration) -> Channel {
+    let endpoint = Endpoint::from_static("http://unix.socket").connect_timeout(CONNECT_TIMEOUT);
+    endpoint.http2_keep_alive_interval(silence).keep_alive_timeout(silence).connect_with_connector_lazy(tower::service_fn(
         move |_: http::Uri| {
             let path = path.clone();
             async move { UnixStream::connect(path).await.map(TokioIo::new) }
@@ -95,3 +113,6 @@ pub fn in_process(routes: tonic::service::Routes) -> crate::Service {
         ServiceExt::<http::Request<tonic::body::Body>>::map_err(routes.prepare(), |never: std::convert::Infallible| match never {});
     tower::util::BoxCloneSyncService::new(routes)
 }
+
+#[cfg(test)]
+mod tests;
