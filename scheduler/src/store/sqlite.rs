@@ -24,6 +24,8 @@ pub async fn connect(file: &Path, pool: Pool) -> Result<DatabaseConnection, DbEr
         Pool::Readers => 4,
     };
     options.max_connections(connections).min_connections(1).acquire_timeout(ACQUIRE_TIMEOUT).sqlx_logging(false);
+    // A connection is an open file: it does not go stale, and asking it first is one more trip to its thread.
+    options.test_before_acquire(false);
     options.map_sqlx_sqlite_opts(|options| {
         options
             .pragma("journal_mode", "WAL")

@@ -1,6 +1,6 @@
 //! One file per table, columns as [`super::migration`] made them. Rows only: no rule lives here.
 //!
-//! Relations are not declared: reads join by hand in [`super::read`], where one query per table serves a whole page.
+//! Relations are not declared: reads join by hand in [`super::read`], which knows what it needs with what.
 
 /// What every entity needs and none of ours uses.
 macro_rules! standalone {

@@ -1,12 +1,12 @@
 //! Instances with their interfaces, volumes, tags and the condition of their host.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder, QuerySelect};
 
 use super::interfaces::{self, InterfaceView};
 use super::volumes::{self, VolumeView};
-use super::{Read, Select, chosen, tags};
+use super::{Read, Select, portions, tags};
 use crate::store::{host, instance};
 
 /// An instance as Describe shows it.
@@ -31,28 +31,41 @@ impl Read {
 
 /// By reservation, launch index and id.
 pub async fn load(db: &impl ConnectionTrait, account: &str, select: &Select) -> Result<Vec<InstanceView>, DbErr> {
+    let placed = placed(db, account, select).await?;
+    let mut interfaces = interfaces::of_instances(db, account, select).await?;
+    let mut volumes = volumes::of_instances(db, account, select).await?;
+    let mut tags = tags::of_resources(db, account, select).await?;
+    let view = |Placed { instance, host_connected }: Placed| InstanceView {
+        interfaces: interfaces.remove(&instance.instance_id).unwrap_or_default(),
+        volumes: volumes.remove(&instance.instance_id).unwrap_or_default(),
+        tags: tags.remove(&instance.instance_id).unwrap_or_default(),
+        host_connected: host_connected.unwrap_or_default(),
+        instance,
+    };
+    Ok(placed.into_iter().map(view).collect())
+}
+
+/// An instance and its host, if it has one.
+#[derive(FromQueryResult)]
+struct Placed {
+    #[sea_orm(nested)]
+    instance: instance::Model,
+    host_connected: Option<bool>,
+}
+
+async fn placed(db: &impl ConnectionTrait, account: &str, select: &Select) -> Result<Vec<Placed>, DbErr> {
     use instance::{Column, Entity};
+    let on_host = Entity::belongs_to(host::Entity).from(Column::HostId).to(host::Column::HostId).into();
     let instances = Entity::find()
+        .join(JoinType::LeftJoin, on_host)
+        .column_as(host::Column::Connected, "host_connected")
         .filter(Column::AccountId.eq(account))
         .order_by_asc(Column::ReservationId)
         .order_by_asc(Column::AmiLaunchIndex)
         .order_by_asc(Column::InstanceId);
-    let instances = chosen(db, instances, Column::InstanceId, select).await?;
-    let mut interfaces = interfaces::of_instances(db, account, select).await?;
-    let mut volumes = volumes::of_instances(db, account, select).await?;
-    let mut tags = tags::of_resources(db, account, select).await?;
-    let connected = connected_hosts(db).await?;
-    let view = |instance: instance::Model| InstanceView {
-        interfaces: interfaces.remove(&instance.instance_id).unwrap_or_default(),
-        volumes: volumes.remove(&instance.instance_id).unwrap_or_default(),
-        tags: tags.remove(&instance.instance_id).unwrap_or_default(),
-        host_connected: instance.host_id.as_ref().is_some_and(|host| connected.contains(host)),
-        instance,
-    };
-    Ok(instances.into_iter().map(view).collect())
-}
-
-async fn connected_hosts(db: &impl ConnectionTrait) -> Result<BTreeSet<String>, DbErr> {
-    let hosts = host::Entity::find().select_only().column(host::Column::HostId).filter(host::Column::Connected.eq(true));
-    Ok(hosts.into_tuple::<String>().all(db).await?.into_iter().collect())
+    let mut rows = Vec::new();
+    for portion in portions(instances, Column::InstanceId, select) {
+        rows.extend(portion.into_model::<Placed>().all(db).await?);
+    }
+    Ok(rows)
 }

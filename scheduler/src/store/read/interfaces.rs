@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, SelectTwo};
 
-use super::{Read, Select, chosen};
+use super::{Read, Select, chosen_pairs};
 use crate::store::{
     interface_security_group, network_interface, network_interface_attachment, private_address, public_address, security_group,
 };
@@ -36,16 +36,9 @@ impl Read {
 
 /// By interface id.
 pub async fn load(db: &impl ConnectionTrait, account: &str, select: &Select) -> Result<Vec<InterfaceView>, DbErr> {
-    use network_interface::{Column, Entity};
-    let interfaces = Entity::find().filter(Column::AccountId.eq(account)).order_by_asc(Column::NetworkInterfaceId);
-    let interfaces = chosen(db, interfaces, Column::NetworkInterfaceId, select).await?;
-    // Whatever hangs on all interfaces of an account is read by account: shorter than naming them all.
-    let hanging = match select {
-        Select::All => Select::All,
-        Select::Ids(_) => Select::Ids(interfaces.iter().map(|interface| interface.network_interface_id.clone()).collect()),
-    };
-    let mut hanging = Hanging::load(db, account, &hanging).await?;
-    Ok(interfaces.into_iter().map(|interface| hanging.hang_on(interface)).collect())
+    let interfaces = attached(JoinType::LeftJoin, account);
+    let interfaces = chosen_pairs(db, interfaces, network_interface::Column::NetworkInterfaceId, select).await?;
+    with_hanging(db, account, select, interfaces).await
 }
 
 /// The interfaces of these instances (or of all), by instance and device index.
@@ -54,16 +47,10 @@ pub async fn of_instances(
     account: &str,
     instances: &Select,
 ) -> Result<BTreeMap<String, Vec<InterfaceView>>, DbErr> {
-    use network_interface_attachment::{Column, Entity};
-    let interfaces = match instances {
-        Select::All => Select::All,
-        Select::Ids(_) => {
-            let attachments = chosen(db, Entity::find().filter(Column::AccountId.eq(account)), Column::InstanceId, instances).await?;
-            Select::Ids(attachments.into_iter().map(|attachment| attachment.network_interface_id).collect())
-        }
-    };
+    let interfaces = attached(JoinType::InnerJoin, account);
+    let interfaces = chosen_pairs(db, interfaces, network_interface_attachment::Column::InstanceId, instances).await?;
     let mut by_instance: BTreeMap<String, Vec<InterfaceView>> = BTreeMap::new();
-    for view in load(db, account, &interfaces).await? {
+    for view in with_hanging(db, account, instances, interfaces).await? {
         if let Some(attachment) = &view.attachment {
             by_instance.entry(attachment.instance_id.clone()).or_default().push(view);
         }
@@ -74,10 +61,39 @@ pub async fn of_instances(
     Ok(by_instance)
 }
 
+/// Interfaces of an account with their attachments, by interface id.
+fn attached(join: JoinType, account: &str) -> SelectTwo<network_interface::Entity, network_interface_attachment::Entity> {
+    use network_interface::{Column, Entity};
+    use network_interface_attachment as attachment;
+    let attached = Entity::belongs_to(attachment::Entity).from(Column::NetworkInterfaceId).to(attachment::Column::NetworkInterfaceId);
+    Entity::find()
+        .join(join, attached.into())
+        .select_also(attachment::Entity)
+        .filter(Column::AccountId.eq(account))
+        .order_by_asc(Column::NetworkInterfaceId)
+}
+
+type Attached = (network_interface::Model, Option<network_interface_attachment::Model>);
+
+/// Puts to interfaces, which `select` chose some or all of, what hangs on them.
+async fn with_hanging(
+    db: &impl ConnectionTrait,
+    account: &str,
+    select: &Select,
+    interfaces: Vec<Attached>,
+) -> Result<Vec<InterfaceView>, DbErr> {
+    // Whatever hangs on all interfaces of an account is read by account: shorter than naming them all.
+    let hanging = match select {
+        Select::All => Select::All,
+        Select::Ids(_) => Select::Ids(interfaces.iter().map(|(interface, _)| interface.network_interface_id.clone()).collect()),
+    };
+    let mut hanging = Hanging::load(db, account, &hanging).await?;
+    Ok(interfaces.into_iter().map(|(interface, attachment)| hanging.hang_on(interface, attachment)).collect())
+}
+
 /// What hangs on some interfaces, by interface id.
 #[derive(Default)]
 struct Hanging {
-    attachments: BTreeMap<String, network_interface_attachment::Model>,
     private_addresses: BTreeMap<String, Vec<private_address::Model>>,
     public_addresses: BTreeMap<String, String>,
     groups: BTreeMap<String, Vec<security_group::Model>>,
@@ -86,51 +102,49 @@ struct Hanging {
 impl Hanging {
     async fn load(db: &impl ConnectionTrait, account: &str, interfaces: &Select) -> Result<Self, DbErr> {
         let mut hanging = Self::default();
-        hanging.load_attachments(db, account, interfaces).await?;
         hanging.load_addresses(db, account, interfaces).await?;
         hanging.load_groups(db, account, interfaces).await?;
         Ok(hanging)
     }
 
-    async fn load_attachments(&mut self, db: &impl ConnectionTrait, account: &str, interfaces: &Select) -> Result<(), DbErr> {
-        use network_interface_attachment::{Column, Entity};
-        let rows = chosen(db, Entity::find().filter(Column::AccountId.eq(account)), Column::NetworkInterfaceId, interfaces).await?;
-        self.attachments = rows.into_iter().map(|row| (row.network_interface_id.clone(), row)).collect();
-        Ok(())
-    }
-
+    /// An interface has a primary private address for as long as it is, so the public one can come along.
     async fn load_addresses(&mut self, db: &impl ConnectionTrait, account: &str, interfaces: &Select) -> Result<(), DbErr> {
-        let of_account = private_address::Entity::find()
-            .filter(private_address::Column::AccountId.eq(account))
-            .order_by_desc(private_address::Column::IsPrimary)
-            .order_by_asc(private_address::Column::Address);
-        for row in chosen(db, of_account, private_address::Column::NetworkInterfaceId, interfaces).await? {
-            self.private_addresses.entry(row.network_interface_id.clone()).or_default().push(row);
+        use private_address::{Column, Entity};
+        let published =
+            Entity::belongs_to(public_address::Entity).from(Column::NetworkInterfaceId).to(public_address::Column::NetworkInterfaceId);
+        let of_account = Entity::find()
+            .join(JoinType::LeftJoin, published.into())
+            .select_also(public_address::Entity)
+            .filter(Column::AccountId.eq(account))
+            .order_by_desc(Column::IsPrimary)
+            .order_by_asc(Column::Address);
+        for (private, public) in chosen_pairs(db, of_account, Column::NetworkInterfaceId, interfaces).await? {
+            if let Some(public) = public {
+                self.public_addresses.insert(public.network_interface_id, public.address);
+            }
+            self.private_addresses.entry(private.network_interface_id.clone()).or_default().push(private);
         }
-        let of_account = public_address::Entity::find().filter(public_address::Column::AccountId.eq(account));
-        let rows = chosen(db, of_account, public_address::Column::NetworkInterfaceId, interfaces).await?;
-        self.public_addresses = rows.into_iter().map(|row| (row.network_interface_id, row.address)).collect();
         Ok(())
     }
 
     async fn load_groups(&mut self, db: &impl ConnectionTrait, account: &str, interfaces: &Select) -> Result<(), DbErr> {
         use interface_security_group::{Column, Entity};
-        let of_account = Entity::find().filter(Column::AccountId.eq(account)).order_by_asc(Column::GroupId);
-        let memberships = chosen(db, of_account, Column::NetworkInterfaceId, interfaces).await?;
-        let groups = security_group::Entity::find().filter(security_group::Column::AccountId.eq(account)).all(db).await?;
-        let groups: BTreeMap<_, _> = groups.into_iter().map(|group| (group.group_id.clone(), group)).collect();
-        for row in memberships {
-            if let Some(group) = groups.get(&row.group_id) {
-                self.groups.entry(row.network_interface_id).or_default().push(group.clone());
-            }
+        let group = Entity::belongs_to(security_group::Entity).from(Column::GroupId).to(security_group::Column::GroupId);
+        let of_account = Entity::find()
+            .join(JoinType::InnerJoin, group.into())
+            .select_also(security_group::Entity)
+            .filter(Column::AccountId.eq(account))
+            .order_by_asc(Column::GroupId);
+        for (membership, group) in chosen_pairs(db, of_account, Column::NetworkInterfaceId, interfaces).await? {
+            self.groups.entry(membership.network_interface_id).or_default().extend(group);
         }
         Ok(())
     }
 
-    fn hang_on(&mut self, interface: network_interface::Model) -> InterfaceView {
+    fn hang_on(&mut self, interface: network_interface::Model, attachment: Option<network_interface_attachment::Model>) -> InterfaceView {
         let id = &interface.network_interface_id;
         InterfaceView {
-            attachment: self.attachments.remove(id),
+            attachment,
             private_addresses: self.private_addresses.remove(id).unwrap_or_default(),
             public_address: self.public_addresses.remove(id),
             groups: self.groups.remove(id).unwrap_or_default(),

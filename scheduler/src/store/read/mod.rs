@@ -4,7 +4,8 @@
 //! a SELECT. Every read is of one account and one moment: its queries share a snapshot.
 //!
 //! The `load` functions are generic over the connection, because a command reads the same views inside its own transaction, where it
-//! must see what it has just written. One query per table serves a whole page, however many rows it has.
+//! must see what it has just written. The number of queries does not grow with the rows of a page, and is small, since each is a trip to
+//! the connection's own thread: what a row has at most one of comes with it by a join.
 
 pub mod instances;
 pub mod interfaces;
@@ -12,7 +13,9 @@ pub mod resources;
 pub mod tags;
 pub mod volumes;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, TransactionTrait};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, SelectTwo, TransactionTrait,
+};
 
 /// Reads from a snapshot of the store. Cheap to clone.
 #[derive(Clone)]
@@ -49,13 +52,34 @@ pub(crate) async fn chosen<E: EntityTrait>(
     column: E::Column,
     select: &Select,
 ) -> Result<Vec<E::Model>, DbErr> {
-    let ids = match select {
-        Select::All => return query.all(db).await,
-        Select::Ids(ids) => ids,
-    };
     let mut rows = Vec::new();
-    for some in ids.chunks(IDS_PER_QUERY) {
-        rows.extend(query.clone().filter(column.is_in(some.iter().map(String::as_str))).all(db).await?);
+    for portion in portions(query, column, select) {
+        rows.extend(portion.all(db).await?);
     }
     Ok(rows)
+}
+
+/// As [`chosen`], of two tables joined.
+async fn chosen_pairs<E: EntityTrait, F: EntityTrait>(
+    db: &impl ConnectionTrait,
+    query: SelectTwo<E, F>,
+    column: impl ColumnTrait,
+    select: &Select,
+) -> Result<Vec<(E::Model, Option<F::Model>)>, DbErr> {
+    let mut rows = Vec::new();
+    for portion in portions(query, column, select) {
+        rows.extend(portion.all(db).await?);
+    }
+    Ok(rows)
+}
+
+/// The queries that together find the rows of `query` whose `column` is one of `ids`.
+fn portions<Q: QueryFilter + Clone>(query: Q, column: impl ColumnTrait, select: &Select) -> Vec<Q> {
+    match select {
+        Select::All => vec![query],
+        Select::Ids(ids) => {
+            let portion = |some: &[String]| query.clone().filter(column.is_in(some.iter().map(String::as_str)));
+            ids.chunks(IDS_PER_QUERY).map(portion).collect()
+        }
+    }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, SelectTwo};
 
-use super::{Read, Select, chosen};
+use super::{Read, Select, chosen_pairs};
 use crate::store::{volume, volume_attachment};
 
 /// A volume as Describe shows it.
@@ -23,13 +23,20 @@ impl Read {
 
 /// By volume id.
 pub async fn load(db: &impl ConnectionTrait, account: &str, select: &Select) -> Result<Vec<VolumeView>, DbErr> {
-    let volumes = volume::Entity::find().filter(volume::Column::AccountId.eq(account)).order_by_asc(volume::Column::VolumeId);
-    let volumes = chosen(db, volumes, volume::Column::VolumeId, select).await?;
-    let attachments = volume_attachment::Entity::find().filter(volume_attachment::Column::AccountId.eq(account));
-    let attachments = chosen(db, attachments, volume_attachment::Column::VolumeId, select).await?;
-    let mut attachments: BTreeMap<_, _> = attachments.into_iter().map(|row| (row.volume_id.clone(), row)).collect();
-    let view = |volume: volume::Model| VolumeView { attachment: attachments.remove(&volume.volume_id), volume };
-    Ok(volumes.into_iter().map(view).collect())
+    let volumes = attached(JoinType::LeftJoin, account);
+    let volumes = chosen_pairs(db, volumes, volume::Column::VolumeId, select).await?;
+    Ok(volumes.into_iter().map(|(volume, attachment)| VolumeView { volume, attachment }).collect())
+}
+
+/// Volumes of an account with their attachments, by volume id.
+fn attached(join: JoinType, account: &str) -> SelectTwo<volume::Entity, volume_attachment::Entity> {
+    use volume::{Column, Entity};
+    let attached = Entity::belongs_to(volume_attachment::Entity).from(Column::VolumeId).to(volume_attachment::Column::VolumeId);
+    Entity::find()
+        .join(join, attached.into())
+        .select_also(volume_attachment::Entity)
+        .filter(Column::AccountId.eq(account))
+        .order_by_asc(Column::VolumeId)
 }
 
 /// The volumes of these instances (or of all), the root volume first, then by device name.
@@ -38,18 +45,13 @@ pub async fn of_instances(
     account: &str,
     instances: &Select,
 ) -> Result<BTreeMap<String, Vec<VolumeView>>, DbErr> {
-    use volume_attachment::{Column, Entity};
-    let volumes = match instances {
-        Select::All => Select::All,
-        Select::Ids(_) => {
-            let attachments = chosen(db, Entity::find().filter(Column::AccountId.eq(account)), Column::InstanceId, instances).await?;
-            Select::Ids(attachments.into_iter().map(|attachment| attachment.volume_id).collect())
-        }
-    };
+    let volumes = attached(JoinType::InnerJoin, account);
+    let volumes = chosen_pairs(db, volumes, volume_attachment::Column::InstanceId, instances).await?;
     let mut by_instance: BTreeMap<String, Vec<VolumeView>> = BTreeMap::new();
-    for view in load(db, account, &volumes).await? {
-        if let Some(attachment) = &view.attachment {
-            by_instance.entry(attachment.instance_id.clone()).or_default().push(view);
+    for (volume, attachment) in volumes {
+        if let Some(attachment) = attachment {
+            let views = by_instance.entry(attachment.instance_id.clone()).or_default();
+            views.push(VolumeView { volume, attachment: Some(attachment) });
         }
     }
     for views in by_instance.values_mut() {
