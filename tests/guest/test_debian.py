@@ -13,6 +13,10 @@ echo USER-DATA-WAS-HERE > /dev/console
 """
 
 
+def console(ec2, instance_id):
+    return ec2.get_console_output(InstanceId=instance_id, Latest=True).get("Output", "")
+
+
 @pytest.fixture(scope="module")
 def ami(cloud):
     return cloud.json("image", "build", "debian", seconds=1500)["image_id"]
@@ -24,7 +28,6 @@ def test_cloud_init_finds_ec2_by_itself_and_the_created_key_logs_in(cloud, ec2, 
     created = ec2.create_key_pair(KeyName="created", KeyType="rsa")
     key_file.touch(mode=0o600)
     key_file.write_text(created["KeyMaterial"])
-    open_port_22()
     answer = ec2.run_instances(
         ImageId=ami, InstanceType="t3.micro", KeyName="created", UserData=USER_DATA, MinCount=1, MaxCount=1,
         BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 4}}],
@@ -33,7 +36,11 @@ def test_cloud_init_finds_ec2_by_itself_and_the_created_key_logs_in(cloud, ec2, 
     ec2.get_waiter("instance_running").wait(InstanceIds=[instance_id], WaiterConfig=PATIENT)
     instance = ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
 
-    shell = ssh("debian", instance["PublicIpAddress"], key_file).wait(BOOT_SECONDS)
+    wait_until("user-data says so on the console", lambda: "USER-DATA-WAS-HERE" in console(ec2, instance_id), BOOT_SECONDS)
+    shell = ssh("debian", instance["PublicIpAddress"], key_file)
+    assert not shell.answers(), "port 22 must be closed until it is authorized"
+    open_port_22()
+    shell.wait(BOOT_SECONDS)
     wait_until("cloud-init is done", lambda: shell.run("test -e /var/lib/cloud/instance/boot-finished").returncode == 0, BOOT_SECONDS)
 
     assert shell("cloud-id") == "aws"
@@ -45,9 +52,8 @@ def test_cloud_init_finds_ec2_by_itself_and_the_created_key_logs_in(cloud, ec2, 
     assert root_gib > 3.5, "the root file system grew to the volume that was asked for"
     assert shell("getent hosts " + instance["PrivateDnsName"]).split()[0] == instance["PrivateIpAddress"]
 
-    output = ec2.get_console_output(InstanceId=instance_id, Latest=True)["Output"]
+    output = console(ec2, instance_id)
     assert "Linux version" in output or "login:" in output
-    assert "USER-DATA-WAS-HERE" in output
 
     ec2.terminate_instances(InstanceIds=[instance_id])
     ec2.get_waiter("instance_terminated").wait(InstanceIds=[instance_id], WaiterConfig=PATIENT)

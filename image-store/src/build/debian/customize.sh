@@ -43,6 +43,7 @@ system_info:
 ssh_genkeytypes: [ed25519, ecdsa]
 # GRUB is on the disk already, and debconf is slow to learn where.
 grub_dpkg: {enabled: false}
+locale: false
 CLOUD
 chroot . systemctl -q enable systemd-networkd.service systemd-resolved.service
 chroot . systemctl -q disable e2scrub_reap.service e2scrub_all.timer
