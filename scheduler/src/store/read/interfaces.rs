@@ -36,7 +36,7 @@ impl Read {
 
 /// By interface id.
 pub async fn load(db: &impl ConnectionTrait, account: &str, select: &Select) -> Result<Vec<InterfaceView>, DbErr> {
-    let interfaces = attached(JoinType::LeftJoin, account);
+    let interfaces = attached(JoinType::LeftJoin).filter(network_interface::Column::AccountId.eq(account));
     let interfaces = chosen_pairs(db, interfaces, network_interface::Column::NetworkInterfaceId, select).await?;
     with_hanging(db, account, select, interfaces).await
 }
@@ -47,7 +47,7 @@ pub async fn of_instances(
     account: &str,
     instances: &Select,
 ) -> Result<BTreeMap<String, Vec<InterfaceView>>, DbErr> {
-    let interfaces = attached(JoinType::InnerJoin, account);
+    let interfaces = of_account_on_instances(account);
     let interfaces = chosen_pairs(db, interfaces, network_interface_attachment::Column::InstanceId, instances).await?;
     let mut by_instance: BTreeMap<String, Vec<InterfaceView>> = BTreeMap::new();
     for view in with_hanging(db, account, instances, interfaces).await? {
@@ -61,16 +61,17 @@ pub async fn of_instances(
     Ok(by_instance)
 }
 
-/// Interfaces of an account with their attachments, by interface id.
-fn attached(join: JoinType, account: &str) -> SelectTwo<network_interface::Entity, network_interface_attachment::Entity> {
+/// The account is asked of the attachment, by which some instances' interfaces are looked up.
+fn of_account_on_instances(account: &str) -> SelectTwo<network_interface::Entity, network_interface_attachment::Entity> {
+    attached(JoinType::InnerJoin).filter(network_interface_attachment::Column::AccountId.eq(account))
+}
+
+/// Interfaces with their attachments, by interface id.
+fn attached(join: JoinType) -> SelectTwo<network_interface::Entity, network_interface_attachment::Entity> {
     use network_interface::{Column, Entity};
     use network_interface_attachment as attachment;
     let attached = Entity::belongs_to(attachment::Entity).from(Column::NetworkInterfaceId).to(attachment::Column::NetworkInterfaceId);
-    Entity::find()
-        .join(join, attached.into())
-        .select_also(attachment::Entity)
-        .filter(Column::AccountId.eq(account))
-        .order_by_asc(Column::NetworkInterfaceId)
+    Entity::find().join(join, attached.into()).select_also(attachment::Entity).order_by_asc(Column::NetworkInterfaceId)
 }
 
 type Attached = (network_interface::Model, Option<network_interface_attachment::Model>);
@@ -150,5 +151,20 @@ impl Hanging {
             groups: self.groups.remove(id).unwrap_or_default(),
             interface,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::read::{portions, tests::plan};
+
+    #[tokio::test]
+    async fn some_instances_interfaces_are_looked_up() {
+        let some = Select::Ids(vec!["i-0123456789abcdef0".to_owned()]);
+        let queries = portions(of_account_on_instances("111122223333"), network_interface_attachment::Column::InstanceId, &some);
+        let plan = plan(&queries[0]).await;
+        assert!(plan.iter().any(|step| step.contains("(instance_id=?)")), "{plan:?}");
+        assert!(!plan.iter().any(|step| step.contains("(account_id=?)") || step.starts_with("SCAN")), "{plan:?}");
     }
 }

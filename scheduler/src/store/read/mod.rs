@@ -83,3 +83,19 @@ fn portions<Q: QueryFilter + Clone>(query: Q, column: impl ColumnTrait, select: 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryTrait, SelectTwo, Statement};
+
+    use crate::store::tests::empty_store;
+
+    /// How SQLite would find the rows, step by step.
+    pub(super) async fn plan<E: EntityTrait, F: EntityTrait>(query: &SelectTwo<E, F>) -> Vec<String> {
+        let (_folder, store) = empty_store().await;
+        let Statement { sql, values, .. } = query.build(DbBackend::Sqlite);
+        let explain = Statement { sql: format!("EXPLAIN QUERY PLAN {sql}"), values, db_backend: DbBackend::Sqlite };
+        let steps = store.reader().query_all_raw(explain).await.expect("a plan");
+        steps.iter().map(|step| step.try_get("", "detail").expect("a step's text")).collect()
+    }
+}

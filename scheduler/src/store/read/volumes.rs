@@ -23,20 +23,21 @@ impl Read {
 
 /// By volume id.
 pub async fn load(db: &impl ConnectionTrait, account: &str, select: &Select) -> Result<Vec<VolumeView>, DbErr> {
-    let volumes = attached(JoinType::LeftJoin, account);
+    let volumes = attached(JoinType::LeftJoin).filter(volume::Column::AccountId.eq(account));
     let volumes = chosen_pairs(db, volumes, volume::Column::VolumeId, select).await?;
     Ok(volumes.into_iter().map(|(volume, attachment)| VolumeView { volume, attachment }).collect())
 }
 
-/// Volumes of an account with their attachments, by volume id.
-fn attached(join: JoinType, account: &str) -> SelectTwo<volume::Entity, volume_attachment::Entity> {
+/// The account is asked of the attachment: asked of the volume, SQLite would rather walk all volumes of the account than look some up.
+fn of_account_on_instances(account: &str) -> SelectTwo<volume::Entity, volume_attachment::Entity> {
+    attached(JoinType::InnerJoin).filter(volume_attachment::Column::AccountId.eq(account))
+}
+
+/// Volumes with their attachments, by volume id.
+fn attached(join: JoinType) -> SelectTwo<volume::Entity, volume_attachment::Entity> {
     use volume::{Column, Entity};
     let attached = Entity::belongs_to(volume_attachment::Entity).from(Column::VolumeId).to(volume_attachment::Column::VolumeId);
-    Entity::find()
-        .join(join, attached.into())
-        .select_also(volume_attachment::Entity)
-        .filter(Column::AccountId.eq(account))
-        .order_by_asc(Column::VolumeId)
+    Entity::find().join(join, attached.into()).select_also(volume_attachment::Entity).order_by_asc(Column::VolumeId)
 }
 
 /// The volumes of these instances (or of all), the root volume first, then by device name.
@@ -45,8 +46,7 @@ pub async fn of_instances(
     account: &str,
     instances: &Select,
 ) -> Result<BTreeMap<String, Vec<VolumeView>>, DbErr> {
-    let volumes = attached(JoinType::InnerJoin, account);
-    let volumes = chosen_pairs(db, volumes, volume_attachment::Column::InstanceId, instances).await?;
+    let volumes = chosen_pairs(db, of_account_on_instances(account), volume_attachment::Column::InstanceId, instances).await?;
     let mut by_instance: BTreeMap<String, Vec<VolumeView>> = BTreeMap::new();
     for (volume, attachment) in volumes {
         if let Some(attachment) = attachment {
@@ -62,4 +62,19 @@ pub async fn of_instances(
 
 fn order(view: &VolumeView) -> Option<(bool, &str)> {
     view.attachment.as_ref().map(|attachment| (!attachment.is_root, attachment.device_name.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::read::{portions, tests::plan};
+
+    #[tokio::test]
+    async fn some_instances_volumes_are_looked_up() {
+        let some = Select::Ids(vec!["i-0123456789abcdef0".to_owned()]);
+        let queries = portions(of_account_on_instances("111122223333"), volume_attachment::Column::InstanceId, &some);
+        let plan = plan(&queries[0]).await;
+        assert!(plan.iter().any(|step| step.contains("(instance_id=?)")), "{plan:?}");
+        assert!(!plan.iter().any(|step| step.contains("(account_id=?)") || step.starts_with("SCAN")), "{plan:?}");
+    }
 }
