@@ -27,6 +27,10 @@ pub async fn call<T>(socket: &Path, command: impl Future<Output = Result<tonic::
             tracing::debug!(%status, "operator socket is not there");
             Err(format!("the scheduler does not run ({} is not there); `freehold up` starts it", socket.display()).into())
         }
+        Ok(Err(status)) if status.code() == tonic::Code::Unavailable && status.metadata().is_empty() => {
+            tracing::debug!(%status, "nobody accepts on the operator socket");
+            Err(format!("the scheduler does not answer over {}; `freehold status` says what runs", socket.display()).into())
+        }
         Ok(Err(status)) => Err(freehold_proto::Fault::from(status).into()),
         Err(_) => Err(format!("no answer over {} within {} s; `freehold status` says more", socket.display(), TIMEOUT.as_secs()).into()),
     }

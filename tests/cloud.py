@@ -177,7 +177,10 @@ drivers = ["{self.driver}"]
         wait_until("the API answers", lambda: answers(("127.0.0.1", self.port)))
 
     def host_is_connected(self):
-        return self.host()["connected"]
+        """False also while the control plane is being started again."""
+        listed = self.freehold("--output", "json", "host", "ls", check=False)
+        hosts = json.loads(listed.stdout) if listed.returncode == 0 else []
+        return bool(hosts) and hosts[0]["connected"]
 
     def host(self):
         """This machine, as the scheduler lists it."""
