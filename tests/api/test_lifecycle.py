@@ -177,6 +177,20 @@ def test_user_data_over_16_kib_is_refused_and_leaves_nothing(ec2, ami):
     assert len(ec2.describe_instances()["Reservations"]) == before
 
 
+def test_more_than_the_hosts_can_hold_is_refused_whole_and_leaves_nothing(ec2, ami):
+    def held():
+        instances = [i["InstanceId"] for r in ec2.describe_instances()["Reservations"] for i in r["Instances"]]
+        interfaces = [i["NetworkInterfaceId"] for i in ec2.describe_network_interfaces()["NetworkInterfaces"]]
+        return sorted(instances), sorted(interfaces), sorted(v["VolumeId"] for v in ec2.describe_volumes()["Volumes"])
+
+    before = held()
+    with pytest.raises(ClientError) as failure:
+        run(ec2, ami, InstanceType="m5.4xlarge", MinCount=100, MaxCount=100)
+    assert code_of(failure) == "InsufficientInstanceCapacity"
+    assert failure.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
+    assert held() == before
+
+
 def test_the_console_of_a_guest_can_be_read(ec2, ami, instances):
     (instance_id,) = instances(run(ec2, ami, UserData=base64.b64encode(b"#!/bin/sh\n").decode()))
     wait(ec2, "running", [instance_id])
