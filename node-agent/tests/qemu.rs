@@ -221,9 +221,10 @@ async fn an_agent_killed_anywhere_in_a_launch_converges_to_one_guest() {
         line.bury(ResourceKind::Instance, &number, 9);
         line.buried(ResourceKind::Instance, &number).await;
         let next = u32::from_str_radix(&number[2..], 16).unwrap() + 1;
-        drop(line);
         launched = guest(next);
+        // In this order: an agent that is hung up on dials again, and the next turn would speak to the one that is about to die.
         setting.kill_agent();
+        drop(line);
         setting.start_agent();
     }
 }
