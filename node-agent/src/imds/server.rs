@@ -94,13 +94,15 @@ async fn converse(stream: TcpStream, caller: Ipv4Addr, view: watch::Receiver<Arc
         }
         std::future::ready(Ok::<_, Infallible>(finished(response)))
     });
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_buf_size(HEAD_BYTES)
-        .max_headers(HEADERS)
-        .serve_connection(TokioIo::new(stream), service)
-        .await
+    protocol().serve_connection(TokioIo::new(stream), service).await
+}
+
+fn protocol() -> http1::Builder {
+    let mut protocol = http1::Builder::new();
+    protocol.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES).max_headers(HEADERS);
+    // A shell's `printf … | nc` closes its half once it has asked, which would count as a question withdrawn.
+    protocol.half_close(true);
+    protocol
 }
 
 fn respond(request: &http::Request<Incoming>, caller: Ipv4Addr, view: &View, tokens: &Tokens) -> Response {
@@ -121,4 +123,23 @@ fn finished(response: Response) -> http::Response<Full<Bytes>> {
     *finished.headers_mut() = response.headers;
     finished.headers_mut().insert(http::header::SERVER, HeaderValue::from_static("EC2ws"));
     finished
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_caller_that_closes_its_half_with_the_question_is_answered() {
+        let (mut caller, stream) = tokio::io::duplex(1024);
+        caller.write_all(b"PUT /latest/api/token HTTP/1.0\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+        caller.shutdown().await.unwrap();
+        let service = service_fn(|_| std::future::ready(Ok::<_, Infallible>(finished(Response::status(StatusCode::NOT_FOUND)))));
+        protocol().serve_connection(TokioIo::new(stream), service).await.unwrap();
+        let mut answer = String::new();
+        caller.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.0 404"), "{answer:?}");
+    }
 }
