@@ -6,10 +6,15 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+
+/// A process that was killed while it started another has left its lock with that one, until it becomes another program.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A process, told apart from a later one with the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,16 +56,26 @@ pub fn claim(path: &Path) -> io::Result<Option<Claim>> {
         std::fs::create_dir_all(folder)?;
     }
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-    let mut locked = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(locked) => locked,
-        Err((_, nix::errno::Errno::EWOULDBLOCK)) => return Ok(None),
-        Err((_, error)) => return Err(error.into()),
-    };
+    let Some(mut locked) = lock(file)? else { return Ok(None) };
     let own = Process::current()?;
     locked.set_len(0)?;
     locked.rewind()?;
     writeln!(locked, "{} {}", own.pid, own.start_time)?;
     Ok(Some(Claim(locked)))
+}
+
+/// The lock, unless a process keeps it.
+fn lock(mut file: File) -> io::Result<Option<Flock<File>>> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => return Ok(Some(locked)),
+            Err((file, Errno::EWOULDBLOCK)) if Instant::now() < deadline => file,
+            Err((_, Errno::EWOULDBLOCK)) => return Ok(None),
+            Err((_, error)) => return Err(error.into()),
+        };
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// The living process that a pid file names.

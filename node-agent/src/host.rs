@@ -4,13 +4,18 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use freehold_proto::id::{Entropy, HostId};
 use freehold_proto::internal::host::Welcome;
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
 use crate::durable::{self, DurableError};
+
+/// An agent that was killed while it started a process has left the lock with that process, until it becomes another program.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct HostRecord {
@@ -105,14 +110,17 @@ impl Host {
 
 fn lock(folder: &Path) -> Result<Flock<File>, HostError> {
     let failed = |source: std::io::Error| HostError::Lock { folder: folder.display().to_string(), source };
-    let file = File::options().create(true).truncate(false).write(true).open(folder.join("agent.lock")).map_err(failed)?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
-        if errno == nix::errno::Errno::EWOULDBLOCK {
-            HostError::FolderInUse(folder.display().to_string())
-        } else {
-            HostError::Lock { folder: folder.display().to_string(), source: errno.into() }
-        }
-    })
+    let mut file = File::options().create(true).truncate(false).write(true).open(folder.join("agent.lock")).map_err(failed)?;
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => return Ok(locked),
+            Err((file, Errno::EWOULDBLOCK)) if Instant::now() < deadline => file,
+            Err((_, Errno::EWOULDBLOCK)) => return Err(HostError::FolderInUse(folder.display().to_string())),
+            Err((_, errno)) => return Err(failed(errno.into())),
+        };
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[cfg(test)]
