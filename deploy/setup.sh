@@ -9,15 +9,18 @@ die()  { printf '\033[1mfailed:\033[0m %s\n' "$*" >&2; exit 1; }
 RUN_PACKAGES=(qemu-system-x86 qemu-utils iproute2 nftables procps openssh-client ca-certificates
               mmdebstrap e2fsprogs grub-common grub-pc-bin xz-utils util-linux)
 BUILD_PACKAGES=(gcc libc6-dev make git curl python3 python3-venv)
+# Guests' side of the tests: clients of DHCP, DNS and TCP; and what makes a firewall as Docker does.
+TEST_PACKAGES=(busybox isc-dhcp-client bind9-dnsutils iptables)
 
 require_root_on_debian() {
     [ "$(id -u)" = 0 ] || die "run this as root (sudo $0): it installs packages and sets up guests' network"
     [ -r /etc/debian_version ] || die "this script knows Debian 12 and 13; elsewhere install by hand: ${RUN_PACKAGES[*]} ${BUILD_PACKAGES[*]}"
 }
 
+# What is needed to run and to build, and the packages named.
 apt_packages() {
     local missing=() package
-    for package in "${RUN_PACKAGES[@]}" "${BUILD_PACKAGES[@]}"; do
+    for package in "${RUN_PACKAGES[@]}" "${BUILD_PACKAGES[@]}" "$@"; do
         dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
     done
     if [ ${#missing[@]} = 0 ]; then note "all Debian packages are there"; return; fi

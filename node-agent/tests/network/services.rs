@@ -13,12 +13,11 @@ fn world(guests: &[&Guest]) -> World {
     guests.iter().fold(World::default().vpc("vpc-1").vpc("vpc-2").group("sg-1", vec![]), |world, guest| world.guest(guest))
 }
 
-fn installed(program: &str) -> bool {
-    let there = output(&format!("command -v {program}")).status.success();
-    if !there {
-        eprintln!("\n*** NOT RUN: {program} is not installed ***\n");
-    }
-    there
+fn needs(program: &str) {
+    assert!(
+        output(&format!("command -v {program}")).status.success(),
+        "{program} is not installed; `deploy/test` installs what the tests need"
+    );
 }
 
 const SCRIPT: &str = r#"#!/bin/sh
@@ -31,9 +30,7 @@ echo "ip=$ip mask=$mask router=$router dns=$dns domain=$domain hostname=$hostnam
 #[test]
 fn a_client_without_an_address_gets_its_own_from_dhcp() {
     machine("a_client_without_an_address_gets_its_own_from_dhcp", || async {
-        if !installed("busybox") {
-            return;
-        }
+        needs("busybox");
         let (a, b) = (Guest::new(5, "vpc-1", &["sg-1"]), Guest::new(6, "vpc-1", &["sg-1"]).at("subnet-b", "172.31.16.6"));
         a.plug();
         b.plug();
@@ -71,9 +68,7 @@ fn a_client_without_an_address_gets_its_own_from_dhcp() {
 #[test]
 fn dhclient_is_content_without_a_retry() {
     machine("dhclient_is_content_without_a_retry", || async {
-        if !installed("dhclient") {
-            return;
-        }
+        needs("dhclient");
         let guest = Guest::new(5, "vpc-1", &["sg-1"]);
         guest.plug();
         let lab = Lab::start(world(&[&guest]).0).await;
@@ -125,9 +120,7 @@ fn resolver() -> std::net::SocketAddr {
 #[test]
 fn names_are_answered_at_the_vpcs_second_address() {
     machine("names_are_answered_at_the_vpcs_second_address", || async {
-        if !installed("dig") {
-            return;
-        }
+        needs("dig");
         let guest = Guest::new(5, "vpc-1", &["sg-1"]);
         guest.plug().addressed();
         let config = Config { resolvers: vec![resolver()], ..Config::default() };
