@@ -99,7 +99,7 @@ pub fn start(config: &Config, part: Part, arguments: &[&str]) -> io::Result<Chil
         Part::Supervisor => "up",
         other => other.name(),
     };
-    Command::new(std::env::current_exe()?)
+    Command::new(freehold_link::program::path()?)
         .args(config.arguments())
         .args(["--detached", command])
         .args(arguments)

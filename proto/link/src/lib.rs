@@ -3,6 +3,7 @@
 //! Owns: Unix-socket servers that admit by peer credentials, channels to them with bounded waits, the raw-bytes gRPC codec of the seam,
 //! the start of logging. Knows no message and decides nothing.
 
+pub mod program;
 pub mod raw;
 pub mod telemetry;
 pub mod unix;

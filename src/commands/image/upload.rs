@@ -62,7 +62,7 @@ async fn send(disk: &mut Disk, sender: mpsc::Sender<wire::PutManifestRequest>) -
 /// This program again, as `freehold image read`.
 fn reader(config: &Config, format: Format) -> Result<tokio::process::Command, Failure> {
     let max_bytes = config.image_store.max_disk_gib.saturating_mul(1 << 30);
-    let mut command = tokio::process::Command::new(std::env::current_exe()?);
+    let mut command = tokio::process::Command::new(freehold_link::program::path()?);
     command.args(["image", "read", "--format", format.as_str(), "--max-bytes", &max_bytes.to_string()]);
     Ok(command)
 }
