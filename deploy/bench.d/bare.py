@@ -48,12 +48,12 @@ class Bare:
         (disk,) = (json.loads(word) for word in spec["arguments"] if '"driver":"qcow2"' in word)
         self.overlay, self.base = disk["file"]["filename"], disk["backing"]["file"]["filename"]
         shown = subprocess.run(
-            ["qemu-img", "info", "-f", "qcow2", "--output", "json", self.overlay], cwd=spec["folder"], capture_output=True, check=True,
+            ["qemu-img", "info", "-f", "qcow2", "--output", "json", self.overlay], cwd=Path(spec["folder"]) / "inside", capture_output=True, check=True,
         )
         self.size = json.loads(shown.stdout)["virtual-size"]
         folder.mkdir(mode=0o700)
         os.chown(folder, spec["user"], spec["user"])
-        os.link(Path(spec["folder"]) / self.base, folder / self.base)
+        os.link(Path(spec["folder"]) / "inside" / self.base, folder / self.base)
 
     def option(self, name):
         return self.spec["arguments"][self.spec["arguments"].index(name) + 1]

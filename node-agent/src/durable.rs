@@ -101,9 +101,17 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, DurableError> {
 
 /// [`replace`] and [`sync_folder`] for a small record.
 pub fn replace_record<T: Serialize>(path: &Path, record: &T) -> Result<(), DurableError> {
-    let payload = serde_json::to_vec(record).map_err(|error| DurableError::io(path)(error.into()))?;
-    replace(path, &payload)?;
+    replace(path, &encoded(path, record)?)?;
     path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// [`replace_unsynced`] for a small record.
+pub fn replace_record_unsynced<T: Serialize>(path: &Path, record: &T) -> Result<(), DurableError> {
+    replace_unsynced(path, &encoded(path, record)?)
+}
+
+fn encoded<T: Serialize>(path: &Path, record: &T) -> Result<Vec<u8>, DurableError> {
+    serde_json::to_vec(record).map_err(|error| DurableError::io(path)(error.into()))
 }
 
 /// [`read`] for a small record.

@@ -4,7 +4,8 @@
 //! so the guest outlives the agent; it writes down who it is itself, so an agent killed at the wrong moment still finds it.
 //!
 //! Invariants: `guest.lock` is held from before the first act to the end of the hypervisor, so an instance runs at most once; the
-//! hypervisor has no privilege, no network but its taps, and no way to a file outside its folder but what everybody may read.
+//! hypervisor has no privilege, no network but its taps, and no way to a file outside its own folder but what everybody may read: not to
+//! the files either by which it is found again.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -25,6 +26,8 @@ use crate::network::tap;
 pub const LOCK: &str = "guest.lock";
 /// Who that is.
 pub const PROCESS: &str = "process";
+/// The hypervisor's working directory, the only one it can write in.
+pub const INSIDE: &str = "inside";
 
 /// Open files: disks, sockets, taps, event descriptors.
 const OPEN_FILES: u64 = 1024;
@@ -34,7 +37,7 @@ const THREADS: u64 = 512;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// The instance's folder: the hypervisor's working directory.
+    /// The instance's folder: root's, with the hypervisor's working directory in it.
     pub folder: PathBuf,
     pub program: PathBuf,
     /// `%TAP0%` stands for the first tap's descriptor.
@@ -99,7 +102,7 @@ pub fn launch(spec: &Path) -> Result<std::convert::Infallible, LaunchError> {
     can("start a session", nix::unistd::setsid())?;
     register(&spec.folder)?;
     let taps = spec.taps.iter().map(open_tap).collect::<Result<Vec<_>, _>>()?;
-    can("enter the instance's folder", std::env::set_current_dir(&spec.folder))?;
+    can("enter the instance's folder", std::env::set_current_dir(spec.folder.join(INSIDE)))?;
     limit()?;
     if let Some(user) = spec.user {
         can("leave the host's network", unshare(CloneFlags::CLONE_NEWNET))?;
@@ -130,7 +133,8 @@ fn inherit(file: impl std::os::fd::AsFd) -> Result<(), LaunchError> {
 
 fn register(folder: &Path) -> Result<(), LaunchError> {
     let own = can("read its own process", GuestProcess::of(nix::unistd::getpid().as_raw()))?;
-    can("write down its process", durable::replace_record(&folder.join(PROCESS), &own).map_err(io::Error::other))
+    // It means nothing any more after the machine went down, so it need not outlive that.
+    can("write down its process", durable::replace_record_unsynced(&folder.join(PROCESS), &own).map_err(io::Error::other))
 }
 
 /// Enters the tap's namespace for good: whoever needs the host's has been there before.

@@ -64,6 +64,11 @@ impl Setting {
         self.folder.path().join("agent/qemu/guests").join(instance_id(number))
     }
 
+    /// Where its process is.
+    fn inside(&self, number: u32) -> PathBuf {
+        self.guest(number).join("inside")
+    }
+
     /// The living processes of this setting's guests: those under its users.
     fn guests(&self) -> Vec<i32> {
         let users = self.first_user..self.first_user + 100;
@@ -76,7 +81,7 @@ impl Setting {
     }
 
     fn type_on_console(&self, number: u32, text: &[u8]) {
-        UnixStream::connect(self.guest(number).join("console.sock")).unwrap().write_all(text).unwrap();
+        UnixStream::connect(self.inside(number).join("console.sock")).unwrap().write_all(text).unwrap();
     }
 }
 
@@ -138,8 +143,14 @@ async fn a_guest_boots_confined_stops_by_its_power_button_and_leaves_nothing() {
     assert_eq!(field("Groups:"), Vec::<&str>::new());
     let network = std::fs::read_link(format!("/proc/{}/ns/net", pids[0])).unwrap();
     assert_ne!(network, std::fs::read_link("/proc/self/ns/net").unwrap(), "it has no network of the host's");
-    let mode = std::fs::metadata(setting.guest(1)).unwrap();
-    assert_eq!((mode.mode() & 0o777, mode.uid()), (0o700, 2_000_000_000));
+    for (folder, user) in [(setting.guest(1), 0), (setting.inside(1), 2_000_000_000)] {
+        let metadata = std::fs::metadata(folder).unwrap();
+        assert_eq!((metadata.mode() & 0o777, metadata.uid()), (0o700, user));
+    }
+    assert_eq!(std::fs::read_link(format!("/proc/{}/cwd", pids[0])).unwrap(), setting.inside(1));
+    for (file, user) in [("guest.lock", 0), ("process", 0), ("spec.json", 0), ("launch.log", 0), ("inside/console.log", 2_000_000_000)] {
+        assert_eq!(std::fs::metadata(setting.guest(1).join(file)).unwrap().uid(), user, "{file}");
+    }
 
     let stopped = changed(&launched, |desired| desired.power = PowerState::Stopped.into());
     line.desire(&stopped);

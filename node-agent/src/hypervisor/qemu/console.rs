@@ -1,6 +1,7 @@
-//! A guest's serial console: QEMU appends to `console.log`; when that has grown, its end is kept in `console.old` and the log starts over.
+//! What guests' processes write without end, and its bounds: the serial console, and what QEMU says of itself.
 //!
-//! What a guest prints between the two steps of that is lost; and while no agent runs, nobody bounds the log.
+//! QEMU appends to a log; when that has grown, its end is kept beside it and the log starts over. What is written between the two steps of
+//! that is lost; and while no agent runs, nobody bounds a log.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -9,67 +10,119 @@ use std::time::SystemTime;
 use super::folder::GuestFolder;
 use crate::hypervisor::{CONSOLE_BYTES, Console};
 
-const LOG: &str = "console.log";
-const OLD: &str = "console.old";
+const CONSOLE: &str = "console.log";
+const CONSOLE_OLD: &str = "console.old";
+/// What the launcher and QEMU say on their error output.
+pub(super) const LAUNCH: &str = "launch.log";
+pub(super) const LAUNCH_OLD: &str = "launch.old";
 
-/// The log starts over beyond this.
+/// A log starts over beyond this.
 const LONGEST_LOG: u64 = 4 << 20;
 
 /// The newest 64 KiB, over both files. `None` if the guest never printed.
 pub(super) fn read(folder: &GuestFolder) -> io::Result<Option<Console>> {
-    let Some((log, at)) = tail(folder, LOG)? else { return Ok(None) };
-    let mut output = tail(folder, OLD)?.map(|(old, _)| old).unwrap_or_default();
+    let Some(log) = there(folder.open_inside(CONSOLE, false))? else { return Ok(None) };
+    let (log, at) = tail(&log)?;
+    let mut output = match there(File::open(folder.file(CONSOLE_OLD)))? {
+        Some(old) => tail(&old)?.0,
+        None => Vec::new(),
+    };
     output.extend_from_slice(&log);
     let from = output.len().saturating_sub(CONSOLE_BYTES);
     Ok(Some(Console { output: output.split_off(from), at }))
 }
 
-/// Bounds the log. QEMU opened it for appending, so it goes on from wherever the end is.
-pub(super) fn bound(folder: &GuestFolder) -> io::Result<()> {
-    let path = folder.file(LOG);
-    match fs::metadata(&path) {
-        Ok(metadata) if metadata.len() > LONGEST_LOG => {}
-        Ok(_) => return Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    }
-    let Some((kept, _)) = tail(folder, LOG)? else { return Ok(()) };
-    let aside = folder.file("console.new");
-    fs::write(&aside, kept)?;
-    fs::rename(aside, folder.file(OLD))?;
-    File::options().write(true).open(path)?.set_len(0)
+/// The last line that was said of the launch.
+pub(super) fn complaint(folder: &GuestFolder) -> Option<String> {
+    let said = tail(&File::open(folder.file(LAUNCH)).ok()?).ok()?.0;
+    String::from_utf8_lossy(&said).trim().lines().last().map(str::to_owned)
 }
 
-fn tail(folder: &GuestFolder, name: &str) -> io::Result<Option<(Vec<u8>, SystemTime)>> {
-    let mut file = match File::open(folder.file(name)) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
+/// Bounds the logs. QEMU opened them for appending, so it goes on from wherever the end is.
+pub(super) fn bound(folder: &GuestFolder) -> io::Result<()> {
+    if let Some(log) = there(folder.open_inside(CONSOLE, true))? {
+        start_over(&log, folder, CONSOLE_OLD)?;
+    }
+    if let Some(log) = there(File::options().read(true).write(true).open(folder.file(LAUNCH)))? {
+        start_over(&log, folder, LAUNCH_OLD)?;
+    }
+    Ok(())
+}
+
+fn start_over(log: &File, folder: &GuestFolder, old: &str) -> io::Result<()> {
+    if log.metadata()?.len() <= LONGEST_LOG {
+        return Ok(());
+    }
+    let (kept, _) = tail(log)?;
+    let aside = folder.file(&format!("{old}.new"));
+    fs::write(&aside, kept)?;
+    fs::rename(aside, folder.file(old))?;
+    log.set_len(0)
+}
+
+fn there(opened: io::Result<File>) -> io::Result<Option<File>> {
+    match opened {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => opened.map(Some),
+    }
+}
+
+fn tail(mut file: &File) -> io::Result<(Vec<u8>, SystemTime)> {
     let metadata = file.metadata()?;
     file.seek(SeekFrom::Start(metadata.len().saturating_sub(CONSOLE_BYTES as u64)))?;
     let mut output = Vec::new();
     file.take(CONSOLE_BYTES as u64).read_to_end(&mut output)?;
-    Ok(Some((output, metadata.modified()?)))
+    Ok((output, metadata.modified()?))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
+
+    fn folder() -> (tempfile::TempDir, GuestFolder) {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = GuestFolder::new(temporary.path().to_owned());
+        folder.make(None).unwrap();
+        (temporary, folder)
+    }
 
     #[test]
     fn the_newest_64_kib_are_read_across_a_new_beginning_of_the_log() {
-        let temporary = tempfile::tempdir().unwrap();
-        let folder = GuestFolder::new(temporary.path().to_owned());
+        let (_temporary, folder) = folder();
         assert!(read(&folder).unwrap().is_none());
         let mut log = vec![b'.'; usize::try_from(LONGEST_LOG).unwrap()];
         log.extend_from_slice(b"before");
-        fs::write(folder.file(LOG), &log).unwrap();
+        fs::write(folder.inside(CONSOLE), &log).unwrap();
         bound(&folder).unwrap();
-        assert_eq!(fs::metadata(folder.file(LOG)).unwrap().len(), 0);
-        fs::write(folder.file(LOG), b" and after").unwrap();
+        assert_eq!(fs::metadata(folder.inside(CONSOLE)).unwrap().len(), 0);
+        fs::write(folder.inside(CONSOLE), b" and after").unwrap();
         bound(&folder).unwrap();
         let console = read(&folder).unwrap().unwrap();
         assert!(console.output.ends_with(b"before and after") && console.output.len() == CONSOLE_BYTES);
+    }
+
+    #[test]
+    fn what_qemu_says_of_itself_is_bounded_and_goes_on_at_the_beginning() {
+        let (_temporary, folder) = folder();
+        let mut said = File::options().append(true).create(true).open(folder.file(LAUNCH)).unwrap();
+        said.write_all(&vec![b'.'; usize::try_from(LONGEST_LOG).unwrap()]).unwrap();
+        said.write_all(b"\nthe end of it\n").unwrap();
+        assert_eq!(complaint(&folder).as_deref(), Some("the end of it"));
+        bound(&folder).unwrap();
+        said.write_all(b"and more").unwrap();
+        assert_eq!(fs::read(folder.file(LAUNCH)).unwrap(), b"and more");
+        assert!(fs::read(folder.file(LAUNCH_OLD)).unwrap().ends_with(b"the end of it\n"));
+    }
+
+    #[test]
+    fn a_console_that_became_a_link_is_neither_shown_nor_cut() {
+        let (temporary, folder) = folder();
+        let secret = temporary.path().join("secret");
+        fs::write(&secret, vec![b's'; usize::try_from(LONGEST_LOG).unwrap() + 1]).unwrap();
+        std::os::unix::fs::symlink(&secret, folder.inside(CONSOLE)).unwrap();
+        assert!(read(&folder).is_err() && bound(&folder).is_err());
+        assert_eq!(fs::metadata(&secret).unwrap().len(), LONGEST_LOG + 1);
     }
 }

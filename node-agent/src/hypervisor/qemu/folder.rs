@@ -2,24 +2,29 @@
 //!
 //! ```text
 //! guest.lock     held by the launcher and then by QEMU: a guest is alive for exactly as long
-//! process        which process that is, written by itself
-//! spec.json      how it was launched        launch.log   what it complained about
-//! qmp.sock  console.sock  console.log  console.old  VOLUME.qcow2  VOLUME.base
+//! process        which process that is, written by itself while it still is root
+//! spec.json      how it was launched
+//! launch.log     what it complained about        launch.old  console.old   where logs that were started over ended
+//! inside/        the process's own: qmp.sock  console.sock  console.log  VOLUME.qcow2  VOLUME.base
 //! ```
+//!
+//! Invariant: the process is a guest's and may be hostile. It can write in `inside` only, and no name in there is followed: nothing that
+//! it puts in place of a file makes the agent read, write or kill anything else.
 
 use std::fs::{self, File, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::console;
 use crate::durable;
-use crate::launch::{GuestProcess, LOCK, PROCESS};
+use crate::launch::{GuestProcess, INSIDE, LOCK, PROCESS};
 
 /// How long a killed process may take to be gone.
 const DEATH: Duration = Duration::from_secs(20);
@@ -41,11 +46,31 @@ impl GuestFolder {
         self.0.join(name)
     }
 
-    /// Makes the folder, for its user alone.
+    /// A file of the process's own.
+    pub(super) fn inside(&self, name: &str) -> PathBuf {
+        self.0.join(INSIDE).join(name)
+    }
+
+    /// Opens a file of the process's own, if that is what it is: not a link to another's secrets, nor a pipe that nobody fills.
+    pub(super) fn open_inside(&self, name: &str, writable: bool) -> io::Result<File> {
+        let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+        let file = File::options().read(true).write(writable).custom_flags(flags.bits()).open(self.inside(name))?;
+        let metadata = file.metadata()?;
+        if metadata.is_file() && metadata.nlink() == 1 {
+            Ok(file)
+        } else {
+            Err(io::Error::new(io::ErrorKind::InvalidData, format!("{name} is not a plain file of the guest's own")))
+        }
+    }
+
+    /// Makes the folder, and in it one for its user alone.
     pub(super) fn make(&self, user: Option<u32>) -> io::Result<()> {
-        fs::create_dir_all(&self.0)?;
-        fs::set_permissions(&self.0, Permissions::from_mode(0o700))?;
-        std::os::unix::fs::chown(&self.0, user, user)
+        let inside = self.0.join(INSIDE);
+        fs::create_dir_all(&inside)?;
+        for folder in [&self.0, &inside] {
+            fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+        }
+        std::os::unix::fs::chown(&inside, user, user)
     }
 
     /// Whether a launcher or hypervisor of this instance lives.
@@ -94,8 +119,11 @@ impl GuestFolder {
 
     /// Takes away what the last run left, so that it is not taken for this one's.
     pub(super) fn clear_run(&self) -> io::Result<()> {
-        for name in [PROCESS, "qmp.sock", "console.sock", "launch.log"] {
+        for name in [PROCESS, console::LAUNCH, console::LAUNCH_OLD] {
             remove(&self.file(name))?;
+        }
+        for name in ["qmp.sock", "console.sock"] {
+            remove(&self.inside(name))?;
         }
         Ok(())
     }
@@ -112,5 +140,30 @@ fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_hostile_process_puts_in_place_of_its_files_is_not_opened() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = GuestFolder::new(temporary.path().join("guest"));
+        folder.make(None).unwrap();
+        let secret = temporary.path().join("secret");
+        fs::write(&secret, "another's").unwrap();
+        std::os::unix::fs::symlink(&secret, folder.inside("symbolic")).unwrap();
+        fs::hard_link(&secret, folder.inside("hard")).unwrap();
+        nix::unistd::mkfifo(&folder.inside("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        fs::create_dir(folder.inside("folder")).unwrap();
+        fs::write(folder.inside("plain"), "its own").unwrap();
+        for name in ["symbolic", "hard", "pipe", "folder"] {
+            for writable in [false, true] {
+                assert!(folder.open_inside(name, writable).is_err(), "{name}");
+            }
+        }
+        assert!(folder.open_inside("plain", true).is_ok());
     }
 }

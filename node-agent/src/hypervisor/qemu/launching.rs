@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::arguments::{Disk, arguments};
 use super::folder::GuestFolder;
 use super::machine::Accelerator;
-use super::{Qemu, host};
+use super::{Qemu, console, host};
 use crate::hypervisor::{DriverError, FaultCode};
 use crate::launch::{Spec, TapSpec};
 
@@ -31,7 +31,7 @@ pub(super) fn launcher(configured: &[PathBuf]) -> Result<Vec<PathBuf>, DriverErr
     if !configured.is_empty() {
         return Ok(configured.to_vec());
     }
-    let own = std::env::current_exe().map_err(host("this program's own path can not be found"))?;
+    let own = freehold_link::program::path().map_err(host("this program's own path can not be found"))?;
     Ok(vec![own, PathBuf::from("launch-guest")])
 }
 
@@ -46,6 +46,8 @@ impl Qemu {
         }
         let user = if nix::unistd::Uid::effective().is_root() { Some(self.users.claim(id)?) } else { None };
         let folder = self.folder(id);
+        // Nobody should be here; a hostile process that let go of its lock may be, and would share the disks with the next one.
+        folder.kill().await.map_err(host("the process of the guest's last run can not be ended"))?;
         let disks = self.lay_out(&folder, desired, user).map_err(host("the guest's folder can not be made"))?;
         let spec = Spec {
             folder: folder.path().to_owned(),
@@ -65,7 +67,7 @@ impl Qemu {
         let mut disks = Vec::new();
         for volume in &desired.volumes {
             let mut disk = Disk { volume_id: volume.volume_id.clone(), root: volume.root, based: false };
-            disk.based = self.volumes.show(&volume.volume_id, &folder.file(&disk.file()), &folder.file(&disk.base()), user)?;
+            disk.based = self.volumes.show(&volume.volume_id, &folder.inside(&disk.file()), &folder.inside(&disk.base()), user)?;
             disks.push(disk);
         }
         Ok(disks)
@@ -79,7 +81,7 @@ impl Qemu {
     fn spawn(&self, instance_id: &str, folder: &GuestFolder, spec: &Spec) -> io::Result<Child> {
         let path = folder.file(SPEC);
         fs::write(&path, serde_json::to_vec(spec)?)?;
-        let log = File::create(folder.file("launch.log"))?;
+        let log = File::options().append(true).create(true).open(folder.file(console::LAUNCH))?;
         let command = self.containment.wrap(instance_id, &self.launcher);
         let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         Command::new(program)
@@ -97,8 +99,7 @@ impl Qemu {
         let deadline = Instant::now() + START;
         loop {
             if let Some(status) = child.try_wait().map_err(host("the guest's launcher can not be watched"))? {
-                let log = fs::read_to_string(folder.file("launch.log")).unwrap_or_default();
-                let said = log.trim().lines().last().unwrap_or("nothing was said").to_owned();
+                let said = console::complaint(folder).unwrap_or_else(|| "nothing was said".to_owned());
                 return Err(DriverError::new(FaultCode::Hypervisor, format!("the guest's QEMU ended at once ({status}): {said}")));
             }
             if self.monitor(instance_id).await.is_ok() {

@@ -70,6 +70,9 @@ impl Default for Config {
 /// How long a hypervisor that lives may be without a monitor: it is just being started.
 const SILENCE: Duration = Duration::from_mins(1);
 
+/// How often it is looked whether a log has grown too long.
+const BOUND_LOGS: Duration = Duration::from_secs(1);
+
 pub struct Qemu {
     machine: Machine,
     launcher: Vec<PathBuf>,
@@ -132,7 +135,7 @@ impl Qemu {
             return Ok(Arc::clone(known));
         }
         let (queue, id) = (self.queue.clone(), instance_id.to_owned());
-        let qmp = Qmp::connect(&self.folder(instance_id).file("qmp.sock"), move |_event| queue.wake(&id)).await?;
+        let qmp = Qmp::connect(&self.folder(instance_id).inside("qmp.sock"), move || queue.wake(&id)).await?;
         let answered = qmp.execute("query-uuid", json!({})).await?;
         if answered["UUID"] != arguments::uuid(instance_id).as_str() {
             tracing::error!(instance_id, "another guest answers on this instance's monitor; it is left alone");
@@ -157,6 +160,35 @@ impl Qemu {
         let launched = std::fs::metadata(self.folder(instance_id).file(launching::SPEC)).and_then(|spec| spec.modified());
         let young = launched.is_ok_and(|at| at.elapsed().unwrap_or_default() < SILENCE);
         if young && matches!(error, QmpError::Io(_)) { Ok(Guest::Starting) } else { Err(unanswered(error)) }
+    }
+
+    /// Keeps what guests' processes write within bounds, for as long as it is polled.
+    pub async fn bound_logs(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(BOUND_LOGS);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut complained = BTreeSet::new();
+        loop {
+            ticks.tick().await;
+            let this = Arc::clone(&self);
+            let Ok(failed) = tokio::task::spawn_blocking(move || this.bound_all()).await else { continue };
+            for (instance_id, error) in &failed {
+                if !complained.contains(instance_id) {
+                    tracing::warn!(instance_id, %error, "a guest's log can not be bounded");
+                }
+            }
+            complained = failed.into_keys().collect();
+        }
+    }
+
+    /// Those whose logs could not be.
+    fn bound_all(&self) -> BTreeMap<String, std::io::Error> {
+        let held = self.held_here().unwrap_or_default();
+        held.into_iter().filter_map(|id| console::bound(&self.folder(&id)).err().map(|error| (id, error))).collect()
+    }
+
+    fn held_here(&self) -> std::io::Result<Vec<String>> {
+        let names = std::fs::read_dir(&self.guests)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        Ok(names.filter(|name| InstanceId::parse(name).is_ok()).collect())
     }
 
     async fn made(&self, volume: &VolumeAttachment, instance_id: &str, made: &BTreeSet<String>) -> Result<Progress, DriverError> {
@@ -197,15 +229,11 @@ impl Hypervisor for Qemu {
     }
 
     async fn held(&self) -> Result<Vec<String>, DriverError> {
-        let entries = std::fs::read_dir(&self.guests).map_err(host("the guests' folder can not be read"))?;
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        Ok(names.filter(|name| InstanceId::parse(name).is_ok()).collect())
+        self.held_here().map_err(host("the guests' folder can not be read"))
     }
 
     async fn observe(&self, instance_id: &str) -> Result<Guest, DriverError> {
-        let folder = self.folder(instance_id);
-        console::bound(&folder).map_err(host("the console's log can not be bounded"))?;
-        if !folder.alive().map_err(host("the guest's lock can not be read"))? {
+        if !self.folder(instance_id).alive().map_err(host("the guest's lock can not be read"))? {
             self.hang_up(instance_id);
             return Ok(Guest::Off);
         }

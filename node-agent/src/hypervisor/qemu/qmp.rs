@@ -21,6 +21,9 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// QEMU's longest answers are some tens of KiB.
 const LONGEST_LINE: u64 = 4 << 20;
 
+/// The events after which it is worth to look; a guest can raise many of the others as often as it likes.
+const NEWS: [&str; 5] = ["SHUTDOWN", "STOP", "RESUME", "GUEST_PANICKED", "BLOCK_IO_ERROR"];
+
 #[derive(Debug, thiserror::Error)]
 pub(super) enum QmpError {
     #[error("the monitor can not be reached")]
@@ -53,8 +56,8 @@ impl Drop for Qmp {
 }
 
 impl Qmp {
-    /// Dials and negotiates. `on_event` is called with each event's name, and with "" when the monitor has hung up.
-    pub(super) async fn connect(socket: &Path, on_event: impl Fn(&str) + Send + 'static) -> Result<Self, QmpError> {
+    /// Dials and negotiates. `on_news` is called when the guest may have become another: at one of [`NEWS`], or when the monitor hung up.
+    pub(super) async fn connect(socket: &Path, on_news: impl Fn() + Send + 'static) -> Result<Self, QmpError> {
         let stream = bounded(async { Ok(UnixStream::connect(socket).await?) }).await?;
         let (reader, writer) = stream.into_split();
         let mut reader = BufReader::new(reader);
@@ -63,7 +66,7 @@ impl Qmp {
             return Err(QmpError::Protocol);
         }
         let answers: Answers = Arc::new(Mutex::new(Some(BTreeMap::new())));
-        let reading = tokio::spawn(listen(reader, Arc::clone(&answers), on_event));
+        let reading = tokio::spawn(listen(reader, Arc::clone(&answers), on_news));
         let qmp = Self { writer: tokio::sync::Mutex::new(writer), answers, last_id: AtomicU64::new(0), reading };
         qmp.execute("qmp_capabilities", json!({})).await?;
         Ok(qmp)
@@ -118,10 +121,12 @@ async fn read(reader: &mut BufReader<OwnedReadHalf>) -> Result<Value, QmpError> 
     }
 }
 
-async fn listen(mut reader: BufReader<OwnedReadHalf>, answers: Answers, on_event: impl Fn(&str)) {
+async fn listen(mut reader: BufReader<OwnedReadHalf>, answers: Answers, on_news: impl Fn()) {
     while let Ok(message) = read(&mut reader).await {
         if let Some(event) = message.get("event").and_then(Value::as_str) {
-            on_event(event);
+            if NEWS.contains(&event) {
+                on_news();
+            }
         } else if let Some(id) = message.get("id").and_then(Value::as_u64) {
             let waiting = answers.lock().unwrap_or_else(PoisonError::into_inner).as_mut().and_then(|answers| answers.remove(&id));
             // Whoever asked may have given up.
@@ -129,7 +134,7 @@ async fn listen(mut reader: BufReader<OwnedReadHalf>, answers: Answers, on_event
         }
     }
     answers.lock().unwrap_or_else(PoisonError::into_inner).take();
-    on_event("");
+    on_news();
 }
 
 #[cfg(test)]
@@ -152,6 +157,7 @@ mod tests {
         let answers = [
             json!({ "return": { "asked": second["execute"] }, "id": id(&second) }),
             json!({ "event": "RESET", "data": { "guest": true } }),
+            json!({ "event": "SHUTDOWN", "data": { "guest": true } }),
             json!({ "error": { "class": "GenericError", "desc": "not today" }, "id": id(&first) }),
         ];
         for answer in answers {
@@ -160,19 +166,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn answers_are_matched_by_id_events_are_told_and_a_hang_up_is_seen() {
+    async fn answers_are_matched_by_id_news_are_told_and_a_hang_up_is_seen() {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("qmp.sock");
         let served = tokio::spawn(monitor(UnixListener::bind(&socket).unwrap()));
         let (told, mut events) = tokio::sync::mpsc::unbounded_channel();
-        let qmp = Qmp::connect(&socket, move |event| told.send(event.to_owned()).unwrap_or_default()).await.unwrap();
+        let qmp = Qmp::connect(&socket, move || told.send(()).unwrap_or_default()).await.unwrap();
         let (first, second) = tokio::join!(qmp.execute("stop", json!({})), qmp.execute("query-status", json!({})));
         let refused = first.unwrap_err();
         assert!(matches!(&refused, QmpError::Refused { command, reason } if command == "stop" && reason == "not today"), "{refused}");
         assert_eq!(second.unwrap()["asked"], "query-status");
         served.await.unwrap();
-        assert_eq!((events.recv().await.as_deref(), events.recv().await.as_deref()), (Some("RESET"), Some("")));
-        assert!(qmp.is_closed());
+        assert_eq!((events.recv().await, events.recv().await), (Some(()), Some(())), "that it shut down, and that it hung up");
+        assert!(qmp.is_closed() && events.recv().await.is_none(), "and nothing of the reset");
         assert!(matches!(qmp.execute("query-status", json!({})).await, Err(QmpError::Closed)));
     }
 
@@ -180,13 +186,13 @@ mod tests {
     async fn what_is_not_a_monitor_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("qmp.sock");
-        assert!(matches!(Qmp::connect(&socket, |_| {}).await, Err(QmpError::Io(_))));
+        assert!(matches!(Qmp::connect(&socket, || {}).await, Err(QmpError::Io(_))));
         let listener = UnixListener::bind(&socket).unwrap();
         let served = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
             stream.write_all(b"SSH-2.0-OpenSSH_9.2\n").await.unwrap();
         });
-        assert!(matches!(Qmp::connect(&socket, |_| {}).await, Err(QmpError::Protocol)));
+        assert!(matches!(Qmp::connect(&socket, || {}).await, Err(QmpError::Protocol)));
         served.await.unwrap();
     }
 }

@@ -86,6 +86,5 @@ pub(super) fn load(folder: &Path) -> Result<BTreeMap<String, SimulatedGuest>, Du
 
 /// Not synced: what a power cut takes from a simulated guest is no loss.
 pub(super) fn write(path: &Path, guest: &SimulatedGuest) -> Result<(), DurableError> {
-    let payload = serde_json::to_vec(guest).map_err(|error| DurableError::Io { path: path.display().to_string(), source: error.into() })?;
-    durable::replace_unsynced(path, &payload)
+    durable::replace_record_unsynced(path, guest)
 }
