@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use freehold_proto::clock::{Clock, SystemClock};
 use freehold_proto::id::{Entropy, OsEntropy};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::task::JoinSet;
 
 use crate::capacity;
@@ -36,6 +37,8 @@ pub enum AgentError {
     Network(#[from] crate::network::Error),
     #[error("the machine's capacity can not be measured; set agent.capacity")]
     Capacity(#[source] std::io::Error),
+    #[error("a part of the agent ended, which is a fault of this program; guests go on, and the agent is to be started again")]
+    PartEnded,
     #[error("agent.drivers is empty; name at least one of \"qemu\" and \"simulated\"")]
     NoDriver,
 }
@@ -64,11 +67,12 @@ impl Agent {
     }
 
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), AgentError> {
+        open_files();
         let Self { config, host, clock, entropy } = self;
         let queue = Queue::default();
         let plan = Arc::new(Plan::open(&config.state_folder.join("plan"))?);
         let mut tasks = JoinSet::new();
-        let ports = ports(&config, host.id().as_str(), &plan, &mut tasks).await?;
+        let ports = ports(&config, host.id().as_str(), &plan, &clock, &mut tasks).await?;
         let drivers = drivers(&config, &ports, &clock, &queue, &mut tasks).await?;
         let around = Surroundings {
             plan,
@@ -92,22 +96,44 @@ impl Agent {
             around,
         };
         tasks.spawn(session.run(host));
-        let done = reconciler.run(shutdown).await;
+        let done = tokio::select! {
+            done = reconciler.run(shutdown) => done.map_err(AgentError::from),
+            // None of them ever does but by a panic. Half an agent is worse than one that is started again.
+            _ = tasks.join_next() => Err(AgentError::PartEnded),
+        };
         tasks.shutdown().await;
         tracing::info!("the node agent stops; guests go on");
-        Ok(done?)
+        done
+    }
+}
+
+/// Guests' connections are descriptors here: as many as the machine lets a process have, since what most shells give would be used up by a
+/// few dozen guests that want it to be.
+fn open_files() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit of open files stays as it is");
     }
 }
 
 /// The data plane, where a driver's guests have interfaces.
-async fn ports(config: &Config, host_id: &str, plan: &Plan, tasks: &mut JoinSet<()>) -> Result<Arc<dyn Ports>, AgentError> {
+async fn ports(
+    config: &Config,
+    host_id: &str,
+    plan: &Plan,
+    clock: &Arc<dyn Clock>,
+    tasks: &mut JoinSet<()>,
+) -> Result<Arc<dyn Ports>, AgentError> {
     if !config.drivers.contains(&DriverName::Qemu) {
         return Ok(Arc::new(NoPorts));
     }
     let (networked, following) = networked(plan.subscribe());
     tasks.spawn(following);
-    let data_plane = DataPlane::start(config.network.clone(), &config.state_folder, host_id, networked).await?;
-    Ok(Arc::new(data_plane))
+    let data_plane = DataPlane::start(config.network.clone(), &config.state_folder, host_id, networked, Arc::clone(clock)).await?;
+    let data_plane = Arc::new(data_plane);
+    let watched = Arc::clone(&data_plane);
+    tasks.spawn(async move { watched.ended().await });
+    Ok(data_plane)
 }
 
 pub(crate) async fn drivers(
@@ -129,7 +155,9 @@ pub(crate) async fn drivers(
             DriverName::Qemu => {
                 let limit = config.qemu.image_cache_mib.saturating_mul(1 << 20);
                 let images = ImageCache::open(&config.state_folder.join("images"), &config.images_socket, limit, queue.clone())?;
-                Qemu::open(&config.qemu, &config.state_folder.join("qemu"), images, Arc::clone(ports), queue.clone()).await?
+                let qemu = Qemu::open(&config.qemu, &config.state_folder.join("qemu"), images, Arc::clone(ports), queue.clone()).await?;
+                tasks.spawn(Arc::clone(&qemu).bound_logs());
+                qemu
             }
         };
         drivers.insert(driver.describe().name, driver);

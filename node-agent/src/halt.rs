@@ -48,16 +48,21 @@ async fn switch_off(driver: &dyn Hypervisor, patience: Duration) -> Result<usize
         }
     }
     wait_until(patience, || async { Ok(guests_that_are_on(driver).await?.is_empty()) }).await?;
+    let mut failed = None;
     for instance_id in &driver.held().await? {
-        driver.power_off(instance_id).await?;
+        if let Err(error) = driver.power_off(instance_id).await {
+            tracing::error!(instance_id, %error, "can not be switched off");
+            failed = Some(error);
+        }
     }
-    Ok(on.len())
+    failed.map_or(Ok(on.len()), Err)
 }
 
+/// One that can not be asked counts as on.
 async fn guests_that_are_on(driver: &dyn Hypervisor) -> Result<Vec<String>, DriverError> {
     let mut on = Vec::new();
     for instance_id in driver.held().await? {
-        if matches!(driver.observe(&instance_id).await?, Guest::Starting | Guest::Running) {
+        if matches!(driver.observe(&instance_id).await, Ok(Guest::Starting | Guest::Running) | Err(_)) {
             on.push(instance_id);
         }
     }
@@ -76,6 +81,6 @@ async fn wait_until<F: Future<Output = Result<bool, DriverError>>>(patience: Dur
 /// The data plane finds what is this host's by name; what should be there does not matter.
 async fn remove_network(config: &Config, host_id: &str) -> Result<(), AgentError> {
     let (_nothing, desired) = watch::channel(Arc::new(Desired::default()));
-    let data_plane = DataPlane::start(config.network.clone(), &config.state_folder, host_id, desired).await?;
+    let data_plane = DataPlane::start(config.network.clone(), &config.state_folder, host_id, desired, Arc::new(SystemClock)).await?;
     Ok(data_plane.teardown().await?)
 }

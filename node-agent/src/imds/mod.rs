@@ -14,5 +14,24 @@ mod server;
 mod token;
 mod tree;
 
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use freehold_proto::clock::Clock;
+
 pub use server::serve;
-pub use token::Tokens;
+use token::Tokens;
+
+/// What the services of all VPCs of a host share.
+pub struct Service {
+    tokens: Tokens,
+    clock: Arc<dyn Clock>,
+}
+
+impl Service {
+    /// With the key in `directory`, drawn on first use.
+    pub fn open(directory: &Path, clock: Arc<dyn Clock>) -> io::Result<Self> {
+        Ok(Self { tokens: Tokens::open(directory)?, clock })
+    }
+}

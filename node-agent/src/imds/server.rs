@@ -1,11 +1,10 @@
 //! The listener of one VPC's metadata service: connections, their bounds, and who is calling.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
@@ -18,9 +17,9 @@ use nix::sys::socket::{setsockopt, sockopt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
-use super::Tokens;
+use super::Service;
 use super::router::{self, Request, Response};
-use crate::network::View;
+use crate::network::{Turns, View};
 
 /// Connections of one VPC, and of one caller.
 const CONNECTIONS: usize = 1024;
@@ -32,62 +31,41 @@ const LIFE: Duration = Duration::from_mins(5);
 const HEAD_BYTES: usize = 16 * 1024;
 const HEADERS: usize = 64;
 
-type Callers = Arc<Mutex<BTreeMap<Ipv4Addr, usize>>>;
+/// After a connection could not be taken: the process has no descriptor left, and will not have one at once.
+const BREATH: Duration = Duration::from_millis(100);
 
 /// Serves until the listener's task is ended.
-pub async fn serve(listener: TcpListener, view: watch::Receiver<Arc<View>>, tokens: Arc<Tokens>) {
+pub async fn serve(listener: TcpListener, view: watch::Receiver<Arc<View>>, service: Arc<Service>) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
-    let callers = Callers::default();
+    let turns = Turns::new(PER_CALLER);
     loop {
         let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
-        let Ok((stream, peer)) = listener.accept().await else { continue };
+        let Ok((stream, peer)) = listener.accept().await else {
+            tokio::time::sleep(BREATH).await;
+            continue;
+        };
         let IpAddr::V4(caller) = peer.ip() else { continue };
-        let Some(turn) = Turn::take(&callers, caller) else { continue };
-        let (view, tokens) = (view.clone(), Arc::clone(&tokens));
+        let Some(turn) = turns.take(caller) else { continue };
+        let (view, service) = (view.clone(), Arc::clone(&service));
         tokio::spawn(async move {
             // However it ends, it is over for this caller.
-            drop(tokio::time::timeout(LIFE, converse(stream, caller, view, tokens)).await);
+            drop(tokio::time::timeout(LIFE, converse(stream, caller, view, service)).await);
             drop((permit, turn));
         });
     }
 }
 
-/// One of a caller's connections.
-struct Turn {
-    callers: Callers,
+async fn converse(
+    stream: TcpStream,
     caller: Ipv4Addr,
-}
-
-impl Turn {
-    fn take(callers: &Callers, caller: Ipv4Addr) -> Option<Self> {
-        let mut counts = callers.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(caller).or_default();
-        if *count >= PER_CALLER {
-            return None;
-        }
-        *count += 1;
-        Some(Self { callers: Arc::clone(callers), caller })
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        let mut counts = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.caller) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.caller);
-            }
-        }
-    }
-}
-
-async fn converse(stream: TcpStream, caller: Ipv4Addr, view: watch::Receiver<Arc<View>>, tokens: Arc<Tokens>) -> Result<(), hyper::Error> {
+    view: watch::Receiver<Arc<View>>,
+    metadata: Arc<Service>,
+) -> Result<(), hyper::Error> {
     // The limit is the connection's, and once set it stays: were it raised for a later answer, the kernel would also send again under
     // the higher one what the lower one kept from arriving, and so a token would come too far.
     let Ok(socket) = stream.as_fd().try_clone_to_owned() else { return Ok(()) };
     let service = service_fn(|request: http::Request<Incoming>| {
-        let response = respond(&request, caller, &view.borrow(), &tokens);
+        let response = respond(&request, caller, &view.borrow(), &metadata);
         if let Some(limit) = response.hop_limit {
             // A connection that can not be limited is one that is closing.
             let _ = setsockopt(&socket, sockopt::Ipv4Ttl, &i32::from(limit));
@@ -105,12 +83,12 @@ fn protocol() -> http1::Builder {
     protocol
 }
 
-fn respond(request: &http::Request<Incoming>, caller: Ipv4Addr, view: &View, tokens: &Tokens) -> Response {
+fn respond(request: &http::Request<Incoming>, caller: Ipv4Addr, view: &View, service: &Service) -> Response {
     let interface = view.plan.interface_of(caller);
     let instance = interface.and_then(|interface| view.plan.instances.get(&interface.instance_id));
     let Some(instance) = instance else { return Response::status(StatusCode::NOT_FOUND) };
-    let asked = Request { method: request.method(), path: request.uri().path(), headers: request.headers(), now: SystemTime::now() };
-    let mut response = router::answer(&asked, instance, &view.plan, tokens);
+    let asked = Request { method: request.method(), path: request.uri().path(), headers: request.headers(), now: service.clock.now() };
+    let mut response = router::answer(&asked, instance, &view.plan, &service.tokens);
     if request.method() == Method::HEAD {
         response.body.clear();
     }

@@ -53,6 +53,9 @@ impl Tokens {
         file.write_all(&key)?;
         file.sync_all()?;
         std::fs::rename(new, path)?;
+        if let Some(directory) = path.parent() {
+            std::fs::File::open(directory)?.sync_all()?;
+        }
         Ok(Self { key })
     }
 

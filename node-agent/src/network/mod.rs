@@ -29,6 +29,7 @@ mod reconcile;
 mod services;
 mod sysctl;
 pub mod tap;
+mod turns;
 mod vpc;
 
 use std::io;
@@ -37,15 +38,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use freehold_proto::clock::Clock;
 use freehold_proto::internal::host::ResourceKind;
 use ipnet::Ipv4Net;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::desired::Desired;
+use crate::imds;
 use crate::ports::{PortError, Ports, Tap};
 use plan::Mentioned;
 use reconcile::{Applied, Command, Reconciler};
 pub use services::View;
+pub use turns::{Turn, Turns};
 
 /// How long an interface may take to be there, or to be gone.
 const READY: Duration = Duration::from_mins(1);
@@ -73,6 +77,8 @@ pub struct Config {
     pub open_host_firewall: bool,
     /// Of every guest's interface. Default: 1500.
     pub mtu: u32,
+    /// For how long a guest may use its address without asking again; at half of that it does. Default: 3600, as on EC2.
+    pub dhcp_lease_seconds: u32,
 }
 
 impl Default for Config {
@@ -85,6 +91,7 @@ impl Default for Config {
             vpc_address: Ipv4Addr::new(198, 19, 255, 255),
             open_host_firewall: true,
             mtu: 1500,
+            dhcp_lease_seconds: 3600,
         }
     }
 }
@@ -129,12 +136,19 @@ pub struct DataPlane {
 
 impl DataPlane {
     /// Starts to follow `desired`; returns after the first attempt to apply it. What must survive is in `state_folder`'s `network`.
-    pub async fn start(config: Config, state_folder: &Path, host_id: &str, desired: watch::Receiver<Arc<Desired>>) -> Result<Self, Error> {
+    pub async fn start(
+        config: Config,
+        state_folder: &Path,
+        host_id: &str,
+        desired: watch::Receiver<Arc<Desired>>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
         let folder = state_folder.join("network");
         std::fs::create_dir_all(&folder).map_err(Error::io("make the data plane's folder"))?;
         let (commands, received) = mpsc::channel(4);
         let (applied_sender, mut applied) = watch::channel(Applied::default());
-        let reconciler = Reconciler::new(config, folder, host_id.to_owned(), desired, applied_sender)?;
+        let metadata = imds::Service::open(&folder, clock).map_err(Error::io("open the key of the metadata service"))?;
+        let reconciler = Reconciler::new(config, folder, host_id.to_owned(), desired, applied_sender, Arc::new(metadata));
         tokio::spawn(reconciler.run(received));
         applied.wait_for(|applied| applied.attempts > 0).await.map_err(|_| Error::Stopped)?;
         Ok(Self { host_id: host_id.to_owned(), commands, applied })
@@ -173,6 +187,12 @@ impl DataPlane {
             Ok(Err(_)) => Err(Error::Stopped),
             Err(_) => Err(Error::StillThere(self.faults().join("; "))),
         }
+    }
+
+    /// Waits until the data plane has ended.
+    pub async fn ended(&self) {
+        let mut applied = self.applied.clone();
+        while applied.changed().await.is_ok() {}
     }
 
     /// What of the last `Desired` could not be applied, and why; empty when all is as it should be.

@@ -20,6 +20,8 @@ use crate::ports::Tap;
 
 /// Between two looks when nothing changed.
 const PERIOD: Duration = Duration::from_mins(1);
+/// How long a part of a pass may take: the kernel answers at once, or something is badly wrong.
+const PART: Duration = Duration::from_mins(2);
 /// Before another try at what failed.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -58,7 +60,7 @@ pub struct Reconciler {
     host_id: String,
     desired: watch::Receiver<Arc<Desired>>,
     applied: watch::Sender<Applied>,
-    tokens: Arc<imds::Tokens>,
+    metadata: Arc<imds::Service>,
     /// By VPC.
     services: BTreeMap<String, Services>,
 }
@@ -70,9 +72,9 @@ impl Reconciler {
         host_id: String,
         desired: watch::Receiver<Arc<Desired>>,
         applied: watch::Sender<Applied>,
-    ) -> Result<Self, Error> {
-        let tokens = Arc::new(imds::Tokens::open(&state_directory).map_err(Error::io("open the key of the metadata service"))?);
-        Ok(Self { config, state_directory, host_id, desired, applied, tokens, services: BTreeMap::new() })
+        metadata: Arc<imds::Service>,
+    ) -> Self {
+        Self { config, state_directory, host_id, desired, applied, metadata, services: BTreeMap::new() }
     }
 
     pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
@@ -110,12 +112,14 @@ impl Reconciler {
         let resolvers = self.resolvers();
         self.services.retain(|vpc_id, _| plan.vpcs.contains_key(vpc_id));
         for vpc in plan.vpcs.values() {
-            match self.apply(vpc, &plan, &resolvers).await {
+            let applied = tokio::time::timeout(PART, self.apply(vpc, &plan, &resolvers)).await;
+            match applied.unwrap_or(Err(Error::Timeout("a VPC's network"))) {
                 Ok(()) => taps.extend(self.taps(vpc)),
                 Err(error) => drop(faults.insert(vpc.vpc_id.clone(), sentence(&error))),
             }
         }
-        if let Err(error) = self.host_side(&plan).await {
+        let applied = tokio::time::timeout(PART, self.host_side(&plan)).await;
+        if let Err(error) = applied.unwrap_or(Err(Error::Timeout("the host's side of the network"))) {
             faults.insert(String::new(), sentence(&error));
         }
         let whole = faults.len() == unplanned;
@@ -127,7 +131,13 @@ impl Reconciler {
     /// The namespace first, then what answers in it.
     async fn apply(&mut self, vpc: &Arc<VpcPlan>, plan: &HostPlan, resolvers: &[SocketAddr]) -> Result<(), Error> {
         let vpc::Applied { namespace, taps } = vpc::apply(&self.config, vpc, &plan.mentioned).await?;
-        let view = View { plan: Arc::clone(vpc), taps, resolvers: resolvers.to_vec(), mtu: self.config.mtu };
+        let view = View {
+            plan: Arc::clone(vpc),
+            taps,
+            resolvers: resolvers.to_vec(),
+            mtu: self.config.mtu,
+            lease_seconds: self.config.dhcp_lease_seconds,
+        };
         let view = match self.services.get_mut(&vpc.vpc_id) {
             Some(running) => match running.take(&namespace, view) {
                 Ok(()) => return Ok(()),
@@ -139,7 +149,7 @@ impl Reconciler {
         if let Some(old) = self.services.remove(&vpc.vpc_id) {
             old.end().await;
         }
-        let services = Services::start(&namespace, view, &self.tokens).await?;
+        let services = Services::start(&namespace, view, &self.metadata).await?;
         self.services.insert(vpc.vpc_id.clone(), services);
         Ok(())
     }

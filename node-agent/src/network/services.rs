@@ -24,6 +24,7 @@ pub struct View {
     /// Where questions about the outside world go.
     pub resolvers: Vec<SocketAddr>,
     pub mtu: u32,
+    pub lease_seconds: u32,
 }
 
 /// The services of one VPC; they end when this is dropped.
@@ -36,7 +37,7 @@ pub struct Services {
 }
 
 impl Services {
-    pub async fn start(namespace: &Namespace, view: View, tokens: &Arc<imds::Tokens>) -> Result<Self, Error> {
+    pub async fn start(namespace: &Namespace, view: View, metadata: &Arc<imds::Service>) -> Result<Self, Error> {
         let resolver = view.plan.resolver;
         let sockets = namespace.run(move || Sockets::open(resolver)).await.map_err(Error::io("open the services' sockets"))?;
         let id = namespace.id().map_err(Error::io("identify a namespace"))?;
@@ -50,8 +51,8 @@ impl Services {
         for listener in sockets.dns_streams {
             tasks.spawn(dns::serve_tcp(adopt(tokio::net::TcpListener::from_std(listener))?, questions.clone()));
         }
-        let metadata = adopt(tokio::net::TcpListener::from_std(sockets.metadata))?;
-        tasks.spawn(imds::serve(metadata, view, Arc::clone(tokens)));
+        let listener = adopt(tokio::net::TcpListener::from_std(sockets.metadata))?;
+        tasks.spawn(imds::serve(listener, view, Arc::clone(metadata)));
         Ok(Self { view: sender, namespace: id, resolver, tasks })
     }
 

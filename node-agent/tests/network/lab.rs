@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use freehold_node_agent::desired::Desired;
 use freehold_node_agent::network::{Config, DataPlane};
+use freehold_proto::clock::{Clock, SystemClock};
 use freehold_proto::internal::host::rule_desired::Peer;
 use freehold_proto::internal::host::{
     InstanceDesired, InterfaceAttachment, Metadata, RuleDesired, SecurityGroupDesired, SubnetDesired, VpcDesired,
@@ -86,9 +87,13 @@ impl Lab {
     }
 
     pub async fn configured(config: Config, desired: Desired) -> Self {
+        Self::timed(config, desired, Arc::new(SystemClock)).await
+    }
+
+    pub async fn timed(config: Config, desired: Desired, clock: Arc<dyn Clock>) -> Self {
         let state = tempfile::tempdir().unwrap();
         let (sender, receiver) = watch::channel(Arc::new(desired));
-        let plane = DataPlane::start(config, state.path(), HOST, receiver).await.unwrap();
+        let plane = DataPlane::start(config, state.path(), HOST, receiver, clock).await.unwrap();
         assert_eq!(plane.faults(), [""; 0]);
         Self { desired: sender, plane, state }
     }

@@ -8,6 +8,7 @@
 mod lab;
 
 mod addresses;
+mod day;
 mod filters;
 mod outside;
 mod services;

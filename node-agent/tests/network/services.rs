@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 
 use freehold_node_agent::desired::Desired;
-use freehold_node_agent::network::Config;
+use freehold_node_agent::network::{Config, DataPlane};
 
 use crate::lab::{Guest, Lab, World, machine, output, run};
 
@@ -170,8 +170,8 @@ fn an_instance_reads_its_own_metadata_and_no_others() {
         let desired: Desired = world(&[&a, &b, &twin]).0;
         lab.plane.stop().await.unwrap();
         let (sender, receiver) = tokio::sync::watch::channel(Arc::new(desired));
-        let again =
-            freehold_node_agent::network::DataPlane::start(Config::default(), lab.state.path(), crate::lab::HOST, receiver).await.unwrap();
+        let clock = Arc::new(freehold_proto::clock::SystemClock);
+        let again = DataPlane::start(Config::default(), lab.state.path(), crate::lab::HOST, receiver, clock).await.unwrap();
         assert_eq!(again.faults(), [""; 0]);
         assert_eq!(ask(&a, &with_token).await, a.instance_id());
         drop(sender);
@@ -213,5 +213,47 @@ fn a_token_reaches_no_further_than_its_hop_limit() {
         farther.instances.insert(guest.instance_id(), Arc::new(instance));
         lab.state(&farther).await;
         assert_eq!(from_the_box(put).await.len(), 68, "within two hops");
+    });
+}
+
+/// Asks so many questions at once that nobody will answer, and reads no answer.
+const FLOOD: &str = r#"
+import socket, sys, time
+question = lambda n: n.to_bytes(2, "big") + b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01x\x07example\x00\x00\x01\x00\x01"
+asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for n in range(600):
+    asker.sendto(question(n), ("172.31.0.2", 53))
+streams = [socket.create_connection(("172.31.0.2", 53)) for _ in range(70)]
+print("flooded", flush=True)
+sys.stdin.read()
+"#;
+
+#[test]
+fn a_guest_that_floods_the_resolver_does_not_silence_it_for_others() {
+    machine("a_guest_that_floods_the_resolver_does_not_silence_it_for_others", || async {
+        if !installed("dig") {
+            return;
+        }
+        let (hostile, other) = (Guest::new(5, "vpc-1", &["sg-1"]), Guest::new(6, "vpc-1", &["sg-1"]));
+        hostile.plug().addressed();
+        other.plug().addressed();
+        // One that never answers.
+        let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let config = Config { resolvers: vec![silent.local_addr().unwrap()], ..Config::default() };
+        let _lab = Lab::configured(config, world(&[&hostile, &other]).0).await;
+        let mut flood = hostile.start("python3", &["-c", FLOOD]);
+        let mut said = std::io::BufReader::new(flood.stdout.take().unwrap());
+        let flooded = tokio::task::spawn_blocking(move || {
+            let mut line = String::new();
+            std::io::BufRead::read_line(&mut said, &mut line).unwrap();
+            line
+        });
+        assert_eq!(flooded.await.unwrap(), "flooded\n");
+        for transport in ["+notcp", "+tcp"] {
+            let dig = format!("dig +short +tries=1 +time=3 {transport} @172.31.0.2 ip-172-31-9-9.ec2.internal");
+            assert_eq!(ask(&other, &dig).await, "172.31.9.9", "{transport}");
+        }
+        flood.kill().unwrap();
+        flood.wait().unwrap();
     });
 }

@@ -16,8 +16,8 @@ use dhcproto::{Decodable, Decoder};
 
 use crate::network::plan::Interface;
 
-/// As on EC2. The address is the interface's for good; the client merely asks again now and then.
-const LEASE_SECONDS: u32 = 3600;
+/// Below this a client would ask without a pause.
+const SHORTEST_LEASE: u32 = 4;
 
 /// The fixed part of a message, with the cookie before its options.
 const HEAD: usize = 240;
@@ -32,6 +32,8 @@ pub struct Lease<'a> {
     pub resolver: Ipv4Addr,
     pub domain: &'a str,
     pub mtu: u32,
+    /// The address is the interface's for good; the client merely asks again now and then.
+    pub seconds: u32,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -105,8 +107,9 @@ fn granted(request: &Message, lease: &Lease<'_>, kind: MessageType) -> Reply {
     let mut message = empty(request, lease, kind);
     message.set_yiaddr(address).set_ciaddr(request.ciaddr());
     options(&mut message, lease);
+    let seconds = lease.seconds.max(SHORTEST_LEASE);
     let times =
-        [DhcpOption::AddressLeaseTime(LEASE_SECONDS), DhcpOption::Renewal(LEASE_SECONDS / 2), DhcpOption::Rebinding(LEASE_SECONDS / 8 * 7)];
+        [DhcpOption::AddressLeaseTime(seconds), DhcpOption::Renewal(seconds / 2), DhcpOption::Rebinding(seconds - seconds.div_ceil(8))];
     for time in times {
         message.opts_mut().insert(time);
     }
@@ -191,7 +194,7 @@ mod tests {
 
     fn ask(request: &Message) -> Option<Reply> {
         let resolver = Ipv4Addr::new(172, 31, 0, 2);
-        reply(request, &Lease { interface: &interface(), resolver, domain: "ec2.internal", mtu: 1500 })
+        reply(request, &Lease { interface: &interface(), resolver, domain: "ec2.internal", mtu: 1500, seconds: 3600 })
     }
 
     fn request(kind: MessageType, options: &[DhcpOption]) -> Message {

@@ -7,6 +7,7 @@ mod answer;
 mod upstream;
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,15 +17,22 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{Semaphore, watch};
 
 use super::services::View;
+use super::turns::{Turn, Turns};
 use answer::Answer;
 pub use upstream::resolvers;
 
 /// Questions that one VPC may have in work; more are not heard, and their askers ask again.
 const IN_FLIGHT: usize = 256;
+const QUESTIONS_PER_CALLER: usize = 64;
 /// Connections that one VPC may have open.
 const STREAMS: usize = 64;
+const STREAMS_PER_CALLER: usize = 8;
 /// A connection that says nothing for so long is closed.
 const IDLE: Duration = Duration::from_secs(10);
+/// For a whole connection.
+const LIFE: Duration = Duration::from_mins(2);
+/// After a connection could not be taken: the process has no descriptor left, and will not have one at once.
+const BREATH: Duration = Duration::from_millis(100);
 /// A question is far shorter than this.
 const LONGEST_QUESTION: usize = 4096;
 
@@ -41,11 +49,19 @@ pub struct Forwarder {
     view: watch::Receiver<Arc<View>>,
     questions: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    questions_of: Turns,
+    streams_of: Turns,
 }
 
 impl Forwarder {
     pub fn new(view: watch::Receiver<Arc<View>>) -> Self {
-        Self { view, questions: Arc::new(Semaphore::new(IN_FLIGHT)), streams: Arc::new(Semaphore::new(STREAMS)) }
+        Self {
+            view,
+            questions: Arc::new(Semaphore::new(IN_FLIGHT)),
+            streams: Arc::new(Semaphore::new(STREAMS)),
+            questions_of: Turns::new(QUESTIONS_PER_CALLER),
+            streams_of: Turns::new(STREAMS_PER_CALLER),
+        }
     }
 
     /// The answer to `question`, or nothing where it is no question.
@@ -76,6 +92,7 @@ pub async fn serve_udp(socket: UdpSocket, forwarder: Forwarder) {
     let mut buffer = vec![0; LONGEST_QUESTION];
     loop {
         let Ok((length, from)) = socket.recv_from(&mut buffer).await else { continue };
+        let Some(turn) = turn(&forwarder.questions_of, from) else { continue };
         let Ok(permit) = Arc::clone(&forwarder.questions).try_acquire_owned() else { continue };
         let question = buffer.get(..length).unwrap_or_default().to_vec();
         let (socket, forwarder) = (Arc::clone(&socket), forwarder.clone());
@@ -84,7 +101,7 @@ pub async fn serve_udp(socket: UdpSocket, forwarder: Forwarder) {
                 // The asker may be gone; it is not told.
                 drop(socket.send_to(&answer, from).await);
             }
-            drop(permit);
+            drop((permit, turn));
         });
     }
 }
@@ -92,14 +109,24 @@ pub async fn serve_udp(socket: UdpSocket, forwarder: Forwarder) {
 pub async fn serve_tcp(listener: TcpListener, forwarder: Forwarder) {
     loop {
         let Ok(permit) = Arc::clone(&forwarder.streams).acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, from)) = listener.accept().await else {
+            tokio::time::sleep(BREATH).await;
+            continue;
+        };
+        let Some(turn) = turn(&forwarder.streams_of, from) else { continue };
         let forwarder = forwarder.clone();
         tokio::spawn(async move {
             // Whatever ends it, the connection is closed.
-            drop(converse(stream, &forwarder).await);
-            drop(permit);
+            drop(tokio::time::timeout(LIFE, converse(stream, &forwarder)).await);
+            drop((permit, turn));
         });
     }
+}
+
+/// The sockets are IPv4's, and so are all callers.
+fn turn(turns: &Turns, caller: SocketAddr) -> Option<Turn> {
+    let IpAddr::V4(caller) = caller.ip() else { return None };
+    turns.take(caller)
 }
 
 async fn converse(mut stream: TcpStream, forwarder: &Forwarder) -> io::Result<()> {
