@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use freehold_proto::internal::host::{GuestState, InstanceDesired, InstanceObserved, PowerState};
+use tokio::time::Instant;
 
+use super::Reconciler;
+use super::attempts::{PATIENCE, retry_after};
 use super::record::{GuestShutdown, Record};
 use super::step::{Action, Want, step};
-use super::{PATIENCE, Reconciler, retry_after};
 use crate::hypervisor::{DriverError, FaultCode, Hypervisor, Progress};
 use crate::plan::Intent;
 
@@ -20,7 +22,12 @@ const ACTS_PER_LOOK: usize = 8;
 /// What one act led to.
 enum Outcome {
     Again,
-    Rest { state: GuestState, again: Duration },
+    Rest {
+        state: GuestState,
+        again: Duration,
+    },
+    /// Nothing new; what was stated stands.
+    Later(Duration),
     Gone,
 }
 
@@ -32,8 +39,12 @@ impl Reconciler {
             match self.advance(instance_id, &intent).await {
                 Ok(Outcome::Again) => {}
                 Ok(Outcome::Gone) => {
-                    self.succeeded(instance_id);
+                    self.attempts.succeeded(instance_id);
                     return None;
+                }
+                Ok(Outcome::Later(again)) => {
+                    self.state_again(instance_id, &intent);
+                    return Some(again);
                 }
                 Ok(Outcome::Rest { state, again }) => {
                     self.rested(instance_id, &intent, state);
@@ -46,24 +57,39 @@ impl Reconciler {
         Some(LOOK_ANYWAY)
     }
 
-    /// What goes on by itself has not succeeded yet: its failures are not forgotten, and one that was reported stands until it has.
+    /// What goes on by itself has not succeeded yet, nor has a guest that was just started: failures are not forgotten, and one that was
+    /// reported stands until it has.
     fn rested(&self, instance_id: &str, intent: &Intent, state: GuestState) {
-        if state != GuestState::Preparing {
-            self.succeeded(instance_id);
-        } else if self.failures(instance_id) >= PATIENCE {
-            return;
+        let proved = match state {
+            GuestState::Preparing => false,
+            GuestState::Running => self.attempts.steady(instance_id, Instant::now()),
+            _ => true,
+        };
+        if proved {
+            self.attempts.succeeded(instance_id);
+        } else if self.attempts.failures(instance_id) >= PATIENCE {
+            return self.state_again(instance_id, intent);
         }
         self.observe(instance_id, intent, state, None);
     }
 
+    /// What was stated before, as the answer to the newest generation.
+    fn state_again(&self, instance_id: &str, intent: &Intent) {
+        let Some(stated) = self.around.observations.get(instance_id) else { return };
+        let generation = intent.desired.as_ref().map_or(0, |desired| desired.generation);
+        self.around.observations.state(InstanceObserved { generation, ..stated.as_ref().clone() });
+    }
+
     async fn advance(self: &Arc<Self>, instance_id: &str, intent: &Intent) -> Result<Outcome, DriverError> {
         let id = instance_id.to_owned();
-        let record = self.on_disk(move |this| this.records.load(&id)).await?;
+        let record = self.on_disk(move |this| this.records.load(&id)).await;
         let Some(want) = want(intent) else { return Ok(Outcome::Gone) };
         if want == Want::Buried {
-            self.bury(instance_id, intent, &record).await?;
+            // Nothing but the driver's name is read of the record, and every driver is asked: a damaged one is no obstacle.
+            self.bury(instance_id, intent, &record.unwrap_or_default()).await?;
             return Ok(Outcome::Gone);
         }
+        let record = record?;
         let Some(desired) = intent.desired.as_deref().filter(|_| want != Want::Untouched) else {
             return Ok(Outcome::Rest { state: GuestState::Quarantined, again: LOOK_ANYWAY });
         };
@@ -103,6 +129,7 @@ impl Reconciler {
             }
             Action::ForgetRequest => record.stopping_since = None,
             Action::PowerOff => {
+                self.attempts.ending(id);
                 driver.power_off(id).await?;
                 record.stopping_since = None;
             }
@@ -119,6 +146,13 @@ impl Reconciler {
         mut record: Record,
         driver: &dyn Hypervisor,
     ) -> Result<Outcome, DriverError> {
+        let id = desired.instance_id.as_str();
+        if let Some(lived) = self.attempts.died_early(id, Instant::now()) {
+            return Err(died(lived));
+        }
+        if let Some(wait) = self.attempts.held_back(id, Instant::now()) {
+            return Ok(Outcome::Later(wait));
+        }
         let all = || desired.volumes.iter().map(|volume| volume.volume_id.clone());
         // A machine type in the plan means that it was started before: if this host's own record of that is gone, the disks are still
         // not to be made anew.
@@ -137,6 +171,7 @@ impl Reconciler {
         record.started((desired.reboot_count, desired.start_count));
         let record = self.save(&desired.instance_id, record).await?;
         driver.start(desired, &record.machine_type).await?;
+        self.attempts.started(id, Instant::now());
         Ok(Outcome::Again)
     }
 
@@ -156,7 +191,7 @@ impl Reconciler {
     }
 
     fn fault(&self, instance_id: &str, intent: &Intent, error: &DriverError) -> Duration {
-        let failures = self.failed(instance_id);
+        let failures = self.attempts.failed(instance_id);
         let cause = error.source.as_ref().map(|source| format!("{source:?}")).unwrap_or_default();
         tracing::warn!(instance_id, code = error.code.as_str(), message = error.message, cause, failures, "an act on an instance failed");
         let passing = !matches!(error.code, FaultCode::DiskMissing | FaultCode::DiskDamaged) && failures < PATIENCE;
@@ -184,6 +219,15 @@ impl Reconciler {
             since: Some(self.around.clock.now().into()),
         });
     }
+}
+
+fn died(lived: Duration) -> DriverError {
+    let message = format!(
+        "the guest's process ended {} s after its start, and nobody asked it to: its QEMU crashed or was killed (see the kernel's log, and \
+         launch.log in the guest's folder)",
+        lived.as_secs()
+    );
+    DriverError::new(FaultCode::Hypervisor, message)
 }
 
 /// `None`: nothing of it is here, and nothing is wanted.

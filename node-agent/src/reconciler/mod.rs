@@ -1,6 +1,7 @@
 //! Makes of each instance what it should be. Takes no input: it reads plan, record and guest anew, does the next thing, and states what
 //! it saw. Woken by whoever has news and by a timer; running it once more changes nothing.
 
+mod attempts;
 mod burial;
 mod instance;
 mod queue;
@@ -9,11 +10,13 @@ mod step;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use freehold_proto::clock::Clock;
+use futures_util::FutureExt;
 use tokio::task::JoinSet;
 
 pub use burial::Burials;
@@ -24,16 +27,11 @@ use crate::hypervisor::{DriverError, Hypervisor};
 use crate::observations::Observations;
 use crate::plan::Plan;
 use crate::ports::Ports;
+use attempts::Attempts;
 use record::Records;
 
 /// Looks that may go on at once. Most of a look is waiting for a disk or a process.
 const WORKERS: usize = 32;
-
-/// A failed instance is looked at again after 1, 2, 4 … seconds, at most this.
-const SLOWEST_RETRY: Duration = Duration::from_mins(1);
-
-/// A failure that may pass by itself is reported as a fault from this attempt on.
-const PATIENCE: u32 = 3;
 
 /// What the reconciler works on; shared with the session.
 #[derive(Clone)]
@@ -52,13 +50,12 @@ pub struct Surroundings {
 pub struct Reconciler {
     around: Surroundings,
     records: Records,
-    /// Attempts in a row that failed, per instance.
-    failures: Mutex<BTreeMap<String, u32>>,
+    attempts: Attempts,
 }
 
 impl Reconciler {
     pub fn open(around: Surroundings, records: &Path) -> Result<Arc<Self>, DurableError> {
-        Ok(Arc::new(Self { around, records: Records::open(records)?, failures: Mutex::default() }))
+        Ok(Arc::new(Self { around, records: Records::open(records)?, attempts: Attempts::default() }))
     }
 
     /// Looks at everything once, and then at whatever is woken, until `shutdown`.
@@ -86,25 +83,10 @@ impl Reconciler {
     async fn work(self: Arc<Self>) {
         loop {
             let id = self.around.queue.next().await;
-            let again = self.reconcile(&id).await;
+            let again = unbroken(&id, self.reconcile(&id)).await;
             self.around.observations.looked_at(&id);
             self.around.queue.done(&id, again);
         }
-    }
-
-    fn failed(&self, instance_id: &str) -> u32 {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = failures.entry(instance_id.to_owned()).or_default();
-        *count = count.saturating_add(1);
-        *count
-    }
-
-    fn failures(&self, instance_id: &str) -> u32 {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).get(instance_id).copied().unwrap_or_default()
-    }
-
-    fn succeeded(&self, instance_id: &str) {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(instance_id);
     }
 
     /// Runs what may block on the disk where blocking is allowed.
@@ -120,6 +102,21 @@ impl Reconciler {
     }
 }
 
-fn retry_after(failures: u32) -> Duration {
-    Duration::from_secs(1 << failures.saturating_sub(1).min(6)).min(SLOWEST_RETRY)
+/// A look that panics is a fault of ours, and is over; the worker and the instance are there for the next one.
+async fn unbroken(instance_id: &str, look: impl Future<Output = Option<Duration>>) -> Option<Duration> {
+    AssertUnwindSafe(look).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!(instance_id, "a look at an instance was cut off by a panic, which is a fault of this program");
+        Some(attempts::SLOWEST_RETRY)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_look_that_panics_is_followed_by_another() {
+        assert_eq!(unbroken("i-a", async { panic!("a fault of ours") }).await, Some(attempts::SLOWEST_RETRY));
+        assert_eq!(unbroken("i-a", async { None }).await, None);
+    }
 }
