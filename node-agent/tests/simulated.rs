@@ -7,7 +7,7 @@ mod support;
 use std::path::Path;
 
 use freehold_node_agent::{Config, DriverName};
-use freehold_proto::internal::host::{GuestState, PowerState, ResourceKind};
+use freehold_proto::internal::host::{GuestState, InstanceObserved, PowerState, ResourceKind};
 use support::{CLUSTER, Line, Scheduler, changed, desired, instance_id, until};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -218,6 +218,28 @@ async fn guests_and_plan_outlive_the_agent_and_the_scheduler() {
     assert_eq!((line.hello.host_id.as_str(), line.hello.cluster_id.as_str()), (host_id.as_str(), CLUSTER));
     let stated = line.statement().await;
     assert_eq!(stated.iter().map(|one| one.instance_id.clone()).collect::<std::collections::BTreeSet<_>>().len(), 1);
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_quarantine_outlives_the_agent_and_its_scheduler() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut scheduler, agent, mut line) = attended(folder.path()).await;
+    line.desire(&desired(1, "simulated"));
+    line.observed(&instance_id(1), GuestState::Running).await;
+    drop(line);
+    let mut line = scheduler.attended(2).await;
+    line.complete();
+    line.observed(&instance_id(1), GuestState::Quarantined).await;
+    agent.stop().await;
+
+    // The next scheduler has not said anything yet, and what was in quarantine is not touched: not even to start it again.
+    let agent = Agent::start(folder.path());
+    let mut line = scheduler.attended(2).await;
+    let stated = line.statement().await;
+    assert_eq!(stated.iter().map(InstanceObserved::state).collect::<Vec<_>>(), [GuestState::Quarantined]);
+    line.desire(&desired(1, "simulated"));
+    line.observed(&instance_id(1), GuestState::Running).await;
     agent.stop().await;
 }
 

@@ -1,4 +1,4 @@
-//! The plan's files: `KIND/ID`, each a sealed protobuf message; `tombstones/ID`, each a sealed number.
+//! The plan's files: `KIND/ID`, each a sealed protobuf message; `tombstones/ID`, each a sealed number; `quarantined/ID`, empty.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,7 +9,8 @@ use super::Resource;
 use crate::durable::{self, DurableError};
 
 const TOMBSTONES: &str = "tombstones";
-const FOLDERS: [&str; 4] = ["instances", "vpcs", "security-groups", TOMBSTONES];
+const QUARANTINED: &str = "quarantined";
+const FOLDERS: [&str; 5] = ["instances", "vpcs", "security-groups", TOMBSTONES, QUARANTINED];
 
 #[derive(Debug)]
 pub(super) struct Disk {
@@ -68,6 +69,25 @@ impl Disk {
 
     pub(super) fn remove_tombstone(&self, id: &str) -> Result<(), DurableError> {
         durable::remove(&self.tombstone(id))
+    }
+
+    pub(super) fn load_quarantined(&self) -> Result<BTreeSet<String>, DurableError> {
+        let names = files(&self.folder.join(QUARANTINED))?.into_iter();
+        Ok(names.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect())
+    }
+
+    /// All of them, durably.
+    pub(super) fn write_quarantined(&self, ids: &[String]) -> Result<(), DurableError> {
+        let folder = self.folder.join(QUARANTINED);
+        for id in ids {
+            let path = folder.join(id);
+            fs::write(&path, []).map_err(|source| DurableError::Io { path: path.display().to_string(), source })?;
+        }
+        if ids.is_empty() { Ok(()) } else { durable::sync_folder(&folder) }
+    }
+
+    pub(super) fn remove_quarantined(&self, id: &str) -> Result<(), DurableError> {
+        durable::remove(&self.folder.join(QUARANTINED).join(id))
     }
 
     fn path<R: Resource>(&self, id: &str) -> PathBuf {

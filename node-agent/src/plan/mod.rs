@@ -82,8 +82,9 @@ impl Plan {
             security_groups: disk.load::<SecurityGroupDesired>()?,
         };
         let tombstones = disk.load_tombstones()?;
+        let quarantined = disk.load_quarantined()?;
         let (published, _) = watch::channel(Arc::new(desired.clone()));
-        let state = State { desired, tombstones, ..State::default() };
+        let state = State { desired, tombstones, quarantined, ..State::default() };
         Ok(Self { disk, writer: Mutex::new(()), state: Mutex::new(state), published })
     }
 
@@ -91,61 +92,81 @@ impl Plan {
         self.published.subscribe()
     }
 
-    /// Takes statements over, durably, and answers the instances whose plan changed. Older and malformed ones are left out and logged.
+    /// Takes statements over, durably, and answers the instances whose plan changed. Older and malformed ones are left out and logged. All
+    /// of them or none: what could not be written is not known either, so that the scheduler's next statement of it counts as news.
     pub fn state(&self, statements: Vec<Statement>) -> Result<Vec<String>, DurableError> {
         let _writer = self.write();
-        let mut changed = Vec::new();
+        let mut news = Desired::default();
         let mut folders = BTreeSet::new();
+        let mut released = BTreeSet::new();
         for statement in statements {
             match statement {
                 Statement::Instance(instance) => {
-                    let id = instance.instance_id.clone();
-                    let released = self.release(&id);
-                    if self.take(instance, &mut folders)? || released {
-                        changed.push(id);
+                    if self.is_quarantined(&instance.instance_id) {
+                        released.insert(instance.instance_id.clone());
                     }
+                    self.write_down(instance, &mut news, &mut folders)?;
                 }
-                Statement::Vpc(vpc) => drop(self.take(vpc, &mut folders)?),
-                Statement::SecurityGroup(group) => drop(self.take(group, &mut folders)?),
+                Statement::Vpc(vpc) => self.write_down(vpc, &mut news, &mut folders)?,
+                Statement::SecurityGroup(group) => self.write_down(group, &mut news, &mut folders)?,
             }
         }
         self.disk.sync(&folders)?;
-        self.publish();
+        released.iter().try_for_each(|id| self.disk.remove_quarantined(id))?;
+        let changed = released.iter().chain(news.instances.keys()).cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        self.take_over(news, &released);
         Ok(changed)
     }
 
-    /// It is mentioned: ends a quarantine, and answers whether there was one.
-    fn release(&self, instance_id: &str) -> bool {
-        let mut state = self.lock();
-        state.quarantined.remove(instance_id) | state.unplanned.remove(instance_id)
-    }
-
-    fn take<R: Resource>(&self, resource: R, folders: &mut BTreeSet<&'static str>) -> Result<bool, DurableError> {
+    /// Puts it on the disk and among the news, if it is any.
+    fn write_down<R: Resource>(&self, resource: R, news: &mut Desired, folders: &mut BTreeSet<&'static str>) -> Result<(), DurableError> {
         if !resource.well_formed() {
             tracing::error!(kind = R::FOLDER, id = resource.id(), "the scheduler stated a resource with a malformed id; it is left out");
-            return Ok(false);
+            return Ok(());
         }
         {
             let state = self.lock();
-            let held = R::map(&state.desired).get(resource.id()).map(|held| held.generation());
-            let buried = state.buried.get(resource.id()).copied();
-            if held.is_some_and(|held| held >= resource.generation()) || buried.is_some_and(|buried| buried >= resource.generation()) {
-                return Ok(false);
+            let known = R::map(news).get(resource.id()).or_else(|| R::map(&state.desired).get(resource.id()));
+            let known = known.map(|known| known.generation()).max(state.buried.get(resource.id()).copied());
+            if known.is_some_and(|known| known >= resource.generation()) {
+                return Ok(());
             }
         }
         self.disk.write(&resource)?;
         folders.insert(R::FOLDER);
-        R::map_mut(&mut self.lock().desired).insert(resource.id().to_owned(), Arc::new(resource));
-        Ok(true)
+        R::map_mut(news).insert(resource.id().to_owned(), Arc::new(resource));
+        Ok(())
     }
 
-    /// The scheduler has stated everything: instances it did not mention are quarantined. Answers those.
-    pub fn complete(&self, mentioned: &BTreeSet<String>) -> Vec<String> {
+    fn take_over(&self, news: Desired, released: &BTreeSet<String>) {
         let mut state = self.lock();
-        let unmentioned: Vec<String> = state.desired.instances.keys().filter(|id| !mentioned.contains(*id)).cloned().collect();
-        let fresh: Vec<String> = unmentioned.iter().filter(|id| !state.quarantined.contains(*id)).cloned().collect();
-        state.quarantined.extend(unmentioned);
-        fresh
+        state.desired.instances.extend(news.instances);
+        state.desired.vpcs.extend(news.vpcs);
+        state.desired.security_groups.extend(news.security_groups);
+        for id in released {
+            state.quarantined.remove(id);
+            state.unplanned.remove(id);
+        }
+        drop(state);
+        self.publish();
+    }
+
+    fn is_quarantined(&self, instance_id: &str) -> bool {
+        let state = self.lock();
+        state.quarantined.contains(instance_id) || state.unplanned.contains(instance_id)
+    }
+
+    /// The scheduler has stated everything: instances it did not mention are quarantined, durably. Answers those that were not before.
+    pub fn complete(&self, mentioned: &BTreeSet<String>) -> Result<Vec<String>, DurableError> {
+        let _writer = self.write();
+        let fresh: Vec<String> = {
+            let state = self.lock();
+            let unmentioned = state.desired.instances.keys().filter(|id| !mentioned.contains(*id));
+            unmentioned.filter(|id| !state.quarantined.contains(*id)).cloned().collect()
+        };
+        self.disk.write_quarantined(&fresh)?;
+        self.lock().quarantined.extend(fresh.iter().cloned());
+        Ok(fresh)
     }
 
     /// Drivers hold this instance; if no plan names it, it is quarantined.
@@ -205,6 +226,9 @@ impl Plan {
     /// Nothing of the instance is left: forgets its tombstone, and remembers that it was buried.
     pub fn close(&self, instance_id: &str) -> Result<(), DurableError> {
         let _writer = self.write();
+        if self.is_quarantined(instance_id) {
+            self.disk.remove_quarantined(instance_id)?;
+        }
         self.disk.remove_tombstone(instance_id)?;
         let mut state = self.lock();
         state.quarantined.remove(instance_id);

@@ -36,12 +36,17 @@ fn an_older_generation_changes_nothing_and_the_plan_survives() {
 
 #[test]
 fn what_a_complete_list_does_not_mention_is_quarantined_and_kept() {
-    let (_folder, plan) = plan();
+    let (folder, plan) = plan();
     plan.state(vec![instance(ID, 1), instance(OTHER, 1)]).unwrap();
-    assert_eq!(plan.complete(&BTreeSet::from([ID.to_owned()])), [OTHER]);
+    assert_eq!(plan.complete(&BTreeSet::from([ID.to_owned()])).unwrap(), [OTHER]);
     assert!(plan.intent(OTHER).quarantined && plan.intent(OTHER).desired.is_some());
+    drop(plan);
+    let plan = Plan::open(folder.path()).unwrap();
+    assert!(plan.intent(OTHER).quarantined && !plan.intent(ID).quarantined, "also by an agent that was started again");
     assert_eq!(plan.state(vec![instance(OTHER, 1)]).unwrap(), [OTHER], "a mention ends the quarantine, and is a change");
     assert!(!plan.intent(OTHER).quarantined);
+    drop(plan);
+    assert!(!Plan::open(folder.path()).unwrap().intent(OTHER).quarantined);
 }
 
 #[test]
@@ -105,4 +110,34 @@ fn followers_see_one_consistent_view() {
     let follower = plan.subscribe();
     plan.state(vec![instance(ID, 1), instance(OTHER, 1)]).unwrap();
     assert_eq!(follower.borrow().instances.len(), 2);
+}
+
+#[test]
+fn a_quarantined_instance_that_is_buried_leaves_no_mark() {
+    let (folder, plan) = plan();
+    plan.state(vec![instance(ID, 1)]).unwrap();
+    plan.complete(&BTreeSet::new()).unwrap();
+    plan.entomb(&tombstone(ID, 1)).unwrap();
+    plan.withdraw::<InstanceDesired>(ID).unwrap();
+    plan.close(ID).unwrap();
+    assert_eq!(fs::read_dir(folder.path().join("quarantined")).unwrap().count(), 0);
+}
+
+#[test]
+fn what_could_not_be_written_is_news_when_it_is_stated_again() {
+    let (folder, plan) = plan();
+    let obstacle = folder.path().join("instances").join(OTHER).with_extension("new");
+    fs::create_dir(&obstacle).unwrap();
+    assert!(plan.state(vec![instance(ID, 1), instance(OTHER, 1)]).is_err());
+    assert!(plan.instance_ids().is_empty() && plan.subscribe().borrow().instances.is_empty());
+    fs::remove_dir(obstacle).unwrap();
+    assert_eq!(plan.state(vec![instance(ID, 1), instance(OTHER, 1)]).unwrap(), [ID, OTHER]);
+}
+
+#[test]
+fn of_two_statements_at_once_the_newer_counts() {
+    let (folder, plan) = plan();
+    assert_eq!(plan.state(vec![instance(ID, 2), instance(ID, 1)]).unwrap(), [ID]);
+    assert_eq!(generation(&plan, ID), Some(2));
+    assert_eq!(generation(&Plan::open(folder.path()).unwrap(), ID), Some(2));
 }

@@ -46,7 +46,7 @@ pub(super) async fn deliver(
                 }
                 bury(around, tombstone).await?;
             }
-            to_agent::Kind::DesiredComplete(_) => complete(around, mentioned.take()),
+            to_agent::Kind::DesiredComplete(_) => complete(around, mentioned.take()).await?,
             to_agent::Kind::ConsoleRequest(request) => {
                 tokio::spawn(answer(around.clone(), request, up.clone()));
             }
@@ -68,12 +68,13 @@ async fn state(around: &Surroundings, statements: Vec<Statement>) -> Result<(), 
     Ok(())
 }
 
-fn complete(around: &Surroundings, mentioned: Option<BTreeSet<String>>) {
-    let Some(mentioned) = mentioned else { return };
-    for instance_id in around.plan.complete(&mentioned) {
+async fn complete(around: &Surroundings, mentioned: Option<BTreeSet<String>>) -> Result<(), Ended> {
+    let Some(mentioned) = mentioned else { return Ok(()) };
+    for instance_id in on_disk(around, move |plan| plan.complete(&mentioned)).await? {
         tracing::error!(instance_id, "the scheduler does not mention an instance of this host; it is left as it is, in quarantine");
         around.queue.wake(&instance_id);
     }
+    Ok(())
 }
 
 async fn bury(around: &Surroundings, tombstone: Tombstone) -> Result<(), Ended> {
