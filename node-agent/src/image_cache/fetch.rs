@@ -17,8 +17,17 @@ use super::manifest::{BLOCK_BYTES, Manifest};
 /// Between one message and the next; a whole image may take as long as it has blocks.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// Publishes `ID.raw` and `ID.manifest` in `folder`, or nothing.
+/// Publishes `ID.raw` and `ID.manifest` in `folder`, or leaves nothing.
 pub(super) async fn fetch(store: &Channel, folder: &Path, id: &str) -> Result<(), ImageError> {
+    let fetched = try_fetch(store, folder, id).await;
+    if fetched.is_err() {
+        // Without the space that it took, another image may fit. That it never came so far is no error.
+        drop(fs::remove_file(folder.join(format!("{id}.part"))));
+    }
+    fetched
+}
+
+async fn try_fetch(store: &Channel, folder: &Path, id: &str) -> Result<(), ImageError> {
     let mut store = ImageStoreClient::new(store.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let request = GetManifestRequest { manifest: id.to_owned() };
     let answered = heard(store.get_manifest(request)).await?.into_inner();

@@ -70,6 +70,7 @@ pub struct ImageCache {
 impl ImageCache {
     pub fn open(folder: &Path, images_socket: &Path, limit_bytes: u64, queue: Queue) -> Result<Arc<Self>, DurableError> {
         durable::private_folder(folder)?;
+        space::remove_parts(folder);
         Ok(Arc::new(Self {
             folder: folder.to_owned(),
             store: freehold_link::unix::channel(images_socket),

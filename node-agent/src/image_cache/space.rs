@@ -28,6 +28,22 @@ pub(super) fn make_room(folder: &Path, limit_bytes: u64, fresh: &str) {
     }
 }
 
+/// Removes what was being fetched when the last agent ended: nobody goes on with it.
+pub(super) fn remove_parts(folder: &Path) {
+    let removed = || -> io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "part") {
+                fs::remove_file(path)?;
+            }
+        }
+        Ok(())
+    };
+    if let Err(error) = removed() {
+        tracing::warn!(%error, "the image cache keeps parts of images that nobody fetches");
+    }
+}
+
 fn try_make_room(folder: &Path, limit_bytes: u64, fresh: &str) -> io::Result<()> {
     let mut images = images(folder)?;
     images.sort_by_key(|image| image.asked_for);

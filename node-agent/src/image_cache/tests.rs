@@ -143,7 +143,10 @@ async fn a_block_that_is_not_what_the_manifest_says_publishes_nothing() {
     setting.store.lies.store(true, Ordering::SeqCst);
     let cache = setting.cache(u64::MAX);
     assert!(matches!(setting.fetched(&cache, &id).await, Err(ImageError::Forged(_))));
-    assert!(!setting.folder.path().join("images").join(format!("{id}.raw")).exists());
+    assert_eq!(fs::read_dir(setting.folder.path().join("images")).unwrap().count(), 0, "nor does a part of it stay");
+    fs::write(setting.folder.path().join("images").join(format!("{id}.part")), "of an agent that was killed").unwrap();
+    let cache = setting.cache(u64::MAX);
+    assert_eq!(fs::read_dir(setting.folder.path().join("images")).unwrap().count(), 0);
     setting.store.lies.store(false, Ordering::SeqCst);
     setting.fetched(&cache, &id).await.unwrap();
 }
