@@ -80,6 +80,21 @@ impl Setting {
             .collect()
     }
 
+    /// What its guest printed on its console, as QEMU wrote it down.
+    fn greetings(&self, number: u32) -> usize {
+        let printed = std::fs::read(self.inside(number).join("console.log")).unwrap_or_default();
+        String::from_utf8_lossy(&printed).matches(GREETING).count()
+    }
+
+    /// Nobody answers the agent any more.
+    fn lose_the_scheduler(&mut self) {
+        self.scheduler = Scheduler::listen(&self.folder.path().join("another.sock"));
+    }
+
+    fn find_the_scheduler(&mut self) {
+        self.scheduler = Scheduler::listen(&self.folder.path().join("hosts.sock"));
+    }
+
     fn type_on_console(&self, number: u32, text: &[u8]) {
         UnixStream::connect(self.inside(number).join("console.sock")).unwrap().write_all(text).unwrap();
     }
@@ -314,4 +329,68 @@ async fn a_qemu_that_is_killed_is_started_again_and_a_disk_that_is_gone_is_not_m
     let observed = line.observed(&instance_id(1), GuestState::Impaired).await;
     assert_eq!(observed.fault_code, "disk-missing");
     assert!(!volume.exists() && setting.guests().is_empty());
+}
+
+#[tokio::test]
+async fn a_day_without_a_control_plane_passes_and_guests_run_reboot_and_are_started_again() {
+    let Some(mut setting) = Setting::new(2_000_007_000).await else { return };
+    let mut line = setting.attended().await;
+    let launched = guest(1);
+    running(&mut line, &launched).await;
+    let process = setting.guests();
+    drop(line);
+    setting.lose_the_scheduler();
+
+    let clock = setting.folder.path().join("clock");
+    for hour in 1..=24_usize {
+        std::fs::write(&clock, (hour * 3600).to_string()).unwrap();
+        if hour % 6 == 0 {
+            let before = setting.greetings(1);
+            setting.type_on_console(1, b"r");
+            until("the guest rebooted by its own will", || setting.greetings(1) > before).await;
+        }
+        assert_eq!(setting.guests(), process, "after {hour} hours");
+    }
+    // The agent, too, may be started again in that time, and a guest that dies is started from what is on the host's own disk.
+    setting.kill_agent();
+    setting.start_agent();
+    let before = setting.greetings(1);
+    kill(Pid::from_raw(process[0]), Signal::SIGKILL).unwrap();
+    until("the guest is started again", || setting.greetings(1) > before).await;
+    let process = setting.guests();
+
+    setting.find_the_scheduler();
+    let mut line = setting.scheduler.attended(1).await;
+    line.desire(&launched);
+    line.complete();
+    let stated = line.statement().await;
+    assert_eq!((stated.len(), stated[0].state()), (1, GuestState::Running));
+    assert_eq!(setting.guests(), process);
+}
+
+#[tokio::test]
+async fn a_guest_that_dies_again_and_again_is_impaired_and_not_called_running_in_between() {
+    let Some(mut setting) = Setting::new(2_000_008_000).await else { return };
+    let mut line = setting.attended().await;
+    line.desire(&guest(1));
+    for _ in 0..3 {
+        until("its process is there", || !setting.guests().is_empty()).await;
+        until("it booted", || setting.greetings(1) > 0).await;
+        std::fs::write(setting.inside(1).join("console.log"), "").unwrap();
+        for pid in setting.guests() {
+            kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        }
+        until("it is dead", || setting.guests().is_empty()).await;
+    }
+    let observed = line.observed(&instance_id(1), GuestState::Impaired).await;
+    assert_eq!(observed.fault_code, "hypervisor");
+    assert!(observed.fault_message.contains("after its start"), "{}", observed.fault_message);
+    until("it is started once more", || !setting.guests().is_empty()).await;
+    // What is said next is the answer to another generation, and it has not proved itself yet.
+    line.desire(&changed(&guest(1), |desired| desired.metadata = None));
+    let next = line.hear("the next generation", |kind| match kind {
+        from_agent::Kind::Instance(one) if one.generation == 2 => Some(one),
+        _ => None,
+    });
+    assert_eq!(next.await.state(), GuestState::Impaired);
 }

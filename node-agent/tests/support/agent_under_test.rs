@@ -1,10 +1,17 @@
 //! An agent, or a launcher, as a process of its own: `node-agent-under-test agent|halt FOLDER DRIVER FIRST-USER`, `… launch-guest SPEC`.
+//!
+//! Its clock is the machine's, set forward by as many seconds as the file `FOLDER/clock` says, which the test writes. The product has no
+//! such thing: its clock is the machine's, whatever anybody writes.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use freehold_node_agent::hypervisor::qemu::UserRange;
-use freehold_node_agent::{Config, DriverName, launch};
+use freehold_node_agent::{Agent, Config, DriverName, launch};
+use freehold_proto::clock::Clock;
+use freehold_proto::id::OsEntropy;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -36,8 +43,20 @@ fn config(folder: &Path, driver: &str, first_user: u32) -> Config {
     config
 }
 
+/// See above.
+struct SteppedClock(PathBuf);
+
+impl Clock for SteppedClock {
+    fn now(&self) -> SystemTime {
+        let ahead = std::fs::read_to_string(&self.0).ok().and_then(|seconds| seconds.trim().parse().ok()).unwrap_or(0);
+        SystemTime::now() + Duration::from_secs(ahead)
+    }
+}
+
 fn run(config: Config) -> ExitCode {
-    let ran = tokio::runtime::Runtime::new().map(|runtime| runtime.block_on(freehold_node_agent::run(config, std::future::pending())));
+    let clock = Arc::new(SteppedClock(config.state_folder.with_file_name("clock")));
+    let agent = Agent::open(config, clock, Arc::new(OsEntropy));
+    let ran = agent.map(|agent| tokio::runtime::Runtime::new().map(|runtime| runtime.block_on(agent.run(std::future::pending()))));
     eprintln!("{ran:?}");
     ExitCode::FAILURE
 }

@@ -1,5 +1,5 @@
-//! A guest of 512 bytes: a boot sector that greets on the serial port, obeys the power button, and switches itself off when a `p` is typed.
-//! And the image store it comes from.
+//! A guest of 512 bytes: a boot sector that greets on the serial port, obeys the power button, reboots itself when an `r` is typed and
+//! switches itself off when a `p` is. And the image store it comes from.
 
 use std::path::Path;
 
@@ -26,13 +26,16 @@ fn boot_sector() -> Vec<u8> {
         0xba, 0xf8, 0x03, 0xee,             //        mov dx,COM1; out dx,al
         0xeb, 0xf5,                         //        jmp print
         0xba, 0x00, 0x06, 0xed,             // wait:  mov dx,PM1_STS; in ax,dx
-        0xf6, 0xc4, 0x01, 0x75, 0x10,       //        test ah,PWRBTN_STS; jnz off
+        0xf6, 0xc4, 0x01, 0x75, 0x14,       //        test ah,PWRBTN_STS; jnz off
         0xba, 0xfd, 0x03, 0xec,             //        mov dx,COM1.LSR; in al,dx
         0xa8, 0x01, 0x74, 0xef,             //        test al,ready; jz wait
         0xba, 0xf8, 0x03, 0xec,             //        mov dx,COM1; in al,dx
-        0x3c, 0x70, 0x75, 0xe7,             //        cmp al,'p'; jne wait
+        0x3c, 0x72, 0x74, 0x0d,             //        cmp al,'r'; je reset
+        0x3c, 0x70, 0x75, 0xe3,             //        cmp al,'p'; jne wait
         0xba, 0x04, 0x06, 0xb8, 0x00, 0x20, // off:   mov dx,PM1_CNT; mov ax,SLP_EN
         0xef, 0xeb, 0xfe,                   //        out dx,ax; jmp $
+        0xba, 0xf9, 0x0c, 0xb0, 0x06,       // reset: mov dx,RST_CNT; mov al,full reset
+        0xee, 0xeb, 0xfe,                   //        out dx,al; jmp $
     ];
     let greeting = u16::try_from(0x7c00 + code.len()).unwrap().to_le_bytes();
     code[13..15].copy_from_slice(&greeting);
