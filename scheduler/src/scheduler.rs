@@ -84,8 +84,12 @@ impl Scheduler {
 
     /// The agents' streams.
     pub fn host_routes(&self) -> Routes {
-        let (store, hosts) = (Arc::clone(&self.engine.store), Arc::clone(&self.engine.hosts));
-        Routes::new(HostsServer::new(HostsService { store, hosts }).max_decoding_message_size(MAX_MESSAGE_BYTES))
+        Routes::new(HostsServer::new(self.hosts_service()).max_decoding_message_size(MAX_MESSAGE_BYTES))
+    }
+
+    /// The agents' door without a transport.
+    pub fn hosts_service(&self) -> HostsService {
+        HostsService { store: Arc::clone(&self.engine.store), hosts: Arc::clone(&self.engine.hosts) }
     }
 
     /// The operator's commands.

@@ -29,6 +29,7 @@ use tokio::sync::mpsc;
 pub use console::Console;
 pub use presence::forget_connections;
 pub use service::HostsService;
+pub use session::{Attendance, End};
 
 /// A way to run guests that a host offers, as the host's row keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

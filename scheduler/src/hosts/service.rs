@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::session::Session;
+use super::session::{Attendance, Quarantine, Session};
 use super::{Hosts, presence};
 use crate::store::{Store, cluster};
 
@@ -35,8 +35,16 @@ impl hosts_server::Hosts for HostsService {
     async fn attend(&self, request: Request<Streaming<FromAgent>>) -> Result<Response<Self::AttendStream>, Status> {
         let mut up = request.into_inner();
         let hello = hello(&mut up).await?;
-        let welcome = self.welcome(&hello).await?;
         let (down, messages) = mpsc::channel(IN_FLIGHT);
+        tokio::spawn(self.admit(hello, down).await?.run(up));
+        Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
+    }
+}
+
+impl HostsService {
+    /// Lets a host in, or says why not. What it is told goes to `down`, the Welcome first.
+    pub async fn admit(&self, hello: Hello, down: mpsc::Sender<Result<ToAgent, Status>>) -> Result<Attendance, Status> {
+        let welcome = self.welcome(&hello).await?;
         let _ = down.try_send(Ok(ToAgent { kind: Some(to_agent::Kind::Welcome(welcome)) }));
         // From here on nothing that changes is missed.
         let changes = self.store.follow();
@@ -44,22 +52,10 @@ impl hosts_server::Hosts for HostsService {
         let (serial, questions) = entered.ok_or_else(|| Status::unavailable("the scheduler is about to stop"))?;
         presence::attend(&self.store, &hello).await.map_err(Fault::from)?;
         tracing::info!(host = %hello.host_id, hostname = %hello.hostname, "a host attends");
-        let session = Session { host_id: hello.host_id.clone(), store: Arc::clone(&self.store), hosts: Arc::clone(&self.hosts), down };
-        let (store, hosts) = (Arc::clone(&self.store), Arc::clone(&self.hosts));
-        tokio::spawn(async move {
-            Box::pin(session.run(up, changes, questions)).await;
-            if hosts.leave(&hello.host_id, serial) {
-                tracing::warn!(host = %hello.host_id, "a host has gone; its instances are shown impaired until it is back");
-                if let Err(error) = presence::leave(&store, &hosts, &hello.host_id).await {
-                    tracing::error!(%error, "a host's going could not be written down");
-                }
-            }
-        });
-        Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
+        let session = Session { host_id: hello.host_id, store: Arc::clone(&self.store), hosts: Arc::clone(&self.hosts), down };
+        Ok(Attendance { session, serial, changes, questions, quarantine: Quarantine::default() })
     }
-}
 
-impl HostsService {
     async fn welcome(&self, hello: &Hello) -> Result<Welcome, Status> {
         let cluster = cluster::Entity::find().one(self.store.reader()).await;
         let cluster = cluster

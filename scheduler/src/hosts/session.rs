@@ -1,5 +1,8 @@
 //! One attending host. Two halves that never wait for each other, so that a slow agent can not wedge both: `speak` states what is
 //! desired, `listen` applies what is observed.
+//!
+//! [`Attendance`] is the session without its transport: each step of it can be taken by itself. The stream of production ([`Attendance::run`])
+//! and the simulation take the same steps.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,6 +22,67 @@ const REMINDER: Duration = Duration::from_secs(15);
 /// Changes that are looked at together, each row once.
 const BATCH: usize = 1024;
 
+/// A host that was admitted, step by step.
+pub struct Attendance {
+    pub(super) session: Session,
+    pub(super) serial: u64,
+    /// Followed since before the host's row said that it is here.
+    pub(super) changes: broadcast::Receiver<Change>,
+    pub(super) questions: mpsc::Receiver<console::Question>,
+    pub(super) quarantine: Quarantine,
+}
+
+impl Attendance {
+    /// Takes the steps as the stream has them, until it ends.
+    pub async fn run(self, up: Streaming<FromAgent>) {
+        let Self { session, serial, changes, questions, quarantine } = self;
+        let end = tokio::select! {
+            end = session.listen(up, quarantine) => end,
+            end = session.speak(changes, questions) => end,
+        };
+        if let Err(End::Failed(fault)) = end {
+            tracing::error!(host = %session.host_id, %fault, source = ?fault.source, "a host's session failed; the agent dials again");
+            let _ = session.down.try_send(Err(fault.into()));
+        }
+        session.leave(serial).await;
+    }
+
+    /// The first thing a host is told.
+    pub async fn state_everything(&self) -> Result<(), End> {
+        self.session.state_everything().await
+    }
+
+    /// What was committed since this was asked last; nothing is not an error.
+    pub async fn state_changes(&mut self) -> Result<(), End> {
+        match self.changes.try_recv() {
+            Ok(first) => self.session.follow(Ok(first), &mut self.changes).await,
+            Err(broadcast::error::TryRecvError::Empty) => Ok(()),
+            Err(broadcast::error::TryRecvError::Lagged(_)) => self.session.state_everything().await,
+            Err(broadcast::error::TryRecvError::Closed) => Err(End::Closed),
+        }
+    }
+
+    /// The reminder of what is to be buried.
+    pub async fn state_tombstones(&self) -> Result<(), End> {
+        self.session.state_tombstones().await
+    }
+
+    /// One message of the agent's.
+    pub async fn hear(&mut self, message: FromAgent) -> Result<(), End> {
+        self.session.hear(message, &mut self.quarantine).await
+    }
+
+    /// Whether a newer session of the host has taken this one's place, so that it is to end.
+    pub fn is_superseded(&self) -> bool {
+        self.questions.is_closed()
+    }
+
+    /// The stream is gone.
+    pub async fn leave(self) {
+        self.session.leave(self.serial).await;
+    }
+}
+
 pub struct Session {
     pub host_id: String,
     pub store: Arc<Store>,
@@ -28,7 +92,7 @@ pub struct Session {
 
 /// The session is over. Not an error: the agent dials again.
 #[derive(Debug)]
-enum End {
+pub enum End {
     /// The stream closed, or a newer session of the host took its place.
     Closed,
     Failed(Fault),
@@ -47,15 +111,12 @@ impl From<sea_orm::DbErr> for End {
 }
 
 impl Session {
-    /// Runs until the stream ends. `changes` has been followed since before the host's row said it is here.
-    pub async fn run(self, up: Streaming<FromAgent>, changes: broadcast::Receiver<Change>, questions: mpsc::Receiver<console::Question>) {
-        let end = tokio::select! {
-            end = self.listen(up) => end,
-            end = self.speak(changes, questions) => end,
-        };
-        if let Err(End::Failed(fault)) = end {
-            tracing::error!(host = %self.host_id, %fault, source = ?fault.source, "a host's session failed; the agent dials again");
-            let _ = self.down.try_send(Err(fault.into()));
+    async fn leave(&self, serial: u64) {
+        if self.hosts.leave(&self.host_id, serial) {
+            tracing::warn!(host = %self.host_id, "a host has gone; its instances are shown impaired until it is back");
+            if let Err(error) = presence::leave(&self.store, &self.hosts, &self.host_id).await {
+                tracing::error!(%error, "a host's going could not be written down");
+            }
         }
     }
 
@@ -169,29 +230,32 @@ impl Session {
         Ok(())
     }
 
-    async fn listen(&self, mut up: Streaming<FromAgent>) -> Result<(), End> {
-        let mut quarantine = Quarantine::default();
+    async fn listen(&self, mut up: Streaming<FromAgent>, mut quarantine: Quarantine) -> Result<(), End> {
         while let Ok(Some(message)) = up.message().await {
-            match message.kind {
-                Some(from_agent::Kind::Instance(report)) => {
-                    quarantine.note(&report);
-                    observed::apply(&self.store, &self.host_id, &report).await?;
-                }
-                Some(from_agent::Kind::ObservedComplete(_)) => quarantine.complete = true,
-                Some(from_agent::Kind::Buried(buried)) => bury::apply(&self.store, &self.host_id, &buried).await?,
-                Some(from_agent::Kind::ConsoleOutput(output)) => self.hosts.answered(output),
-                // A second Hello, or something that a newer agent says.
-                Some(from_agent::Kind::Hello(_)) | None => {}
-            }
-            quarantine.write_down(&self.store, &self.host_id).await?;
+            self.hear(message, &mut quarantine).await?;
         }
         Err(End::Closed)
+    }
+
+    async fn hear(&self, message: FromAgent, quarantine: &mut Quarantine) -> Result<(), End> {
+        match message.kind {
+            Some(from_agent::Kind::Instance(report)) => {
+                quarantine.note(&report);
+                observed::apply(&self.store, &self.host_id, &report).await?;
+            }
+            Some(from_agent::Kind::ObservedComplete(_)) => quarantine.complete = true,
+            Some(from_agent::Kind::Buried(buried)) => bury::apply(&self.store, &self.host_id, &buried).await?,
+            Some(from_agent::Kind::ConsoleOutput(output)) => self.hosts.answered(output),
+            // A second Hello, or something that a newer agent says.
+            Some(from_agent::Kind::Hello(_)) | None => {}
+        }
+        Ok(quarantine.write_down(&self.store, &self.host_id).await?)
     }
 }
 
 /// What the host keeps and nobody knows. Written down when the host has stated everything, and then on change.
 #[derive(Default)]
-struct Quarantine {
+pub(super) struct Quarantine {
     ids: BTreeSet<String>,
     written: Option<BTreeSet<String>>,
     complete: bool,
