@@ -65,6 +65,12 @@ impl Gateway {
         Ok(Self { listener, address, limits, routes: routes(Door::new(config, backend, clock, entropy)) })
     }
 
+    /// What answers requests, for whoever brings them by another way than a socket.
+    pub fn in_process(config: Config, backend: Backend, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Router, Invalid> {
+        config.validate()?;
+        Ok(routes(Door::new(config, backend, clock, entropy)))
+    }
+
     /// Where it listens; of use where the configuration left the port to the system.
     pub fn address(&self) -> SocketAddr {
         self.address
