@@ -231,9 +231,7 @@ sys.stdin.read()
 #[test]
 fn a_guest_that_floods_the_resolver_does_not_silence_it_for_others() {
     machine("a_guest_that_floods_the_resolver_does_not_silence_it_for_others", || async {
-        if !installed("dig") {
-            return;
-        }
+        needs("dig");
         let (hostile, other) = (Guest::new(5, "vpc-1", &["sg-1"]), Guest::new(6, "vpc-1", &["sg-1"]));
         hostile.plug().addressed();
         other.plug().addressed();
