@@ -9,8 +9,8 @@ die()  { printf '\033[1mfailed:\033[0m %s\n' "$*" >&2; exit 1; }
 RUN_PACKAGES=(qemu-system-x86 qemu-utils iproute2 nftables procps openssh-client ca-certificates
               mmdebstrap e2fsprogs grub-common grub-pc-bin xz-utils util-linux)
 BUILD_PACKAGES=(gcc libc6-dev make git curl python3 python3-venv)
-# Guests' side of the tests: clients of DHCP, DNS and TCP; and what makes a firewall as Docker does.
-TEST_PACKAGES=(busybox isc-dhcp-client bind9-dnsutils iptables)
+# What only tests need: the guests' side (clients of DHCP, DNS and TCP), what makes a firewall as Docker does, and a PostgreSQL to start.
+TEST_PACKAGES=(busybox isc-dhcp-client bind9-dnsutils iptables postgresql)
 
 require_root_on_debian() {
     [ "$(id -u)" = 0 ] || die "run this as root (sudo $0): it installs packages and sets up guests' network"
@@ -26,8 +26,15 @@ apt_packages() {
     if [ ${#missing[@]} = 0 ]; then note "all Debian packages are there"; return; fi
     note "installing: ${missing[*]}"
     DEBIAN_FRONTEND=noninteractive apt-get update -qq || die "apt-get update; see above"
+    case " ${missing[*]} " in *' postgresql '*) no_database_server ;; esac
     DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null \
         || die "apt-get install ${missing[*]}; see above"
+}
+
+# Debian's package would make a database and start a server for it; tests start their own and nobody else asked for one.
+no_database_server() {
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends postgresql-common >/dev/null || die "apt-get install postgresql-common"
+    sed -ri 's/^#? *create_main_cluster *=.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
 }
 
 # True if version $1 is at least $2.

@@ -1,4 +1,4 @@
-//! For the tests of this crate: a whole scheduler on a real file, with a clock that the test moves, and agents that speak the real
+//! For the tests of this crate: a whole scheduler on a real database, with a clock that the test moves, and agents that speak the real
 //! stream to it. Nothing here decides; the scheduler under test is the product's own.
 
 use std::collections::BTreeMap;
@@ -15,12 +15,12 @@ use freehold_proto::internal::host::{
 };
 use freehold_proto::internal::operator::RegisterImageRequest;
 use freehold_proto::{Action, Caller, ErrorCode, Fault};
-use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::identity::account;
 use crate::store::Store;
+use crate::store::tests::Ground;
 use crate::{Config, Scheduler};
 
 pub const ALICE: &str = "111122223333";
@@ -28,7 +28,7 @@ pub const BOB: &str = "444455556666";
 
 /// One scheduler in a folder of its own, two accounts, one public image of Alice's.
 pub struct Lab {
-    folder: TempDir,
+    ground: Ground,
     config: Config,
     pub clock: ManualClock,
     pub scheduler: Arc<Scheduler>,
@@ -42,9 +42,9 @@ impl Lab {
 
     /// With another configuration than the default.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        let ground = Ground::new().await;
         let clock = ManualClock::at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045));
-        let mut config = Config { data: folder.path().join("data"), ..Config::default() };
+        let mut config = ground.config();
         change(&mut config);
         let scheduler = Scheduler::open(config.clone(), Arc::new(clock.clone()), Arc::new(OsEntropy)).await.expect("a scheduler");
         for id in [ALICE, BOB] {
@@ -61,15 +61,15 @@ impl Lab {
             ..RegisterImageRequest::default()
         };
         let image_id = crate::operator::register_image(scheduler.store(), image).await.expect("an image").image_id;
-        Self { folder, config, clock, scheduler, image_id }
+        Self { ground, config, clock, scheduler, image_id }
     }
 
     /// The process dies and another one opens the same folder.
     pub async fn crash(self) -> Self {
-        let Self { folder, config, clock, scheduler, image_id } = self;
+        let Self { ground, config, clock, scheduler, image_id } = self;
         drop(scheduler);
         let scheduler = Scheduler::open(config.clone(), Arc::new(clock.clone()), Arc::new(OsEntropy)).await.expect("a scheduler");
-        Self { folder, config, clock, scheduler, image_id }
+        Self { ground, config, clock, scheduler, image_id }
     }
 
     pub fn store(&self) -> &Arc<Store> {

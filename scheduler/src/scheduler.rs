@@ -12,7 +12,6 @@ use freehold_proto::internal::host::hosts_server::HostsServer;
 use freehold_proto::internal::identity::identity_server::IdentityServer;
 use freehold_proto::internal::operator::operator_server::OperatorServer;
 use freehold_proto::{Action, Caller, Fault};
-use sea_orm::DbErr;
 use tonic::service::Routes;
 
 use crate::engine::{self, Audit, Engine, Table};
@@ -20,7 +19,7 @@ use crate::hosts::{Hosts, HostsService, forget_connections};
 use crate::identity::{self, IdentityService, Vault};
 use crate::operator::OperatorService;
 use crate::page::Sealer;
-use crate::store::Store;
+use crate::store::{self, Store};
 use crate::{Config, Invalid, Settings, cluster};
 
 /// Why a scheduler does not start.
@@ -34,8 +33,8 @@ pub enum OpenError {
     Audit(#[source] io::Error),
     #[error(transparent)]
     Key(#[from] identity::Unusable),
-    #[error("the store can not be opened")]
-    Store(#[from] DbErr),
+    #[error(transparent)]
+    Store(#[from] store::OpenError),
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -55,7 +54,7 @@ impl Scheduler {
         let vault = Arc::new(Vault::open(&config.data.join("sealing.key"), &*entropy)?);
         let sealer = Sealer::new(&vault.derive("page tokens"), Arc::clone(&entropy))?;
         let audit = config.audit.as_deref().map_or(Ok(Audit::to_log()), Audit::to_file).map_err(OpenError::Audit)?;
-        let store = Store::open(&config.data.join("freehold.db"), settings, clock, entropy).await?;
+        let store = Store::open(&config.place(), settings, clock, entropy).await?;
         cluster::begin_epoch(&store).await.map_err(Fault::from)?;
         forget_connections(&store).await.map_err(Fault::from)?;
         let engine = Arc::new(Engine { store, hosts: Arc::new(Hosts::default()), sealer, audit });

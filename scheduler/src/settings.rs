@@ -7,6 +7,7 @@ use ipnet::Ipv4Net;
 use serde::Deserialize;
 
 use crate::instance_type::{self, Catalogue};
+use crate::store::{DatabaseUrl, Place};
 
 /// The `[scheduler]` table of freehold.toml.
 #[derive(Clone, Debug, Deserialize)]
@@ -14,6 +15,9 @@ use crate::instance_type::{self, Catalogue};
 pub struct Config {
     /// Folder of the database and of the key that seals secrets, mode 0700. Default `/var/lib/freehold/scheduler`.
     pub data: PathBuf,
+    /// The PostgreSQL database that the store is kept in, `postgres://USER@HOST/NAME`. Default: none, and the store is a file in `data`.
+    /// The folder stays where the sealing key is: schedulers that share a database share it too.
+    pub database: Option<DatabaseUrl>,
     /// File that every request is recorded in, one JSON line each. Default: none, the records go to the process's log.
     pub audit: Option<PathBuf>,
     /// AWS's name of the region. Clients accept only names on AWS's own list. Default `us-east-1`.
@@ -51,12 +55,23 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data: "/var/lib/freehold/scheduler".into(),
+            database: None,
             audit: None,
             region: "us-east-1".into(),
             availability_zones: vec!['a', 'b', 'c'],
             public_addresses: Ipv4Net::new_assert(std::net::Ipv4Addr::new(198, 18, 0, 0), 15),
             overcommit: Overcommit::default(),
             launch_timeout_seconds: 600,
+        }
+    }
+}
+
+impl Config {
+    /// Where the store is.
+    pub fn place(&self) -> Place {
+        match &self.database {
+            Some(url) => Place::Postgres(url.clone()),
+            None => Place::File(self.data.join("freehold.db")),
         }
     }
 }

@@ -5,13 +5,12 @@ use std::sync::{Arc, Mutex};
 use freehold_proto::id::{Entropy, OsEntropy};
 use freehold_proto::{Action, Caller, ErrorCode, Fault};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, PaginatorTrait};
-use tempfile::TempDir;
 use tower::ServiceExt;
 
 use super::{Ask, Audit, Command, Engine, Query, Table};
 use crate::hosts::Hosts;
 use crate::page::Sealer;
-use crate::store::tests::open_with;
+use crate::store::tests::{Ground, open_with};
 use crate::store::{Failure, Outcome, Tx, account, key_pair};
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -88,7 +87,7 @@ impl Query for Count {
 }
 
 struct Bench {
-    _folder: TempDir,
+    _ground: Ground,
     engine: Arc<Engine>,
     table: Arc<Table>,
 }
@@ -108,8 +107,8 @@ impl Bench {
     }
 
     async fn drawing(entropy: Arc<dyn Entropy>) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store = open_with(&folder, entropy).await;
+        let ground = Ground::new().await;
+        let store = open_with(&ground, entropy).await;
         let tx = store.begin("111122223333").await.expect("begin");
         let somebody = account::Model { account_id: "111122223333".into(), name: "a".into(), created: 0 };
         somebody.into_active_model().insert(tx.db()).await.expect("insert");
@@ -121,7 +120,7 @@ impl Bench {
             audit: Audit::to_log(),
         };
         let table = Table::default().serve::<Take, _>().serve::<Count, _>();
-        Self { _folder: folder, engine: Arc::new(engine), table: Arc::new(table) }
+        Self { _ground: ground, engine: Arc::new(engine), table: Arc::new(table) }
     }
 
     async fn call<A: Action>(&self, request: A) -> Result<A::Answer, Fault> {

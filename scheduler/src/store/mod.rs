@@ -1,29 +1,30 @@
-//! The store: what exists, in SQL. SQLite by default; nothing here or in [`migration`] is SQLite's alone but [`sqlite`].
+//! The store: what exists, in SQL. SQLite by default, PostgreSQL by configuration; what is either's alone is in [`sqlite`] and
+//! [`postgres`].
 //!
 //! Owns the schema, its entities, transactions and the reads behind every Describe. Holds no rule of EC2's.
 //!
 //! Invariants:
-//! * one [`Tx`] per command, begun IMMEDIATE on a writer pool of one, so that a command never finds its reads overtaken;
-//! * what [`Tx::commit`] returned from is on the disk (`synchronous=FULL`);
+//! * one [`Tx`] per command, which has its turn to write from its first statement on, so that a command never finds its reads overtaken;
+//! * what [`Tx::commit`] returned from is on the disk (`synchronous=FULL`, `synchronous_commit=on`);
 //! * followers learn of a [`Change`] after its commit, never of one rolled back.
 
 pub mod change;
 pub mod entity;
 pub mod failure;
 mod migration;
+mod place;
+mod postgres;
 pub mod read;
 mod sqlite;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tx;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use freehold_proto::clock::Clock;
 use freehold_proto::id::Entropy;
 use sea_orm::{DatabaseConnection, DbErr};
-use sea_orm_migration::MigratorTrait;
 use tokio::sync::broadcast;
 
 use crate::Settings;
@@ -31,6 +32,8 @@ use crate::Settings;
 pub use change::{Change, Kind};
 pub use entity::*;
 pub use failure::{Failure, Outcome, is_unique_violation};
+pub use migration::OpenError;
+pub use place::{DatabaseUrl, NotPostgres, Place, without_password};
 pub use read::{Read, Select};
 pub use tx::Tx;
 
@@ -48,11 +51,19 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens or makes the database file and brings its schema up to date.
-    pub async fn open(file: &Path, settings: Arc<Settings>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Arc<Self>, DbErr> {
-        let writer = sqlite::connect(file, sqlite::Pool::Writer).await?;
-        migration::Migrator::up(&writer, None).await?;
-        let reader = sqlite::connect(file, sqlite::Pool::Readers).await?;
+    /// Opens the database, making the file if it is one, and brings its schema up to date.
+    pub async fn open(
+        place: &Place,
+        settings: Arc<Settings>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Arc<Self>, OpenError> {
+        let writer = connect_writer(place).await?;
+        migration::bring_up_to_date(&writer).await?;
+        let reader = match place {
+            Place::File(file) => sqlite::connect(file, sqlite::Pool::Readers).await?,
+            Place::Postgres(url) => postgres::connect(url, postgres::Pool::Readers).await?,
+        };
         Ok(Arc::new(Self { writer, reader, changes: broadcast::channel(CHANGES_KEPT).0, clock, entropy, settings }))
     }
 
@@ -90,5 +101,13 @@ impl Store {
 
     pub fn settings(&self) -> &Arc<Settings> {
         &self.settings
+    }
+}
+
+/// What commands write with.
+async fn connect_writer(place: &Place) -> Result<DatabaseConnection, DbErr> {
+    match place {
+        Place::File(file) => sqlite::connect(file, sqlite::Pool::Writer).await,
+        Place::Postgres(url) => postgres::connect(url, postgres::Pool::Writers).await,
     }
 }

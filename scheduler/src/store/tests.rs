@@ -1,28 +1,112 @@
-//! A store on a real file, for the tests of this crate.
+//! A store of its own for each test of this crate: a file of SQLite's, or, where `FREEHOLD_TEST_DATABASE` has the address of a PostgreSQL
+//! (`deploy/with-postgres` sets it), a schema there.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use freehold_proto::clock::SystemClock;
-use freehold_proto::id::{Entropy, OsEntropy};
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
+use freehold_proto::id::{Entropy, OsEntropy, request_id};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, Database, DbBackend, EntityTrait, IntoActiveModel};
 use tempfile::TempDir;
 
-use super::{Store, account, is_unique_violation};
+use super::{DatabaseUrl, Place, Store, account, is_unique_violation};
 use crate::{Config, Settings};
 
-pub async fn empty_store() -> (TempDir, Arc<Store>) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let store = open_in(&folder).await;
-    (folder, store)
+/// Where a test's scheduler keeps what it has. Gone with this value.
+pub struct Ground {
+    folder: TempDir,
+    schema: Option<Schema>,
 }
 
-pub async fn open_in(folder: &TempDir) -> Arc<Store> {
-    open_with(folder, Arc::new(OsEntropy)).await
+/// A schema of PostgreSQL's.
+struct Schema {
+    server: String,
+    name: String,
 }
 
-pub async fn open_with(folder: &TempDir, entropy: Arc<dyn Entropy>) -> Arc<Store> {
-    let settings = Arc::new(Settings::try_from(&Config::default()).expect("valid"));
-    Store::open(&folder.path().join("freehold.db"), settings, Arc::new(SystemClock), entropy).await.expect("a store")
+impl Ground {
+    pub async fn new() -> Self {
+        let schema = match std::env::var("FREEHOLD_TEST_DATABASE") {
+            Ok(server) => Some(Schema::create(server).await),
+            Err(_) => None,
+        };
+        Self { folder: tempfile::tempdir().expect("a folder"), schema }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// For `scheduler.database`.
+    pub fn database(&self) -> Option<DatabaseUrl> {
+        self.schema.as_ref().map(Schema::url)
+    }
+
+    pub fn place(&self) -> Place {
+        self.config().place()
+    }
+
+    /// The default configuration, on this ground.
+    pub fn config(&self) -> Config {
+        Config { data: self.path().join("data"), database: self.database(), ..Config::default() }
+    }
+}
+
+impl Schema {
+    async fn create(server: String) -> Self {
+        let name = format!("test_{}", request_id(&OsEntropy).replace('-', ""));
+        run(&server, &[format!("CREATE SCHEMA {name}")]).await;
+        Self { server, name }
+    }
+
+    fn url(&self) -> DatabaseUrl {
+        let with = if self.server.contains('?') { '&' } else { '?' };
+        let url = format!("{}{with}options%5Bsearch_path%5D={}", self.server, self.name);
+        DatabaseUrl::try_from(url).expect("FREEHOLD_TEST_DATABASE is an address of PostgreSQL's")
+    }
+}
+
+async fn run(server: &str, statements: &[String]) {
+    let db = Database::connect(server).await.expect("PostgreSQL answers");
+    for statement in statements {
+        db.execute_unprepared(statement).await.expect(statement);
+    }
+    db.close().await.expect("closed");
+}
+
+/// What still holds the schema (a session's task between two of its steps) is ended with it.
+impl Drop for Schema {
+    fn drop(&mut self) {
+        let Self { server, name } = self;
+        let holders = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_class ON relation = pg_class.oid
+             WHERE relnamespace = '{name}'::regnamespace AND pid <> pg_backend_pid()"
+        );
+        let statements = [holders, format!("DROP SCHEMA {name} CASCADE")];
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+                runtime.block_on(run(server, &statements));
+            });
+        });
+    }
+}
+
+pub async fn empty_store() -> (Ground, Arc<Store>) {
+    let ground = Ground::new().await;
+    let store = open_in(&ground).await;
+    (ground, store)
+}
+
+pub async fn open_in(ground: &Ground) -> Arc<Store> {
+    open_with(ground, Arc::new(OsEntropy)).await
+}
+
+pub async fn open_with(ground: &Ground, entropy: Arc<dyn Entropy>) -> Arc<Store> {
+    let config = ground.config();
+    std::fs::create_dir_all(&config.data).expect("a folder");
+    let settings = Arc::new(Settings::try_from(&config).expect("valid"));
+    Store::open(&ground.place(), settings, Arc::new(SystemClock), entropy).await.expect("a store")
 }
 
 fn somebody() -> account::Model {
@@ -31,7 +115,7 @@ fn somebody() -> account::Model {
 
 #[tokio::test]
 async fn what_is_committed_survives_reopening_and_what_is_not_does_not() {
-    let (folder, store) = empty_store().await;
+    let (ground, store) = empty_store().await;
     let tx = store.begin("111122223333").await.expect("begin");
     somebody().into_active_model().insert(tx.db()).await.expect("insert");
     tx.commit().await.expect("commit");
@@ -39,18 +123,90 @@ async fn what_is_committed_survives_reopening_and_what_is_not_does_not() {
     account::Model { account_id: "444455556666".into(), ..somebody() }.into_active_model().insert(tx.db()).await.expect("insert");
     drop(tx);
     drop(store);
-    let again = open_in(&folder).await;
+    let again = open_in(&ground).await;
     assert_eq!(account::Entity::find().all(again.reader()).await.expect("read"), vec![somebody()]);
 }
 
 #[tokio::test]
 async fn a_unique_violation_is_told_from_other_failures() {
-    let (_folder, store) = empty_store().await;
+    let (_ground, store) = empty_store().await;
     let tx = store.begin("111122223333").await.expect("begin");
     somebody().into_active_model().insert(tx.db()).await.expect("insert");
     let twice = somebody().into_active_model().insert(tx.db()).await.expect_err("the same account twice");
     assert!(is_unique_violation(&twice), "{twice}");
+    // PostgreSQL does nothing more in a transaction that has failed.
+    drop(tx);
+    let tx = store.begin("111122223333").await.expect("begin");
     let short =
         account::Model { account_id: "1".into(), ..somebody() }.into_active_model().insert(tx.db()).await.expect_err("not 12 digits");
     assert!(!is_unique_violation(&short), "{short}");
+}
+
+#[tokio::test]
+async fn a_transaction_has_its_turn_from_its_first_statement_on() {
+    let (ground, store) = empty_store().await;
+    let other = open_in(&ground).await;
+    let tx = store.begin("111122223333").await.expect("begin");
+    let mut waiting = Box::pin(other.begin("111122223333"));
+    let turn = tokio::time::timeout(std::time::Duration::from_millis(200), &mut waiting).await;
+    assert!(turn.is_err(), "two schedulers of one store decide at the same time");
+    somebody().into_active_model().insert(tx.db()).await.expect("insert");
+    tx.commit().await.expect("commit");
+    let turn = waiting.await.expect("its turn has come");
+    assert_eq!(account::Entity::find().all(turn.db()).await.expect("read"), vec![somebody()], "and it sees what the turn before left");
+}
+
+/// Writes into the store's own list of migrations.
+async fn pretend_migrated(store: &Store, version: &str) {
+    let tx = store.begin("").await.expect("begin");
+    let row = format!("INSERT INTO seaql_migrations (version, applied_at) VALUES ('{version}', 0)");
+    tx.db().execute_unprepared(&row).await.expect("written");
+    tx.commit().await.expect("commit");
+}
+
+#[tokio::test]
+async fn a_newer_store_is_refused_with_a_sentence_and_left_as_it_is() {
+    let (ground, store) = empty_store().await;
+    pretend_migrated(&store, "m9999_of_a_newer_version").await;
+    drop(store);
+    let config = ground.config();
+    let settings = Arc::new(Settings::try_from(&config).expect("valid"));
+    let refused = Store::open(&ground.place(), settings, Arc::new(SystemClock), Arc::new(OsEntropy)).await.err().expect("refused");
+    let sentence = refused.to_string();
+    assert!(sentence.contains("newer freehold") && sentence.contains("m9999_of_a_newer_version"), "{sentence}");
+}
+
+/// The store of the first release: its schema as the first migration left it, and a row in it.
+#[tokio::test]
+async fn an_older_store_is_brought_up_to_date_and_keeps_its_rows() {
+    let ground = Ground::new().await;
+    std::fs::create_dir_all(ground.config().data).expect("a folder");
+    super::migration::tests::first_release(&ground.place()).await;
+    let store = open_in(&ground).await;
+    assert_eq!(account::Entity::find().all(store.reader()).await.expect("read").len(), 1);
+    assert!(super::volume::Entity::find().all(store.reader()).await.expect("a column of the third migration").is_empty());
+}
+
+#[tokio::test]
+async fn the_tests_run_on_the_store_that_they_were_asked_to() {
+    let (_ground, store) = empty_store().await;
+    let asked = if std::env::var_os("FREEHOLD_TEST_DATABASE").is_some() { DbBackend::Postgres } else { DbBackend::Sqlite };
+    assert_eq!(store.reader().get_database_backend(), asked);
+}
+
+/// SQLite frees a process's lock with the process; a server does not know that a client stands still.
+#[tokio::test]
+async fn a_scheduler_that_stands_still_in_its_turn_loses_it_on_a_server() {
+    let (ground, store) = empty_store().await;
+    if ground.database().is_none() {
+        return;
+    }
+    let other = open_in(&ground).await;
+    let stopped = store.begin("111122223333").await.expect("begin");
+    somebody().into_active_model().insert(stopped.db()).await.expect("insert");
+    let next = other.begin("111122223333").await.expect("the turn goes on");
+    assert!(account::Entity::find().all(next.db()).await.expect("read").is_empty(), "what was not committed is gone");
+    drop(next);
+    let fault = freehold_proto::Fault::from(super::Failure::from(stopped.commit().await.expect_err("too late")));
+    assert_eq!(fault.code, freehold_proto::ErrorCode::Unavailable, "{fault}: {:?}", fault.source);
 }

@@ -3,11 +3,24 @@
 use std::sync::Arc;
 
 use freehold_proto::id::Entropy;
-use sea_orm::{DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
 use tokio::sync::broadcast;
 
-use super::{Change, Kind, Store};
+use super::{Change, Kind, Store, postgres};
 use crate::Settings;
+
+/// Begins a transaction that has its turn to write: nobody else writes until it ends.
+pub async fn begin_writing(writer: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    // DEFERRED would answer SQLITE_BUSY at the first write if another process wrote in between, whatever the timeout.
+    let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..TransactionOptions::default() };
+    let db = writer.begin_with_options(options).await?;
+    if db.get_database_backend() == DbBackend::Postgres {
+        postgres::take_turn(&db).await?;
+    }
+    Ok(db)
+}
 
 /// A command's transaction: its rows, its time (the same for everything it writes), its randomness, and what it changed.
 ///
@@ -24,11 +37,8 @@ pub struct Tx {
 
 impl Tx {
     pub(super) async fn begin(store: &Store, account: &str) -> Result<Self, DbErr> {
-        // DEFERRED would answer SQLITE_BUSY at the first write if another process wrote in between, whatever the timeout.
-        let options =
-            TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..TransactionOptions::default() };
         Ok(Self {
-            db: store.writer.begin_with_options(options).await?,
+            db: begin_writing(&store.writer).await?,
             account: account.to_owned(),
             now: store.clock.now_millis(),
             entropy: Arc::clone(&store.entropy),

@@ -1,4 +1,4 @@
-//! EC2's actions as the gateway calls them: message bytes through the engine's table, on a store in a folder of its own.
+//! EC2's actions as the gateway calls them: message bytes through the engine's table, on a store of its own.
 
 mod images;
 mod key_pairs;
@@ -16,10 +16,10 @@ use freehold_proto::clock::ManualClock;
 use freehold_proto::id::OsEntropy;
 use freehold_proto::{Action, Caller, ErrorCode, Fault};
 use prost::Message;
-use tempfile::TempDir;
 
 use crate::identity::account;
-use crate::{Config, Scheduler, table};
+use crate::store::tests::Ground;
+use crate::{Scheduler, table};
 
 /// Two accounts: what the one has, the other must not see.
 pub const ONE: &str = "111122223333";
@@ -27,7 +27,7 @@ pub const TWO: &str = "444455556666";
 
 /// A scheduler without hosts, and a clock that stands still.
 pub struct Bench {
-    _folder: TempDir,
+    _ground: Ground,
     pub scheduler: Arc<Scheduler>,
     pub clock: ManualClock,
     provoked: Mutex<BTreeSet<(&'static str, &'static str)>>,
@@ -35,14 +35,13 @@ pub struct Bench {
 
 impl Bench {
     pub async fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        let ground = Ground::new().await;
         let clock = ManualClock::at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045));
-        let config = Config { data: folder.path().join("scheduler"), ..Config::default() };
-        let scheduler = Scheduler::open(config, Arc::new(clock.clone()), Arc::new(OsEntropy)).await.expect("a scheduler");
+        let scheduler = Scheduler::open(ground.config(), Arc::new(clock.clone()), Arc::new(OsEntropy)).await.expect("a scheduler");
         for id in [ONE, TWO] {
             account::create(&scheduler.engine().store, id, "test").await.expect("an account");
         }
-        Self { _folder: folder, scheduler, clock, provoked: Mutex::default() }
+        Self { _ground: ground, scheduler, clock, provoked: Mutex::default() }
     }
 
     /// Asks on behalf of `account`.

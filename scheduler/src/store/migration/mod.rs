@@ -2,12 +2,50 @@
 //!
 //! Written in the SQL that SQLite and PostgreSQL share: TEXT ids, BIGINT milliseconds, JSON and bytes (base64) as TEXT, partial and
 //! expression indexes. What must be unique is unique here, whatever the code above believes.
+//!
+//! Forward only. A newer scheduler brings an older store up to date when it opens it; an older scheduler refuses a newer store, since it
+//! could not know what the rows mean.
 
 mod m0001_first;
 mod m0002_failed_launches;
 mod m0003_volumes_have_hosts;
 
+use sea_orm::DatabaseConnection;
 use sea_orm_migration::prelude::*;
+
+use super::tx::begin_writing;
+
+/// Why a store is not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("the store can not be opened")]
+    Database(#[from] DbErr),
+    #[error(
+        "the store was written by a newer freehold than this one (it has {0}, which {version} does not know): start that version again, \
+         or restore a backup that was made before it",
+        version = env!("CARGO_PKG_VERSION")
+    )]
+    Newer(String),
+}
+
+/// Brings the schema up to date, all of it or nothing. Schedulers that start at the same time take turns.
+pub async fn bring_up_to_date(writer: &DatabaseConnection) -> Result<(), OpenError> {
+    let db = begin_writing(writer).await?;
+    refuse_newer(&db).await?;
+    Migrator::up(&db, None).await?;
+    db.commit().await?;
+    Ok(())
+}
+
+/// Refuses a store that has a migration which this program has not.
+pub async fn refuse_newer(db: &impl ConnectionTrait) -> Result<(), OpenError> {
+    let known: Vec<String> = Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
+    let applied = Migrator::get_migration_models(db).await?;
+    match applied.into_iter().map(|row| row.version).find(|version| !known.contains(version)) {
+        Some(newer) => Err(OpenError::Newer(newer)),
+        None => Ok(()),
+    }
+}
 
 pub struct Migrator;
 
@@ -18,5 +56,20 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_failed_launches::FailedLaunches),
             Box::new(m0003_volumes_have_hosts::VolumesHaveHosts),
         ]
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::store::{Place, connect_writer};
+
+    /// Makes a store as the first release left it, with one account.
+    pub async fn first_release(place: &Place) {
+        let writer = connect_writer(place).await.expect("a database");
+        Migrator::up(&writer, Some(1)).await.expect("the first migration");
+        let account = "INSERT INTO account (account_id, name, created) VALUES ('111122223333', 'a', 0)";
+        writer.execute_unprepared(account).await.expect("a row");
+        writer.close().await.expect("closed");
     }
 }

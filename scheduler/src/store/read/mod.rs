@@ -88,14 +88,17 @@ fn portions<Q: QueryFilter + Clone>(query: Q, column: impl ColumnTrait, select: 
 mod tests {
     use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryTrait, SelectTwo, Statement};
 
-    use crate::store::tests::empty_store;
+    use crate::store::migration::bring_up_to_date;
+    use crate::store::{Place, connect_writer};
 
     /// How SQLite would find the rows, step by step.
     pub(super) async fn plan<E: EntityTrait, F: EntityTrait>(query: &SelectTwo<E, F>) -> Vec<String> {
-        let (_folder, store) = empty_store().await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let db = connect_writer(&Place::File(folder.path().join("plan.db"))).await.expect("a database");
+        bring_up_to_date(&db).await.expect("a schema");
         let Statement { sql, values, .. } = query.build(DbBackend::Sqlite);
         let explain = Statement { sql: format!("EXPLAIN QUERY PLAN {sql}"), values, db_backend: DbBackend::Sqlite };
-        let steps = store.reader().query_all_raw(explain).await.expect("a plan");
+        let steps = db.query_all_raw(explain).await.expect("a plan");
         steps.iter().map(|step| step.try_get("", "detail").expect("a step's text")).collect()
     }
 }
