@@ -1,11 +1,13 @@
 //! How the parts of Freehold talk to each other.
 //!
 //! Owns: Unix-socket servers that admit by peer credentials, channels to them with bounded waits, the raw-bytes gRPC codec of the seam,
-//! the start of logging. Knows no message and decides nothing.
+//! the start of logging, the door that metrics are read at. Knows no message and decides nothing.
 
+pub mod metrics;
 pub mod program;
 pub mod raw;
 pub mod telemetry;
+pub mod trace;
 pub mod unix;
 
 /// A gRPC service as a cloneable tower service: a channel to another process and the routes of the same process look alike,
