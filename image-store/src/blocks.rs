@@ -1,12 +1,15 @@
 //! Blocks as files, named by the BLAKE3 of their bytes, 256 folders of them.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::durable::{self, Step};
 use crate::error::{Damage, Error};
 use crate::manifest::BlockHash;
+use crate::sweep::Census;
 
 #[derive(Debug)]
 pub struct Blocks {
@@ -58,8 +61,38 @@ impl Blocks {
         Ok(())
     }
 
+    /// Counts one folder, and removes from it what is not among `named` and was written before `older_than`.
+    pub fn sweep(&self, shard: u8, named: &HashSet<BlockHash>, older_than: SystemTime) -> Result<Census, Error> {
+        let folder = self.folder.join(format!("{shard:02x}"));
+        let context = |source| Error::io(format!("sweeping {}", folder.display()), source);
+        let mut census = Census::default();
+        for entry in fs::read_dir(&folder).map_err(context)? {
+            let entry = entry.map_err(context)?;
+            let Some(hash) = entry.file_name().to_str().and_then(BlockHash::parse) else {
+                tracing::warn!(path = %entry.path().display(), "a file among the blocks that is none");
+                continue;
+            };
+            let metadata = entry.metadata().map_err(context)?;
+            let is_named = named.contains(&hash);
+            if !is_named && metadata.modified().map_err(context)? < older_than {
+                fs::remove_file(entry.path()).map_err(context)?;
+                census.removed_blocks += 1;
+                continue;
+            }
+            census.blocks += 1;
+            census.bytes += metadata.len();
+            census.unreferenced_blocks += u64::from(!is_named);
+            census.unreferenced_bytes += if is_named { 0 } else { metadata.len() };
+        }
+        Ok(census)
+    }
+
+    pub fn free_bytes(&self) -> io::Result<u64> {
+        free_bytes(&self.incoming)
+    }
+
     fn keep_reserve(&self, len: usize) -> io::Result<()> {
-        let free = free_bytes(&self.incoming)?;
+        let free = self.free_bytes()?;
         if free < self.reserve_bytes.saturating_add(len as u64) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use freehold_link::metrics::Address;
 use serde::{Deserialize, Serialize};
 
 /// The `[image_store]` table of the configuration file.
@@ -18,6 +19,8 @@ pub struct Config {
     pub concurrent_uploads: usize,
     /// Downloads served at once; the next one waits for its turn. Default: 32.
     pub concurrent_downloads: usize,
+    /// Where metrics are read: a loopback address, or the path of a Unix socket. Default: nowhere.
+    pub metrics: Option<Address>,
 }
 
 impl Default for Config {
@@ -28,6 +31,7 @@ impl Default for Config {
             reserve_mib: 512,
             concurrent_uploads: 4,
             concurrent_downloads: 32,
+            metrics: None,
         }
     }
 }

@@ -21,8 +21,7 @@
 //! 4. A block of zeros is never stored.
 //!
 //! Blocks that no manifest names are harmless: they cost space and nothing else. They stem from uploads that were broken off and from
-//! deleted manifests. No sweep takes them yet; one that marks from `manifests` and spares what is younger than the longest upload can be
-//! added without a change of what is on disk.
+//! deleted manifests; a sweep counts them and, after a day, removes them.
 
 pub mod build;
 pub mod import;
@@ -32,10 +31,13 @@ mod config;
 mod durable;
 mod error;
 mod manifest;
+mod metrics;
 mod service;
 mod store;
+mod sweep;
 
 pub use config::Config;
 pub use error::Error;
 pub use manifest::{BLOCK_BYTES, BlockHash, Manifest, ManifestId};
 pub use store::{ImageStore, Upload};
+pub use sweep::Census;

@@ -33,6 +33,12 @@ macro_rules! hashes {
             pub fn as_bytes(&self) -> &[u8; 32] {
                 &self.0
             }
+
+            /// Only what [`fmt::Display`] writes: an id becomes part of a path.
+            pub fn parse(text: &str) -> Option<Self> {
+                let canonical = text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+                canonical.then(|| blake3::Hash::from_hex(text).ok().map(|hash| Self(*hash.as_bytes()))).flatten()
+            }
         }
 
         impl fmt::Display for $name {
@@ -54,14 +60,6 @@ hashes! {
     BlockHash;
     /// BLAKE3 of a manifest's canonical bytes: its name, 64 lower-case hex digits.
     ManifestId;
-}
-
-impl ManifestId {
-    /// Only what [`fmt::Display`] writes: an id becomes part of a path.
-    pub fn parse(text: &str) -> Option<Self> {
-        let canonical = text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        canonical.then(|| blake3::Hash::from_hex(text).ok().map(|hash| Self(*hash.as_bytes()))).flatten()
-    }
 }
 
 /// Blocks that are not listed are all zeros.

@@ -16,6 +16,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::error::Error;
 use crate::manifest::{MAX_BLOCKS, Manifest, ManifestId};
+use crate::metrics::Transfer;
 use crate::store::{ImageStore, Upload};
 
 /// How long one message, or one's turn, is waited for.
@@ -41,7 +42,8 @@ impl Contract for Door {
         &self,
         request: Request<Streaming<wire::PutManifestRequest>>,
     ) -> Result<Response<wire::PutManifestResponse>, Status> {
-        let _turn = turn(self.store.uploads()).await?;
+        let _turn = self.turn(self.store.uploads()).await?;
+        let _counted = self.store.metrics().transfer("upload");
         let mut messages = request.into_inner();
         let Some(Kind::Begin(begin)) = next(&mut messages).await? else {
             return Err(Status::invalid_argument("the first message must be Begin"));
@@ -74,10 +76,13 @@ impl Contract for Door {
         if request.indexes.len() > MAX_BLOCKS {
             return Err(Status::invalid_argument(format!("at most {MAX_BLOCKS} indexes in one request")));
         }
-        let manifest = self.manifest(parse_id(&request.manifest)?).await?;
+        let id = parse_id(&request.manifest)?;
+        // Before the manifest is read, which may be large: those who wait hold nothing.
+        let turn = self.turn(self.store.downloads()).await?;
+        let turn = (turn, self.store.metrics().transfer("download"));
+        let manifest = self.manifest(id).await?;
         let indexes =
             if request.indexes.is_empty() { manifest.blocks().iter().map(|(index, _)| *index).collect() } else { request.indexes };
-        let turn = turn(self.store.downloads()).await?;
         let (sender, receiver) = mpsc::channel(IN_FLIGHT);
         tokio::spawn(send_blocks(self.store.clone(), manifest, indexes, sender, turn));
         Ok(Response::new(ReceiverStream::new(receiver)))
@@ -86,7 +91,12 @@ impl Contract for Door {
     async fn list_manifests(&self, _: Request<wire::ListManifestsRequest>) -> Result<Response<wire::ListManifestsResponse>, Status> {
         let store = self.store.clone();
         let manifests = blocking(move || {
-            store.manifests()?.into_iter().map(|id| store.manifest(id).map(|manifest| summary(id, &manifest))).collect::<Result<_, _>>()
+            let one = |id| match store.manifest(id) {
+                // Deleted since it was listed.
+                Err(Error::NoManifest(_)) => None,
+                read => Some(read.map(|manifest| summary(id, &manifest))),
+            };
+            store.manifests()?.into_iter().filter_map(one).collect::<Result<_, _>>()
         })
         .await?;
         Ok(Response::new(wire::ListManifestsResponse { manifests }))
@@ -104,6 +114,13 @@ impl Contract for Door {
 }
 
 impl Door {
+    async fn turn(&self, semaphore: Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Status> {
+        turn(semaphore).await.map_err(|busy| {
+            self.store.metrics().failed(&busy);
+            busy.into()
+        })
+    }
+
     async fn manifest(&self, id: ManifestId) -> Result<Manifest, Status> {
         let store = self.store.clone();
         blocking(move || store.manifest(id)).await
@@ -146,17 +163,20 @@ async fn send_blocks(
     manifest: Manifest,
     indexes: Vec<u32>,
     sender: mpsc::Sender<Result<wire::Block, Status>>,
-    _turn: OwnedSemaphorePermit,
+    _turn: (OwnedSemaphorePermit, Transfer),
 ) {
     let manifest = Arc::new(manifest);
+    let metrics = store.metrics().clone();
     for index in indexes {
         let (store, manifest) = (store.clone(), Arc::clone(&manifest));
         let block = blocking(move || store.block(&manifest, index)).await.map(|data| wire::Block { index, data: data.into() });
         let failed = block.is_err();
+        let bytes = block.as_ref().map_or(0, |block| block.data.len());
         // A peer that went away or does not read ends its own transfer.
         if sender.send_timeout(block, PEER_PATIENCE).await.is_err() || failed {
             return;
         }
+        metrics.sent(bytes);
     }
 }
 
@@ -169,10 +189,10 @@ async fn next(messages: &mut Streaming<wire::PutManifestRequest>) -> Result<Opti
     }
 }
 
-async fn turn(semaphore: Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Status> {
+async fn turn(semaphore: Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Error> {
     match tokio::time::timeout(PEER_PATIENCE, semaphore.acquire_owned()).await {
         Ok(Ok(permit)) => Ok(permit),
-        Ok(Err(_)) | Err(_) => Err(Error::Busy.into()),
+        Ok(Err(_)) | Err(_) => Err(Error::Busy),
     }
 }
 

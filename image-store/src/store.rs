@@ -4,15 +4,20 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Semaphore;
+use freehold_link::metrics::Part;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::blocks::Blocks;
 use crate::config::Config;
 use crate::durable::{self, Step};
 use crate::error::{Damage, Error};
 use crate::manifest::{BLOCK_BYTES, BlockHash, MAX_BLOCKS, Manifest, ManifestId, block_count, block_len, is_disk_size};
+use crate::metrics::Metrics;
+
+/// Transfers at once, whatever the configuration says: each may have 4 MiB of blocks in memory.
+const MOST_TRANSFERS: usize = 1024;
 
 /// Cheap to clone; all clones are one store.
 #[derive(Clone)]
@@ -26,7 +31,10 @@ struct Inner {
     incoming: PathBuf,
     max_disk_bytes: u64,
     uploads: Arc<Semaphore>,
+    /// As many as `uploads` has in all.
+    upload_turns: u32,
     downloads: Arc<Semaphore>,
+    metrics: Metrics,
     at: Box<dyn Fn(Step) + Send + Sync>,
 }
 
@@ -91,7 +99,31 @@ impl ImageStore {
         let hash = manifest
             .block(index)
             .ok_or_else(|| Error::Invalid(format!("block {index} is not listed in the manifest: it is all zeros or beyond the end")))?;
-        self.inner.blocks.get(hash, block_len(manifest.size_bytes(), index))
+        let read = self.inner.blocks.get(hash, block_len(manifest.size_bytes(), index));
+        read.inspect_err(|error| self.inner.metrics.failed(error))
+    }
+
+    /// What is counted here, to be shown at the metrics' door.
+    pub fn metrics_part(&self) -> Part {
+        self.inner.metrics.part(self)
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    pub(crate) fn blocks(&self) -> &Blocks {
+        &self.inner.blocks
+    }
+
+    pub(crate) fn free_bytes(&self) -> io::Result<u64> {
+        self.inner.blocks.free_bytes()
+    }
+
+    /// Every upload's turn, so that none is under way for as long as this is held; None while one is. Nobody waits for it: whoever uploads
+    /// goes first.
+    pub(crate) fn alone(&self) -> Option<OwnedSemaphorePermit> {
+        self.uploads().try_acquire_many_owned(self.inner.upload_turns).ok()
     }
 
     pub fn manifests(&self) -> Result<Vec<ManifestId>, Error> {
@@ -140,17 +172,25 @@ fn open_folder(config: &Config, at: Box<dyn Fn(Step) + Send + Sync>) -> io::Resu
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
+    let is_new = !config.folder.exists();
     fs::create_dir_all(&incoming)?;
     fs::create_dir_all(&manifests)?;
     let blocks = Blocks::open(config.folder.join("blocks"), incoming.clone(), config.reserve_mib.saturating_mul(1 << 20))?;
     durable::sync_folder(&config.folder)?;
+    if is_new {
+        // The store's own name, and those above it that may have been made with it.
+        config.folder.ancestors().skip(1).filter(|folder| folder.is_dir()).try_for_each(durable::sync_folder)?;
+    }
+    let upload_turns = u32::try_from(config.concurrent_uploads.clamp(1, MOST_TRANSFERS)).unwrap_or(1);
     Ok(Inner {
         blocks,
         manifests,
         incoming,
         max_disk_bytes: config.max_disk_gib.saturating_mul(1 << 30),
-        uploads: Arc::new(Semaphore::new(config.concurrent_uploads.max(1))),
-        downloads: Arc::new(Semaphore::new(config.concurrent_downloads.max(1))),
+        uploads: Arc::new(Semaphore::new(config.concurrent_uploads.clamp(1, MOST_TRANSFERS))),
+        upload_turns,
+        downloads: Arc::new(Semaphore::new(config.concurrent_downloads.clamp(1, MOST_TRANSFERS))),
+        metrics: Metrics::default(),
         at,
     })
 }
@@ -171,21 +211,36 @@ impl Upload {
                 self.size_bytes
             )));
         }
+        let inner = &self.store.inner;
         if is_zero(bytes) {
+            inner.metrics.received("zero", len);
             return Ok(());
         }
         let hash = BlockHash::of(bytes);
-        let inner = &self.store.inner;
-        let new = inner.blocks.put(hash, bytes, &inner.at)?;
-        let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+        self.expect(index, hash)?;
+        let new = inner.blocks.put(hash, bytes, &inner.at).inspect_err(|error| {
+            inner.metrics.failed(error);
+            self.arrived().blocks.remove(&index);
+        })?;
+        inner.metrics.received(if new { "new" } else { "known" }, len);
+        self.arrived().new_blocks += u64::from(new);
+        Ok(())
+    }
+
+    /// Refuses what no manifest could list before it takes room on the disk.
+    fn expect(&self, index: u32, hash: BlockHash) -> Result<(), Error> {
+        let mut arrived = self.arrived();
         if arrived.blocks.len() >= MAX_BLOCKS {
             return Err(Error::Invalid(format!("the disk holds more than {MAX_BLOCKS} blocks of {BLOCK_BYTES} bytes that are not zero")));
         }
         if arrived.blocks.insert(index, hash).is_some() {
             return Err(Error::Invalid(format!("block {index} was sent twice")));
         }
-        arrived.new_blocks += u64::from(new);
         Ok(())
+    }
+
+    fn arrived(&self) -> MutexGuard<'_, Arrived> {
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes the manifest. When this returns it is durable and so is every block it lists.
