@@ -33,6 +33,7 @@ impl Backend {
     pub async fn command(&self, path: &'static str, caller: &Caller, message: Bytes, within: Duration) -> Result<Bytes, Fault> {
         let mut request = Request::new(message);
         caller.write(request.metadata_mut().as_mut())?;
+        freehold_link::trace::write(&caller.request_id, request.metadata_mut().as_mut());
         request.set_timeout(within);
         let mut grpc = tonic::client::Grpc::new(self.commands.clone())
             .max_decoding_message_size(MAX_MESSAGE_BYTES)

@@ -23,6 +23,8 @@ use freehold_wire::Operation;
 
 use sent::Sent;
 
+pub(crate) use sent::{is_xml, shortened};
+
 /// The protobuf bytes of a request, from its parameters without `Action`, `Version` and those of the signature.
 ///
 /// Codes: `InvalidParameterValue`, `MalformedQueryString`, `MissingParameter`, `UnknownParameter`, `UnsupportedOperation`.
@@ -36,6 +38,18 @@ pub fn decode(operation: &Operation, parameters: &[(String, String)]) -> Result<
 /// As [`decode`], for whatever AWS's model has: whether it is done is not asked. For tests of the whole model.
 pub fn decode_unchecked(operation: &Operation, parameters: &[(String, String)]) -> Result<Bytes, Fault> {
     request::encode(operation, &Sent::sorted(parameters)?)
+}
+
+/// Whether these bytes are whole fields of protobuf.
+#[cfg(test)]
+pub(crate) fn is_whole(bytes: &[u8]) -> bool {
+    let mut reader = protobuf::Reader::new(bytes);
+    while !reader.is_empty() {
+        if reader.field().is_err() {
+            return false;
+        }
+    }
+    true
 }
 
 /// The XML document of an answer. Bytes that are no message of the answer's shape are an internal error.

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use freehold_link::metrics::Address;
 use serde::{Deserialize, Deserializer};
 
 /// `[gateway]`
@@ -13,6 +14,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The region that requests must be signed for: `us-east-1`.
     pub region: String,
+    /// Where metrics are read: a loopback address, or the path of a Unix socket. Default: nowhere.
+    pub metrics: Option<Address>,
     pub limits: Limits,
     pub day_keys: DayKeyCache,
 }
@@ -22,6 +25,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8773)),
             region: "us-east-1".into(),
+            metrics: None,
             limits: Limits::default(),
             day_keys: DayKeyCache::default(),
         }
@@ -42,6 +46,8 @@ pub struct Limits {
     pub headers: usize,
     /// Bytes of a body: 1 MiB. EC2's largest legal request, 16 KiB of user data in base64 and percent-encoding, is far below.
     pub body_bytes: usize,
+    /// Bytes of all bodies that are in memory at once; a request whose body would go beyond is told to retry. 256 MiB.
+    pub bodies_bytes: usize,
     /// Number of Query parameters. 20,000.
     pub parameters: usize,
     /// For a request's headers to arrive, and for an idle connection to bring the next request. 30 s.
@@ -69,6 +75,7 @@ impl Default for Limits {
             header_bytes: 32 << 10,
             headers: 100,
             body_bytes: 1 << 20,
+            bodies_bytes: 256 << 20,
             parameters: 20_000,
             header_time: Duration::from_secs(30),
             body_time: Duration::from_secs(20),
@@ -99,6 +106,9 @@ impl Default for DayKeyCache {
     }
 }
 
+/// The longest time that a limit may give.
+const LONGEST: Duration = Duration::from_hours(24);
+
 /// Why a configuration is not one to serve with.
 #[derive(Debug, thiserror::Error)]
 pub enum Invalid {
@@ -109,6 +119,8 @@ pub enum Invalid {
     NotLoopback(SocketAddr),
     #[error("gateway.{0} must be at least {1}")]
     TooSmall(&'static str, usize),
+    #[error("gateway.{0} must be at least 1 and at most {longest} (a day)", longest = LONGEST.as_secs())]
+    Time(&'static str),
     #[error("gateway.region is empty")]
     NoRegion,
 }
@@ -128,11 +140,22 @@ impl Config {
             ("limits.header_bytes", self.limits.header_bytes, 8 << 10),
             ("limits.headers", self.limits.headers, 16),
             ("limits.body_bytes", self.limits.body_bytes, 1),
+            ("limits.bodies_bytes", self.limits.bodies_bytes, self.limits.body_bytes),
             ("limits.parameters", self.limits.parameters, 2),
             ("day_keys.capacity", self.day_keys.capacity, 1),
         ];
-        match least.into_iter().find(|(_, value, least)| value < least) {
-            Some((name, _, least)) => Err(Invalid::TooSmall(name, least)),
+        if let Some((name, _, least)) = least.into_iter().find(|(_, value, least)| value < least) {
+            return Err(Invalid::TooSmall(name, least));
+        }
+        // No time at all refuses everything, and gRPC can not say a time of centuries.
+        let times = [
+            ("limits.header_seconds", self.limits.header_time),
+            ("limits.body_seconds", self.limits.body_time),
+            ("limits.write_seconds", self.limits.write_time),
+            ("limits.request_seconds", self.limits.request_time),
+        ];
+        match times.into_iter().find(|(_, time)| time.is_zero() || *time > LONGEST) {
+            Some((name, _)) => Err(Invalid::Time(name)),
             None => Ok(()),
         }
     }
@@ -159,6 +182,14 @@ mod tests {
     fn a_limit_that_would_refuse_everything_is_invalid() {
         let limits = Limits { header_bytes: 100, ..Limits::default() };
         assert!(matches!(Config { limits, ..Config::default() }.validate(), Err(Invalid::TooSmall("limits.header_bytes", 8192))));
+    }
+
+    #[test]
+    fn a_time_that_would_refuse_everything_or_never_ends_is_invalid() {
+        for request_time in [Duration::ZERO, Duration::from_secs(u64::MAX)] {
+            let limits = Limits { request_time, ..Limits::default() };
+            assert!(matches!(Config { limits, ..Config::default() }.validate(), Err(Invalid::Time("limits.request_seconds"))));
+        }
     }
 
     #[test]

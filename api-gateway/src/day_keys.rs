@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::backend::Backend;
 use crate::config::DayKeyCache;
+use crate::metrics::Metrics;
 use crate::sigv4::{DayKey, Scope};
 
 /// How long one question may take.
@@ -62,6 +63,16 @@ enum Outcome {
     Failed,
 }
 
+impl Outcome {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Found(_) => "found",
+            Self::Absent => "absent",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// One scope's answer, held locked while it is asked for.
 type Slot = Arc<Mutex<Option<Kept>>>;
 
@@ -76,11 +87,17 @@ pub struct DayKeys {
     clock: Arc<dyn Clock>,
     bounds: DayKeyCache,
     slots: Lock<HashMap<Scope, Slot>>,
+    metrics: Metrics,
 }
 
 impl DayKeys {
     pub fn new(backend: Backend, clock: Arc<dyn Clock>, bounds: DayKeyCache) -> Self {
-        Self { backend, clock, bounds, slots: Lock::new(HashMap::new()) }
+        Self { backend, clock, bounds, slots: Lock::new(HashMap::new()), metrics: Metrics::default() }
+    }
+
+    /// Counts its looks there.
+    pub fn counting(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// The holder of the scope's access key; `None` if there is none.
@@ -88,6 +105,7 @@ impl DayKeys {
         let slot = self.slot(scope);
         let mut kept = slot.lock().await;
         if let Some(fresh) = kept.as_ref().filter(|kept| self.is_fresh(kept)) {
+            self.metrics.looked_up("kept");
             return match &fresh.outcome {
                 Outcome::Found(holder) => Ok(Some(holder.clone())),
                 Outcome::Absent => Ok(None),
@@ -100,6 +118,7 @@ impl DayKeys {
             Ok(None) => Outcome::Absent,
             Err(_) => Outcome::Failed,
         };
+        self.metrics.looked_up(outcome.word());
         *kept = Some(Kept { outcome, since: self.clock.now() });
         answer
     }

@@ -5,6 +5,7 @@
 
 use http::{HeaderMap, StatusCode};
 
+use crate::codec::is_xml;
 use crate::form;
 use crate::sigv4::Refusal;
 
@@ -102,7 +103,7 @@ impl Dialect {
 
     /// The error document: what botocore and the SDKs read code, message and request id from.
     pub fn document(self, code: &str, message: &str, sender: bool, request_id: &str) -> Vec<u8> {
-        let xml = |text: &str| quick_xml::escape::escape(text).into_owned();
+        let xml = xml_text;
         let fault = if sender { "Sender" } else { "Receiver" };
         match self {
             Self::Ec2 => format!(
@@ -130,6 +131,12 @@ impl Dialect {
         }
         .into_bytes()
     }
+}
+
+/// A client may have sent, and a message then repeats, what XML has no way to say.
+fn xml_text(text: &str) -> String {
+    let sayable: String = text.chars().map(|letter| if is_xml(letter) { letter } else { char::REPLACEMENT_CHARACTER }).collect();
+    quick_xml::escape::escape(&sayable).into_owned()
 }
 
 fn names_an_action(query: &str) -> bool {

@@ -14,6 +14,8 @@ mod day_keys;
 mod dialect;
 mod door;
 mod form;
+mod line;
+mod metrics;
 mod patient;
 mod problem;
 mod query;

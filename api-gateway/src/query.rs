@@ -3,6 +3,7 @@
 use freehold_proto::{ErrorCode, Fault};
 use http::Method;
 
+use crate::codec::shortened;
 use crate::form;
 use crate::request::Request;
 use crate::service::Service;
@@ -51,7 +52,11 @@ fn check_shape(request: &Request) -> Result<(), Fault> {
     if !matches!(request.method, Method::GET | Method::POST) || request.path != "/" {
         return Err(Fault::new(
             ErrorCode::InvalidAction,
-            format!("{} {} is not valid for this web service: send its actions by POST or GET to '/'.", request.method, request.path),
+            format!(
+                "{} {} is not valid for this web service: send its actions by POST or GET to '/'.",
+                shortened(request.method.as_str()),
+                shortened(&request.path)
+            ),
         ));
     }
     let form = match request.header("content-type") {

@@ -10,6 +10,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::get;
+use freehold_link::metrics::Part;
 use freehold_proto::clock::{Clock, SystemClock};
 use freehold_proto::id::{Entropy, OsEntropy};
 use hyper::server::conn::http1;
@@ -22,6 +23,8 @@ use tokio::task::JoinSet;
 use crate::backend::Backend;
 use crate::config::{Config, Invalid, Limits};
 use crate::door::Door;
+use crate::line::Peer;
+use crate::metrics::{Counted, Metrics};
 use crate::patient::Patient;
 
 /// Why the gateway does not serve.
@@ -46,6 +49,7 @@ pub struct Gateway {
     listener: TcpListener,
     address: SocketAddr,
     limits: Limits,
+    metrics: Metrics,
     routes: Router,
 }
 
@@ -61,8 +65,9 @@ impl Gateway {
         let failed = |source| ServeError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let limits = config.limits.clone();
-        Ok(Self { listener, address, limits, routes: routes(Door::new(config, backend, clock, entropy)) })
+        let (limits, metrics) = (config.limits.clone(), Metrics::default());
+        let door = Door::new(config, backend, clock, entropy, metrics.clone());
+        Ok(Self { listener, address, limits, metrics, routes: routes(door) })
     }
 
     /// What answers requests, for whoever brings them by another way than a socket.
@@ -76,9 +81,14 @@ impl Gateway {
         self.address
     }
 
+    /// What is counted here, to be shown at the metrics' door.
+    pub fn metrics(&self) -> Part {
+        self.metrics.part(&self.limits)
+    }
+
     /// Serves until `shutdown` resolves, then lets requests under way finish within their bound.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
-        let Self { listener, limits, routes, .. } = self;
+        let Self { listener, limits, metrics, routes, .. } = self;
         let (stop, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
         let accepting = async {
@@ -86,7 +96,8 @@ impl Gateway {
             loop {
                 let (stream, place) = accept(&listener, &places).await;
                 while connections.try_join_next().is_some() {}
-                connections.spawn(converse(stream, place, limits.clone(), routes.clone(), stopped.clone()));
+                let counted = Counted::in_gauge(&metrics.connections);
+                connections.spawn(converse(stream, (place, counted), limits.clone(), routes.clone(), stopped.clone()));
             }
         };
         tokio::select! {
@@ -137,11 +148,16 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, 
 /// One connection, request after request.
 async fn converse(
     stream: TcpStream,
-    _place: Option<OwnedSemaphorePermit>,
+    _place: (Option<OwnedSemaphorePermit>, Counted),
     limits: Limits,
     routes: Router,
     mut stopped: watch::Receiver<bool>,
 ) {
+    let routes = match stream.peer_addr() {
+        Ok(address) => routes.layer(axum::Extension(Peer(address))),
+        // It is gone already.
+        Err(_) => return,
+    };
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps Nagle's algorithm");
     }

@@ -3,6 +3,7 @@
 use freehold_proto::{ErrorCode, Fault};
 use freehold_wire::{Operation, Status};
 
+use crate::codec::shortened;
 use crate::query::Query;
 
 /// A service whose actions the scheduler handles.
@@ -48,12 +49,12 @@ impl Service {
 
     /// What `NoSuchVersion` says.
     pub fn unknown_version(&self, version: &str) -> String {
-        format!("The requested version ({version}) of service {} does not exist", self.title)
+        format!("The requested version ({}) of service {} does not exist", shortened(version), self.title)
     }
 
     /// In each service's own words.
     pub fn unknown_action(&self, query: &Query) -> Fault {
-        let Query { action, version, .. } = query;
+        let (action, version) = (shortened(&query.action), shortened(&query.version));
         let message = match self.name {
             "ec2" => format!("The action {action} is not valid for this web service."),
             _ => format!("Could not find operation {action} for version {version}"),

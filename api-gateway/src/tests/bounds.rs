@@ -113,6 +113,35 @@ async fn requests_under_way_are_counted_and_the_next_is_told_to_retry() {
     assert_ne!(client.send(&describe().sign()).await.status, 503, "the place is free again");
 }
 
+/// Who sends slowly holds a connection, and no place among the requests.
+#[tokio::test]
+async fn bodies_that_do_not_come_keep_nobody_from_being_answered() {
+    let running = Running::with(Limits { requests: 1, ..Limits::default() }).await;
+    let mut slow = Vec::new();
+    for _ in 0..3 {
+        let mut stream = running.client.connect().await;
+        let bytes = wire::bytes(&describe().sign());
+        stream.write_all(&bytes[..bytes.len() - 1]).await.unwrap();
+        slow.push(stream);
+    }
+    let nothing = Draft { body: b"Action=Nothing&Version=2016-11-15".to_vec(), ..describe() };
+    assert_eq!(running.client.send(&nothing.sign()).await.refused().1, "InvalidAction");
+}
+
+#[tokio::test]
+async fn all_bodies_together_are_bounded() {
+    let limits = Limits { body_bytes: 4 << 10, bodies_bytes: 4 << 10, ..Limits::default() };
+    let running = Running::with(limits).await;
+    running.control_plane.hold();
+    let client = running.client;
+    let large = || Draft { body: vec![b'a'; 3 << 10], ..describe() }.sign();
+    let first = tokio::spawn(async move { client.send(&large()).await });
+    until("the first request waits for its key", || running.control_plane.waiting() == 1).await;
+    assert_eq!(client.send(&large()).await.refused(), (503, "RequestLimitExceeded".into()));
+    running.control_plane.release();
+    first.await.unwrap();
+}
+
 #[tokio::test]
 async fn a_control_plane_that_does_not_answer_is_unavailable() {
     let running = Running::with(Limits { request_time: SHORT, ..Limits::default() }).await;

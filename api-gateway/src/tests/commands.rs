@@ -46,6 +46,7 @@ async fn a_signed_get_caller_identity_is_answered_under_the_signers_name() {
         request_id: answer.element("RequestId"),
     };
     assert_eq!(command.caller, caller);
+    assert_eq!(command.traceparent, freehold_link::trace::traceparent(&caller.request_id), "the request's id goes on as its trace");
 }
 
 #[tokio::test]

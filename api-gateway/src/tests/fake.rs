@@ -34,6 +34,7 @@ pub const ACCOUNT: &str = "123456789012";
 pub struct Command {
     pub path: String,
     pub caller: Caller,
+    pub traceparent: Option<String>,
     pub message: Bytes,
 }
 
@@ -132,8 +133,9 @@ impl ControlPlane {
                     async move {
                         plane.wait_for_pace().await;
                         let caller = Caller::read(request.metadata().as_ref())?;
+                        let traceparent = request.metadata().get("traceparent").map(|text| text.to_str().unwrap().to_owned());
                         let play = plane.0.play.lock().unwrap().clone();
-                        let answer = play(&Command { path, caller, message: request.into_inner() })?;
+                        let answer = play(&Command { path, caller, traceparent, message: request.into_inner() })?;
                         Ok::<_, Status>(Response::new(answer))
                     }
                 });

@@ -63,13 +63,30 @@ async fn a_request_is_one_line_with_its_id_action_account_and_status() {
     let answer = running.client.send(&identity().sign()).await;
     let lines = log.answered();
     assert_eq!(lines.len(), 1, "{lines:?}");
-    for part in [answer.element("RequestId").as_str(), "sts", "GetCallerIdentity", ACCOUNT, "status=200"] {
+    let principal = format!("principal=\"arn:aws:iam::{ACCOUNT}:root\"");
+    let parts = ["sts", "GetCallerIdentity", ACCOUNT, "status=200", "microseconds=", "source=127.0.0.1:", &principal];
+    for part in parts.into_iter().chain([answer.element("RequestId").as_str()]) {
         assert!(lines[0].contains(part), "no {part} in {}", lines[0]);
     }
     let refused = Draft { secret: "wrong", ..identity() };
     running.client.send(&refused.sign()).await;
     let line = log.answered().pop().unwrap();
     assert!(line.contains("SignatureDoesNotMatch") && !line.contains(ACCOUNT), "a name that is not proven is not told: {line}");
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_leaves_its_line_too() {
+    use tokio::io::AsyncWriteExt;
+    let log = Log::start();
+    let running = Running::start().await;
+    running.control_plane.hold();
+    let mut stream = running.client.connect().await;
+    stream.write_all(&super::wire::bytes(&identity().sign())).await.unwrap();
+    super::fake::until("the request waits for its key", || running.control_plane.waiting() == 1).await;
+    drop(stream);
+    super::fake::until("the line is there", || !log.answered().is_empty()).await;
+    let lines = log.answered();
+    assert!(lines.len() == 1 && lines[0].contains("not answered") && lines[0].contains("ClientHungUp"), "{lines:?}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod bounds;
 mod commands;
 pub mod fake;
+mod hostile;
 mod log;
 mod refusals;
 mod wire;
