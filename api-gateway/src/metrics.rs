@@ -5,6 +5,9 @@ use freehold_link::metrics::{Counters, Gauge, Latencies, Part, Registry, Unit, l
 /// What an action is called that nobody serves, or that was not read.
 pub const NO_ACTION: &str = "none";
 
+/// The limits that refusals are counted by.
+const LIMITS: [&str; 5] = ["requests", "body_bytes", "bodies_bytes", "body_seconds", "request_seconds"];
+
 /// Cheap to clone; all clones count together.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -47,6 +50,10 @@ impl Metrics {
     /// All of it, with the bounds that it is to be read against.
     pub fn part(&self, limits: &crate::Limits) -> Part {
         let mut registry = Registry::with_prefix("freehold_gateway");
+        // A count that is not there before the first refusal could not be seen to rise.
+        for limit in LIMITS {
+            drop(self.refused.get_or_create(&[("limit", limit)]));
+        }
         registry.register_with_unit("request", "From a request's arrival to its answer", Unit::Seconds, self.requests.clone());
         registry.register("refused", "Requests refused by a limit of [gateway.limits]", self.refused.clone());
         registry.register("day_key_lookups", "Looks for who holds an access key; kept: without asking", self.lookups.clone());

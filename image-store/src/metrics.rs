@@ -6,6 +6,9 @@ use crate::error::{Damage, Error};
 use crate::store::ImageStore;
 use crate::sweep::Census;
 
+/// Why something could not be done, as [`Metrics::failed`] says it.
+const WHYS: [&str; 5] = ["missing", "damaged", "full", "busy", "io"];
+
 /// Cheap to clone; all clones count together.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
@@ -76,6 +79,10 @@ impl Metrics {
 
     pub(crate) fn part(&self, store: &ImageStore) -> Part {
         let mut registry = Registry::with_prefix("freehold_image_store");
+        // A count that is not there before the first failure could not be seen to rise.
+        for why in WHYS {
+            drop(self.failures.get_or_create(&[("why", why)]));
+        }
         registry.register("blocks_received", "Blocks of uploads: new, known already, or zeros, which are not kept", self.received.clone());
         registry.register("blocks_sent", "Blocks that hosts fetched", self.sent.clone());
         registry.register_with_unit("sent", "Bytes that hosts fetched", Unit::Bytes, self.sent_bytes.clone());

@@ -128,7 +128,7 @@ fn name(source: &mut Unstructured<'_>, mut shape: Option<&'static Shape>) -> Res
         let field: &Field = source.choose(within.fields)?;
         name.push_str(field.query);
         if field.item.is_some() {
-            name.push_str(*source.choose(&[".1", ".2", ".1000", ".0", ".01", ".99999999999", "", ".member.1"])?);
+            name.push_str(source.choose(&[".1", ".2", ".1000", ".0", ".01", ".99999999999", "", ".member.1"])?);
         }
         shape = if let Kind::Message(below) = field.kind { Some(below) } else { None };
         if shape.is_some() {
