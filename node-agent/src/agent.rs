@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use freehold_link::metrics::Doors;
 use freehold_proto::clock::{Clock, SystemClock};
 use freehold_proto::id::{Entropy, OsEntropy};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -39,6 +40,8 @@ pub enum AgentError {
     Capacity(#[source] std::io::Error),
     #[error("a part of the agent ended, which is a fault of this program; guests go on, and the agent is to be started again")]
     PartEnded,
+    #[error(transparent)]
+    Metrics(freehold_link::BoxError),
     #[error("agent.drivers is empty; name at least one of \"qemu\" and \"simulated\"")]
     NoDriver,
 }
@@ -83,7 +86,14 @@ impl Agent {
             queue,
             clock,
             stop_timeout: Duration::from_secs(config.stop_timeout_seconds),
+            causes: Arc::default(),
+            metrics: Arc::default(),
         };
+        let mut doors = Doors::default();
+        doors.show(config.metrics.as_ref(), around.metrics.part(&around.observations, config.state_folder.join("images")));
+        for door in doors.open().await.map_err(AgentError::Metrics)? {
+            tasks.spawn(door.run(std::future::pending()));
+        }
         let reconciler = Reconciler::open(around.clone(), &config.state_folder.join("records"))?;
         let capacity = capacity::measure(&config.capacity, &config.state_folder).map_err(AgentError::Capacity)?;
         tracing::info!(host_id = %host.id(), ?capacity, drivers = ?config.drivers, "the node agent starts");

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use freehold_link::metrics::Address;
 use serde::Deserialize;
 
 use crate::hypervisor::{qemu, simulated};
@@ -25,6 +26,8 @@ pub struct Config {
     pub drivers: Vec<DriverName>,
     /// How long a guest may take to shut down before its power is taken away. Default 60.
     pub stop_timeout_seconds: u64,
+    /// Where metrics are read: a loopback address, or the path of a Unix socket. Default: nowhere.
+    pub metrics: Option<Address>,
     pub capacity: Capacity,
     pub network: network::Config,
     pub qemu: qemu::Config,
@@ -57,6 +60,7 @@ impl Default for Config {
             availability_zone: "us-east-1a".to_owned(),
             drivers: vec![DriverName::Qemu],
             stop_timeout_seconds: 60,
+            metrics: None,
             capacity: Capacity::default(),
             network: network::Config::default(),
             qemu: qemu::Config::default(),

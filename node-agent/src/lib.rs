@@ -12,6 +12,7 @@
 
 mod agent;
 mod capacity;
+mod causes;
 mod config;
 pub mod desired;
 mod durable;
@@ -21,6 +22,7 @@ pub mod hypervisor;
 pub mod image_cache;
 pub mod imds;
 pub mod launch;
+mod metrics;
 pub mod network;
 mod observations;
 mod plan;

@@ -5,8 +5,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use freehold_proto::internal::host::InstanceObserved;
+use freehold_proto::internal::host::{GuestState, InstanceObserved};
 use tokio::sync::watch;
+
+/// The states that are counted, as operators read them.
+const STATES: [(GuestState, &str); 6] = [
+    (GuestState::Preparing, "preparing"),
+    (GuestState::Running, "running"),
+    (GuestState::Stopping, "stopping"),
+    (GuestState::Stopped, "stopped"),
+    (GuestState::Impaired, "impaired"),
+    (GuestState::Quarantined, "quarantined"),
+];
 
 #[derive(Debug, Default)]
 struct State {
@@ -99,6 +109,13 @@ impl Observations {
         (statements, last)
     }
 
+    /// How many instances there are in each state.
+    pub fn by_state(&self) -> Vec<(&'static str, usize)> {
+        let state = self.lock();
+        let of = |wanted: GuestState| state.by_instance.values().filter(|(_, observed)| observed.state() == wanted).count();
+        STATES.iter().map(|(wanted, name)| (*name, of(*wanted))).collect()
+    }
+
     /// Wakes when something changed.
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
@@ -111,8 +128,6 @@ impl Observations {
 
 #[cfg(test)]
 mod tests {
-    use freehold_proto::internal::host::GuestState;
-
     use super::*;
 
     fn observed(id: &str, state: GuestState) -> InstanceObserved {

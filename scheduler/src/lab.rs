@@ -203,7 +203,7 @@ impl Agent {
         let told = Arc::new(Mutex::new(Told::default()));
         let (answers, note) = (up.clone(), Arc::clone(&told));
         let task = tokio::spawn(async move {
-            while let Ok(Some(ToAgent { kind: Some(kind) })) = down.message().await {
+            while let Ok(Some(ToAgent { kind: Some(kind), .. })) = down.message().await {
                 let answer = if obeys { obey(&kind) } else { None };
                 note_down(&mut note.lock().unwrap_or_else(PoisonError::into_inner), kind);
                 if let Some(answer) = answer

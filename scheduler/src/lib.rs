@@ -13,6 +13,7 @@ pub mod key_pair;
 #[cfg(test)]
 pub(crate) mod lab;
 pub mod lifecycle;
+pub mod metrics;
 pub mod operator;
 pub mod page;
 pub mod placement;

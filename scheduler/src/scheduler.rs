@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use freehold_link::metrics::Part;
 use freehold_link::unix::MAX_MESSAGE_BYTES;
 use freehold_proto::clock::Clock;
 use freehold_proto::id::Entropy;
@@ -17,6 +18,7 @@ use tonic::service::Routes;
 use crate::engine::{self, Audit, Engine, Table};
 use crate::hosts::{Hosts, HostsService, forget_connections};
 use crate::identity::{self, IdentityService, Vault};
+use crate::metrics::Metrics;
 use crate::operator::OperatorService;
 use crate::page::Sealer;
 use crate::store::{self, Store};
@@ -73,6 +75,11 @@ impl Scheduler {
     #[cfg(test)]
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.engine
+    }
+
+    /// What is counted here, to be shown at the metrics' door.
+    pub fn metrics(&self) -> Part {
+        Metrics::part(&self.engine.store, &self.engine.hosts)
     }
 
     /// AWS's actions and the gateway's questions about who signed.

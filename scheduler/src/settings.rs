@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use freehold_link::metrics::Address;
 use ipnet::Ipv4Net;
 use serde::Deserialize;
 
@@ -20,6 +21,8 @@ pub struct Config {
     pub database: Option<DatabaseUrl>,
     /// File that every request is recorded in, one JSON line each. Default: none, the records go to the process's log.
     pub audit: Option<PathBuf>,
+    /// Where metrics are read: a loopback address, or the path of a Unix socket. Default: nowhere.
+    pub metrics: Option<Address>,
     /// AWS's name of the region. Clients accept only names on AWS's own list. Default `us-east-1`.
     pub region: String,
     /// Zone letters of the region, in the order of their subnets. Default `["a", "b", "c"]`.
@@ -57,6 +60,7 @@ impl Default for Config {
             data: "/var/lib/freehold/scheduler".into(),
             database: None,
             audit: None,
+            metrics: None,
             region: "us-east-1".into(),
             availability_zones: vec!['a', 'b', 'c'],
             public_addresses: Ipv4Net::new_assert(std::net::Ipv4Addr::new(198, 18, 0, 0), 15),

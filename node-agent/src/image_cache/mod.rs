@@ -25,6 +25,7 @@ use tonic::transport::Channel;
 use crate::durable::{self, DurableError};
 use crate::reconciler::Queue;
 use manifest::{BLOCK_BYTES, Manifest};
+pub use space::held;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {

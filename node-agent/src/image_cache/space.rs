@@ -61,6 +61,12 @@ fn try_make_room(folder: &Path, limit_bytes: u64, fresh: &str) -> io::Result<()>
     Ok(())
 }
 
+/// How many images lie there, and what room they take.
+pub fn held(folder: &Path) -> io::Result<(usize, u64)> {
+    let images = images(folder)?;
+    Ok((images.len(), images.iter().map(|image| image.bytes).sum()))
+}
+
 fn images(folder: &Path) -> io::Result<Vec<Image>> {
     let mut images = Vec::new();
     for entry in fs::read_dir(folder)? {

@@ -114,7 +114,12 @@ impl Reconciler {
         match action {
             Action::Rest(state) => return Ok(Outcome::Rest { state, again: LOOK_ANYWAY }),
             Action::Wait(state, again) => return Ok(Outcome::Rest { state, again }),
-            Action::Start => return self.start(desired, record, driver).await,
+            Action::Start => {
+                let began = Instant::now();
+                let outcome = self.start(desired, record, driver).await;
+                self.around.metrics.start(end_of(&outcome), began.into_std());
+                return outcome;
+            }
             Action::Bury => return Ok(Outcome::Again),
             Action::Reset => {
                 driver.reset(id).await?;
@@ -192,6 +197,7 @@ impl Reconciler {
 
     fn fault(&self, instance_id: &str, intent: &Intent, error: &DriverError) -> Duration {
         let failures = self.attempts.failed(instance_id);
+        self.around.metrics.fault(error.code.as_str());
         let cause = error.source.as_ref().map(|source| format!("{source:?}")).unwrap_or_default();
         tracing::warn!(instance_id, code = error.code.as_str(), message = error.message, cause, failures, "an act on an instance failed");
         let passing = !matches!(error.code, FaultCode::DiskMissing | FaultCode::DiskDamaged) && failures < PATIENCE;
@@ -228,6 +234,15 @@ fn died(lived: Duration) -> DriverError {
         lived.as_secs()
     );
     DriverError::new(FaultCode::Hypervisor, message)
+}
+
+/// How a try to start a guest ended.
+fn end_of(outcome: &Result<Outcome, DriverError>) -> &'static str {
+    match outcome {
+        Ok(Outcome::Rest { .. } | Outcome::Later(_)) => "preparing",
+        Ok(Outcome::Again | Outcome::Gone) => "started",
+        Err(_) => "failed",
+    }
 }
 
 /// `None`: nothing of it is here, and nothing is wanted.

@@ -13,17 +13,20 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use freehold_proto::clock::Clock;
 use futures_util::FutureExt;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 pub use burial::Burials;
 pub use queue::Queue;
 
+use crate::causes::Causes;
 use crate::durable::DurableError;
 use crate::hypervisor::{DriverError, Hypervisor};
+use crate::metrics::Metrics;
 use crate::observations::Observations;
 use crate::plan::Plan;
 use crate::ports::Ports;
@@ -45,6 +48,8 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// How long a guest may take to shut down before its power is taken away.
     pub stop_timeout: Duration,
+    pub causes: Arc<Causes>,
+    pub metrics: Arc<Metrics>,
 }
 
 pub struct Reconciler {
@@ -83,7 +88,10 @@ impl Reconciler {
     async fn work(self: Arc<Self>) {
         loop {
             let id = self.around.queue.next().await;
-            let again = unbroken(&id, self.reconcile(&id)).await;
+            let began = Instant::now();
+            let span = tracing::info_span!("instance", instance_id = id, request_id = self.around.causes.of(&id));
+            let again = unbroken(&id, self.reconcile(&id).instrument(span)).await;
+            self.around.metrics.looked(began);
             self.around.observations.looked_at(&id);
             self.around.queue.done(&id, again);
         }

@@ -46,9 +46,10 @@ impl Session {
         };
         let (down, first) =
             tokio::time::timeout(WELCOME_TIMEOUT, dial).await.map_err(|_| tonic::Status::deadline_exceeded("no Welcome in time"))??;
-        let Some(ToAgent { kind: Some(to_agent::Kind::Welcome(welcome)) }) = first else { return Err(Ended::NoWelcome) };
+        let Some(ToAgent { kind: Some(to_agent::Kind::Welcome(welcome)), .. }) = first else { return Err(Ended::NoWelcome) };
         host.welcomed(&welcome)??;
         *welcomed = true;
+        self.around.metrics.attending.set(1);
         tracing::info!(cluster_id = welcome.cluster_id, epoch = welcome.epoch, "attending the scheduler");
         tokio::select! {
             ended = report(&self.around, &up) => ended,
@@ -93,7 +94,7 @@ async fn report(around: &Surroundings, up: &mpsc::Sender<FromAgent>) -> Result<E
 }
 
 async fn receive(around: &Surroundings, down: Streaming<ToAgent>, up: &mpsc::Sender<FromAgent>) -> Result<Ended, Ended> {
-    let mut batches = Batches { down, ended: None };
+    let mut batches = Batches { around, down, ended: None };
     let mut mentioned = Some(BTreeSet::new());
     loop {
         let batch = batches.next().await?;
@@ -102,23 +103,25 @@ async fn receive(around: &Surroundings, down: Streaming<ToAgent>, up: &mpsc::Sen
 }
 
 /// Messages as they come, as many as are there at once.
-struct Batches {
+struct Batches<'a> {
+    around: &'a Surroundings,
     down: Streaming<ToAgent>,
     ended: Option<Ended>,
 }
 
-impl Batches {
+impl Batches<'_> {
     async fn next(&mut self) -> Result<Vec<to_agent::Kind>, Ended> {
         if let Some(ended) = self.ended.take() {
             return Err(ended);
         }
         let mut batch = Vec::new();
-        batch.extend(self.down.message().await?.ok_or(Ended::Closed)?.kind);
+        let first = self.down.message().await?.ok_or(Ended::Closed)?;
+        batch.extend(self.noted(first));
         while batch.len() < BATCH {
             // `message` is cancel-safe: polled once, it either yields a whole message or nothing.
             match futures_util::FutureExt::now_or_never(self.down.message()) {
                 None => break,
-                Some(Ok(Some(message))) => batch.extend(message.kind),
+                Some(Ok(Some(message))) => batch.extend(self.noted(message)),
                 // What came before the end still counts.
                 Some(Ok(None)) => {
                     self.ended = Some(Ended::Closed);
@@ -131,6 +134,11 @@ impl Batches {
             }
         }
         Ok(batch)
+    }
+
+    fn noted(&self, message: ToAgent) -> Option<to_agent::Kind> {
+        self.around.causes.note(&message);
+        message.kind
     }
 }
 

@@ -61,7 +61,9 @@ async fn state(around: &Surroundings, statements: Vec<Statement>) -> Result<(), 
     if statements.is_empty() {
         return Ok(());
     }
+    let began = std::time::Instant::now();
     let changed = on_disk(around, move |plan| plan.state(statements)).await?;
+    around.metrics.plan_written(began);
     for id in &changed {
         around.queue.wake(id);
     }

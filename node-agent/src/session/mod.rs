@@ -50,6 +50,7 @@ impl Session {
         loop {
             let mut welcomed = false;
             let ended = self.attend(channel.clone(), &mut host, &mut welcomed).await;
+            self.around.metrics.attending.set(0);
             if welcomed {
                 backoff.reset();
             }
@@ -68,6 +69,7 @@ impl Session {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             capacity: Some(self.capacity),
             drivers: self.around.drivers.values().map(|driver| driver.describe()).collect(),
+            now: Some(self.around.clock.now().into()),
         }
     }
 }

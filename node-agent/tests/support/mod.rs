@@ -84,7 +84,7 @@ impl Drop for Scheduler {
 
 impl Line {
     pub fn say(&self, kind: to_agent::Kind) {
-        self.down.send(Ok(ToAgent { kind: Some(kind) })).unwrap();
+        self.down.send(Ok(ToAgent { kind: Some(kind), ..ToAgent::default() })).unwrap();
     }
 
     pub fn welcome(&self, cluster_id: &str, epoch: u64) {

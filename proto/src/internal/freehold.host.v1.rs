@@ -39,6 +39,9 @@ pub struct Hello {
     pub capacity: ::core::option::Option<Capacity>,
     #[prost(message, repeated, tag = "7")]
     pub drivers: ::prost::alloc::vec::Vec<Driver>,
+    /// The host's clock as this is sent.
+    #[prost(message, optional, tag = "20")]
+    pub now: ::core::option::Option<::prost_types::Timestamp>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Capacity {
@@ -63,6 +66,9 @@ pub struct Driver {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ToAgent {
+    /// W3C Trace Context of the request that this follows from, where one is known. For logs, never for a decision.
+    #[prost(string, tag = "20")]
+    pub traceparent: ::prost::alloc::string::String,
     #[prost(oneof = "to_agent::Kind", tags = "1, 2, 3, 4, 5, 6, 7")]
     pub kind: ::core::option::Option<to_agent::Kind>,
 }

@@ -160,6 +160,25 @@ pub struct Status {
     /// What an operator must act on, each with what to do.
     #[prost(string, repeated, tag = "6")]
     pub attention: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The same, taken apart: what the scheduler knows of its own work.
+    #[prost(message, repeated, tag = "7")]
+    pub problems: ::prost::alloc::vec::Vec<Problem>,
+}
+/// Something that an operator must act on.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Problem {
+    /// Whose: "store", "reconciler", "instance", "host".
+    #[prost(string, tag = "1")]
+    pub part: ::prost::alloc::string::String,
+    /// A sentence.
+    #[prost(string, tag = "2")]
+    pub what: ::prost::alloc::string::String,
+    /// Absent where it is not known.
+    #[prost(message, optional, tag = "3")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
+    /// What to do, with the command.
+    #[prost(string, tag = "4")]
+    pub remedy: ::prost::alloc::string::String,
 }
 /// Generated client implementations.
 pub mod operator_client {

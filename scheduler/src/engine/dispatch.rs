@@ -14,7 +14,9 @@ use tonic::body::Body;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 use tower::Service;
+use tracing::Instrument;
 
+use super::table::Handler;
 use super::{Engine, Table};
 
 /// Serves every action of `table`; a path that is not in it answers `InvalidAction`.
@@ -52,6 +54,24 @@ where
     }
 }
 
+/// Runs a handler under a span of its own, which names the client's request whether the gateway is in this process or in another one.
+///
+/// A caller may stop waiting at any moment: its client hung up, or its time is over. A command that has begun goes on all the same, in a
+/// task of its own; otherwise it could be cut between its commit and the word of it.
+async fn run(handler: Handler, engine: Arc<Engine>, bytes: Bytes, caller: Caller) -> Result<Bytes, Fault> {
+    let span = tracing::info_span!(
+        parent: None, "command", request_id = %caller.request_id, action = handler.name, account = %caller.account_id
+    );
+    let running = (handler.run)(engine, bytes, caller).instrument(span);
+    if !handler.carried_through {
+        return running.await;
+    }
+    match tokio::spawn(running).await {
+        Ok(answer) => answer,
+        Err(error) => Err(Fault::internal("a command did not come to its end", error)),
+    }
+}
+
 /// One call.
 struct One {
     dispatch: Dispatch,
@@ -69,7 +89,7 @@ impl tonic::server::UnaryService<Bytes> for One {
             let (metadata, _, bytes) = request.into_parts();
             let caller = Caller::read(&metadata.into_headers())?;
             let handler = handler.ok_or_else(|| Fault::new(ErrorCode::InvalidAction, "The action is not valid for this web service."))?;
-            Ok(Response::new(handler(engine, bytes, caller).await?))
+            Ok(Response::new(run(handler, engine, bytes, caller).await?))
         })
     }
 }

@@ -6,11 +6,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use freehold_proto::{ErrorCode, Fault};
+use freehold_proto::{Action, ErrorCode, Fault};
 use prost::Message;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, ModelTrait};
 
-use super::Command;
+use super::{Command, Prepared};
 use crate::store::{Failure, Outcome, Tx, client_token};
 
 /// How long an answer is remembered.
@@ -27,7 +27,7 @@ pub struct Once {
 
 impl Once {
     /// Of a request that carries a token.
-    pub fn of<A: Command>(request: &A) -> Option<Self> {
+    pub fn of<A: Action>(request: &A) -> Option<Self> {
         let token = request.client_token().filter(|token| !token.is_empty())?;
         let hash = ring::digest::digest(&ring::digest::SHA256, &request.encode_to_vec());
         Some(Self { token: token.to_owned(), request_hash: STANDARD.encode(hash) })
@@ -35,14 +35,23 @@ impl Once {
 
     /// The remembered answer, or a new one, remembered.
     pub async fn answer<A: Command>(self, request: A, tx: &mut Tx) -> Outcome<A::Answer> {
-        if self.token.len() > LONGEST_TOKEN || !self.token.is_ascii() {
-            let message = format!("Invalid value for clientToken: at most {LONGEST_TOKEN} ASCII characters are allowed.");
-            return Err(Failure::refuse(ErrorCode::InvalidParameterValue, message));
-        }
         if let Some(remembered) = self.remembered::<A>(tx).await? {
             return Ok(remembered);
         }
         let answer = request.run(tx).await?;
+        self.remember::<A>(tx, answer).await
+    }
+
+    /// As [`Once::answer`], with what was made before the transaction: in vain where the answer is remembered.
+    pub async fn answer_prepared<A: Prepared>(self, request: A, made: A::Made, tx: &mut Tx) -> Outcome<A::Answer> {
+        if let Some(remembered) = self.remembered::<A>(tx).await? {
+            return Ok(remembered);
+        }
+        let answer = request.run(made, tx).await?;
+        self.remember::<A>(tx, answer).await
+    }
+
+    async fn remember<A: Action>(self, tx: &Tx, answer: A::Answer) -> Outcome<A::Answer> {
         let row = client_token::Model {
             account_id: tx.account().to_owned(),
             action: A::NAME.to_owned(),
@@ -55,7 +64,11 @@ impl Once {
         Ok(answer)
     }
 
-    async fn remembered<A: Command>(&self, tx: &Tx) -> Outcome<Option<A::Answer>> {
+    async fn remembered<A: Action>(&self, tx: &Tx) -> Outcome<Option<A::Answer>> {
+        if self.token.len() > LONGEST_TOKEN || !self.token.is_ascii() {
+            let message = format!("Invalid value for clientToken: at most {LONGEST_TOKEN} ASCII characters are allowed.");
+            return Err(Failure::refuse(ErrorCode::InvalidParameterValue, message));
+        }
         let key = (tx.account().to_owned(), A::NAME.to_owned(), self.token.clone());
         let Some(row) = client_token::Entity::find_by_id(key).one(tx.db()).await? else { return Ok(None) };
         if tx.now() - row.created >= KEPT_MILLIS {

@@ -135,7 +135,7 @@ impl Engine {
             Some(once) if !dry_run => once.answer(request, &mut tx).await,
             _ => request.run(&mut tx).await,
         };
-        settle(tx, dry_run, answer).await
+        self.settle(tx, dry_run, answer, caller).await
     }
 
     async fn run_prepared<A: Prepared>(&self, request: A, caller: &Caller) -> Outcome<A::Answer> {
@@ -152,8 +152,11 @@ impl Engine {
         let dry_run = request.dry_run();
         let made = request.prepare(&self.store).await?;
         let mut tx = self.store.begin(&caller.account_id).await?;
-        let answer = request.run(made, &mut tx).await;
-        settle(tx, dry_run, answer).await
+        let answer = match idempotency::Once::of(&request) {
+            Some(once) if !dry_run => once.answer_prepared(request, made, &mut tx).await,
+            _ => request.run(made, &mut tx).await,
+        };
+        self.settle(tx, dry_run, answer, caller).await
     }
 
     async fn run_query<A: Query>(&self, request: A, caller: &Caller) -> Outcome<A::Answer> {
@@ -170,22 +173,24 @@ impl Engine {
         let answer = request.answer(&ask).await?;
         if dry_run { Err(would_have_succeeded().into()) } else { Ok(answer) }
     }
-}
 
-/// Keeps what a command did, or, where it failed or was only tried, none of it.
-async fn settle<T>(tx: Tx, dry_run: bool, answer: Outcome<T>) -> Outcome<T> {
-    match answer {
-        Ok(_) if dry_run => {
-            tx.rollback().await?;
-            Err(would_have_succeeded().into())
-        }
-        Ok(answer) => {
-            tx.commit().await?;
-            Ok(answer)
-        }
-        Err(failure) => {
-            tx.rollback().await?;
-            Err(failure)
+    /// Keeps what a command did, or, where it failed or was only tried, none of it.
+    async fn settle<T>(&self, tx: Tx, dry_run: bool, answer: Outcome<T>, caller: &Caller) -> Outcome<T> {
+        match answer {
+            Ok(_) if dry_run => {
+                tx.rollback().await?;
+                Err(would_have_succeeded().into())
+            }
+            Ok(answer) => {
+                // Before the commit, since sessions are told of it at once.
+                self.hosts.causes().note(tx.changes(), &caller.request_id);
+                tx.commit().await?;
+                Ok(answer)
+            }
+            Err(failure) => {
+                tx.rollback().await?;
+                Err(failure)
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use freehold_proto::{Action, Caller, ErrorCode, Fault};
@@ -18,6 +19,32 @@ pub struct Changes;
 pub struct ChangesPrepared;
 /// See [`Changes`].
 pub struct Reads;
+
+/// Whether what was begun is carried through although nobody waits for the answer any more: a commit is told to its followers, and
+/// recorded.
+pub trait Manner: 'static {
+    const CARRIED_THROUGH: bool;
+}
+
+impl Manner for Changes {
+    const CARRIED_THROUGH: bool = true;
+}
+
+impl Manner for ChangesPrepared {
+    const CARRIED_THROUGH: bool = true;
+}
+
+impl Manner for Reads {
+    const CARRIED_THROUGH: bool = false;
+}
+
+/// How to run one action.
+#[derive(Clone, Copy)]
+pub(crate) struct Handler {
+    pub name: &'static str,
+    pub run: Erased,
+    pub carried_through: bool,
+}
 
 /// An action that somebody handles. `Kind` is inferred.
 pub trait Handled<Kind>: Action {
@@ -53,14 +80,15 @@ impl<A: Query> Handled<Reads> for A {
 /// Every action that is served.
 #[derive(Default)]
 pub struct Table {
-    handlers: HashMap<&'static str, Erased>,
+    handlers: HashMap<&'static str, Handler>,
     errors: HashMap<&'static str, &'static [ErrorCode]>,
 }
 
 impl Table {
     #[must_use]
-    pub fn serve<A: Handled<Kind>, Kind: 'static>(mut self) -> Self {
-        self.handlers.insert(A::PATH, |engine, bytes, caller| Box::pin(answer::<A, Kind>(engine, bytes, caller)));
+    pub fn serve<A: Handled<Kind>, Kind: Manner>(mut self) -> Self {
+        let run: Erased = |engine, bytes, caller| Box::pin(answer::<A, Kind>(engine, bytes, caller));
+        self.handlers.insert(A::PATH, Handler { name: A::NAME, run, carried_through: Kind::CARRIED_THROUGH });
         self.errors.insert(A::NAME, A::ERRORS);
         self
     }
@@ -73,19 +101,21 @@ impl Table {
     /// Runs one action as if it had come over gRPC.
     pub async fn call<A: Action>(&self, engine: &Arc<Engine>, request: A, caller: Caller) -> Result<A::Answer, Fault> {
         let handler = self.find(A::PATH).ok_or_else(|| Fault::new(ErrorCode::InvalidAction, "The action is not served."))?;
-        let bytes = handler(Arc::clone(engine), request.encode_to_vec().into(), caller).await?;
+        let bytes = (handler.run)(Arc::clone(engine), request.encode_to_vec().into(), caller).await?;
         prost::Message::decode(bytes).map_err(|error| Fault::internal("an answer is not its message", error))
     }
 
-    pub(crate) fn find(&self, path: &str) -> Option<Erased> {
+    pub(crate) fn find(&self, path: &str) -> Option<Handler> {
         self.handlers.get(path).copied()
     }
 }
 
 async fn answer<A: Handled<Kind>, Kind: 'static>(engine: Arc<Engine>, bytes: Bytes, caller: Caller) -> Result<Bytes, Fault> {
     let request = A::decode(bytes).map_err(|error| Fault::internal("a request is not the message its path says", error))?;
+    let began = Instant::now();
     let outcome = request.handle(&engine, &caller).await.map_err(Fault::from);
     let word = outcome.as_ref().map_or_else(|fault| fault.code.as_str(), |_| "ok");
+    engine.store.metrics().acted(A::NAME, word, began);
     engine.audit.record(engine.store.clock().now_millis(), A::NAME, &caller, word);
     if let Err(fault) = &outcome {
         check_declared(A::NAME, A::ERRORS, fault);
@@ -103,5 +133,10 @@ fn log_source(action: &str, caller: &Caller, fault: &Fault) {
         chain = format!("{chain}: {error}");
         next = error.source();
     }
-    tracing::error!(action, request_id = %caller.request_id, error = %chain, "an action failed");
+    // A busy store is retried by the client and needs no operator; what is ours to mend does.
+    if fault.code == ErrorCode::InternalError {
+        tracing::error!(action, request_id = %caller.request_id, error = %chain, "an action failed");
+    } else {
+        tracing::warn!(action, request_id = %caller.request_id, error = %chain, "an action could not be carried out");
+    }
 }

@@ -7,11 +7,11 @@ use freehold_proto::{Action, Caller, ErrorCode, Fault};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, PaginatorTrait};
 use tower::ServiceExt;
 
-use super::{Ask, Audit, Command, Engine, Query, Table};
+use super::{Ask, Audit, Command, Engine, Prepared, Query, Table};
 use crate::hosts::Hosts;
 use crate::page::Sealer;
 use crate::store::tests::{Ground, open_with};
-use crate::store::{Failure, Outcome, Tx, account, key_pair};
+use crate::store::{Failure, Outcome, Store, Tx, account, key_pair};
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct Take {
@@ -86,6 +86,43 @@ impl Query for Count {
     }
 }
 
+/// As [`Take`], with a part made before the transaction, which waits where it is told to.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Make {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, optional, tag = "2")]
+    token: Option<String>,
+}
+
+impl Action for Make {
+    type Answer = Taken;
+    const NAME: &'static str = "Make";
+    const PATH: &'static str = "/test.Keys/Make";
+    fn client_token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+}
+
+/// What a [`Make`] of the name "slow" waits for.
+static GO_ON: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(0);
+
+impl Prepared for Make {
+    const ERRORS: &'static [ErrorCode] = &[];
+    type Made = ();
+
+    async fn prepare(&self, _: &Store) -> Outcome<()> {
+        if self.name == "slow" {
+            GO_ON.acquire().await.expect("never closed").forget();
+        }
+        Ok(())
+    }
+
+    async fn run(self, (): (), tx: &mut Tx) -> Outcome<Taken> {
+        Take { name: self.name, ..Take::default() }.run(tx).await
+    }
+}
+
 struct Bench {
     _ground: Ground,
     engine: Arc<Engine>,
@@ -119,7 +156,7 @@ impl Bench {
             sealer: Sealer::new(&[7; 32], Arc::new(OsEntropy)).expect("a sealer"),
             audit: Audit::to_log(),
         };
-        let table = Table::default().serve::<Take, _>().serve::<Count, _>();
+        let table = Table::default().serve::<Take, _>().serve::<Make, _>().serve::<Count, _>();
         Self { _ground: ground, engine: Arc::new(engine), table: Arc::new(table) }
     }
 
@@ -162,6 +199,40 @@ async fn the_same_token_has_the_same_answer_and_other_parameters_are_a_mismatch(
     assert_eq!(bench.take("a", Some("t"), false).await, first);
     assert_eq!(bench.take("b", Some("t"), false).await, Err(ErrorCode::IdempotentParameterMismatch));
     assert_eq!(bench.keys().await, 1);
+}
+
+#[tokio::test]
+async fn a_prepared_command_obeys_its_token_as_any_other() {
+    let bench = Bench::new().await;
+    let make = async |name: &str| {
+        let request = Make { name: name.into(), token: Some("t".into()) };
+        bench.call(request).await.map(|taken| taken.id).map_err(|fault| fault.code)
+    };
+    let first = make("a").await;
+    assert!(first.is_ok());
+    assert_eq!(make("a").await, first);
+    assert_eq!(make("b").await, Err(ErrorCode::IdempotentParameterMismatch));
+    assert_eq!(bench.keys().await, 1);
+}
+
+#[tokio::test]
+async fn a_command_whose_caller_has_gone_is_carried_through_and_told() {
+    let bench = Bench::new().await;
+    let mut service =
+        freehold_link::unix::in_process(super::routes(tonic::service::Routes::default(), bench.engine.clone(), bench.table.clone()));
+    let mut request = tonic::Request::new(prost::Message::encode_to_vec(&Make { name: "slow".into(), token: None }).into());
+    let mut headers = http::HeaderMap::new();
+    caller().write(&mut headers).expect("headers");
+    *request.metadata_mut() = tonic::metadata::MetadataMap::from_headers(headers);
+    let mut grpc = tonic::client::Grpc::new(&mut service);
+    let path = http::uri::PathAndQuery::from_static(Make::PATH);
+    let call = grpc.unary::<bytes::Bytes, bytes::Bytes, _>(request, path, freehold_link::raw::RawCodec);
+    // Polled until it waits, and then dropped, as when a client hangs up.
+    let gone = tokio::time::timeout(std::time::Duration::from_millis(50), call).await;
+    assert!(gone.is_err(), "it waits for what it prepares");
+    assert_eq!(bench.keys().await, 0);
+    GO_ON.add_permits(1);
+    crate::lab::eventually("the command is carried through", async || bench.keys().await == 1).await;
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@
 //! that counts.
 
 mod bury;
+mod causes;
 mod console;
 mod desired;
 mod observed;
@@ -22,10 +23,12 @@ mod tests;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+pub use causes::Causes;
 pub use console::Console;
 pub use presence::forget_connections;
 pub use service::HostsService;
@@ -47,6 +50,7 @@ pub struct Driver {
 pub struct Hosts {
     sessions: Mutex<Sessions>,
     console: Console,
+    causes: Causes,
 }
 
 #[derive(Default)]
@@ -60,6 +64,7 @@ struct Sessions {
 struct Attending {
     serial: u64,
     questions: mpsc::Sender<console::Question>,
+    since: Instant,
 }
 
 /// Questions that a session may have waiting; more are refused.
@@ -79,7 +84,7 @@ impl Hosts {
         }
         sessions.newest += 1;
         let serial = sessions.newest;
-        sessions.by_host.insert(host_id.to_owned(), Attending { serial, questions });
+        sessions.by_host.insert(host_id.to_owned(), Attending { serial, questions, since: Instant::now() });
         Some((serial, receiver))
     }
 
@@ -88,6 +93,16 @@ impl Hosts {
         let mut sessions = self.sessions();
         sessions.closed = true;
         sessions.by_host.clear();
+    }
+
+    /// Each attending host, and for how long it has been attending.
+    pub fn attendance(&self) -> Vec<(String, Duration)> {
+        self.sessions().by_host.iter().map(|(host_id, attending)| (host_id.clone(), attending.since.elapsed())).collect()
+    }
+
+    /// Which requests caused what hosts are told.
+    pub fn causes(&self) -> &Causes {
+        &self.causes
     }
 
     fn attends(&self, host_id: &str) -> bool {

@@ -45,15 +45,23 @@ impl HostsService {
     /// Lets a host in, or says why not. What it is told goes to `down`, the Welcome first.
     pub async fn admit(&self, hello: Hello, down: mpsc::Sender<Result<ToAgent, Status>>) -> Result<Attendance, Status> {
         let welcome = self.welcome(&hello).await?;
-        let _ = down.try_send(Ok(ToAgent { kind: Some(to_agent::Kind::Welcome(welcome)) }));
+        let _ = down.try_send(Ok(ToAgent { kind: Some(to_agent::Kind::Welcome(welcome)), ..ToAgent::default() }));
         // From here on nothing that changes is missed.
         let changes = self.store.follow();
         let entered = self.hosts.enter(&hello.host_id);
         let (serial, questions) = entered.ok_or_else(|| Status::unavailable("the scheduler is about to stop"))?;
+        self.store.metrics().came(&hello.host_id, self.skew(&hello));
         presence::attend(&self.store, &hello).await.map_err(Fault::from)?;
         tracing::info!(host = %hello.host_id, hostname = %hello.hostname, "a host attends");
         let session = Session { host_id: hello.host_id, store: Arc::clone(&self.store), hosts: Arc::clone(&self.hosts), down };
         Ok(Attendance { session, serial, changes, questions, quarantine: Quarantine::default() })
+    }
+
+    /// How far the host's clock is ahead of ours, in milliseconds; what the Hello was on its way for is in it.
+    fn skew(&self, hello: &Hello) -> Option<i64> {
+        let now = hello.now?;
+        let theirs = now.seconds.checked_mul(1000)?.checked_add(i64::from(now.nanos) / 1_000_000)?;
+        theirs.checked_sub(self.store.clock().now_millis())
     }
 
     async fn welcome(&self, hello: &Hello) -> Result<Welcome, Status> {

@@ -121,7 +121,8 @@ impl Session {
     }
 
     async fn say(&self, kind: to_agent::Kind) -> Result<(), End> {
-        self.down.send(Ok(ToAgent { kind: Some(kind) })).await.map_err(|_| End::Closed)
+        let traceparent = self.hosts.causes().of(&kind);
+        self.down.send(Ok(ToAgent { kind: Some(kind), traceparent })).await.map_err(|_| End::Closed)
     }
 
     async fn speak(&self, mut changes: broadcast::Receiver<Change>, mut questions: mpsc::Receiver<console::Question>) -> Result<(), End> {

@@ -1,6 +1,7 @@
 //! The operator's commands, over a socket that only root can open. Not AWS's API: no account owns them, so they see every account.
 
 pub(crate) mod images;
+mod problems;
 mod status;
 
 use std::sync::Arc;

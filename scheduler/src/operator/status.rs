@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use freehold_proto::internal::operator as proto;
 use sea_orm::{EntityTrait, QueryOrder};
 
-use super::timestamp;
+use super::{problems, timestamp};
 use crate::store::{Outcome, Store, cluster, host, instance};
 
 /// By host name and id.
@@ -48,18 +48,15 @@ fn unsigned(value: i64) -> u32 {
 pub async fn status(store: &Store) -> Outcome<proto::Status> {
     let cluster = cluster::Entity::find().one(store.reader()).await?;
     let mut instances: HashMap<String, u32> = HashMap::new();
-    let mut impaired = Vec::new();
     for row in instance::Entity::find().all(store.reader()).await? {
-        if !row.observed_fault_code.is_empty() && row.state != "terminated" {
-            impaired.push(format!("{} can not run ({}): {}", row.instance_id, row.observed_fault_code, row.observed_fault_message));
-        }
         *instances.entry(row.state).or_default() += 1;
     }
     let hosts = hosts(store).await?;
-    let attention = hosts.iter().flat_map(wants).chain(impaired).collect();
+    let attention = hosts.iter().flat_map(wants).collect();
+    let problems = problems::of(store, &hosts).await?;
     let (cluster_id, epoch) = cluster.map(|row| (row.cluster_id, row.epoch)).unwrap_or_default();
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    Ok(proto::Status { cluster_id, epoch: u64::try_from(epoch).unwrap_or_default(), version, instances, hosts, attention })
+    Ok(proto::Status { cluster_id, epoch: u64::try_from(epoch).unwrap_or_default(), version, instances, hosts, attention, problems })
 }
 
 /// What a host needs a hand with.

@@ -13,7 +13,7 @@ mod tests;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use freehold_proto::Fault;
 
@@ -60,8 +60,11 @@ pub async fn pass<R: Reconciler>(reconciler: &R, store: &Store) -> Outcome<usize
 async fn repeat<R: Reconciler>(reconciler: R, store: Arc<Store>) {
     // From before the first look, so that nothing falls in between.
     let mut changes = store.follow();
+    let mut woken_at = Instant::now();
     loop {
-        match pass(&reconciler, &store).await {
+        let outcome = pass(&reconciler, &store).await;
+        store.metrics().reconciled(R::NAME, outcome.as_ref(), woken_at, store.clock().now_millis());
+        match outcome {
             Ok(0) => {}
             Ok(count) => tracing::debug!(reconciler = R::NAME, count, "reconciled"),
             Err(failure) => {
@@ -70,7 +73,9 @@ async fn repeat<R: Reconciler>(reconciler: R, store: Arc<Store>) {
                 tokio::time::sleep(PAUSE).await;
             }
         }
-        if tokio::time::timeout(PERIOD, woken(&mut changes)).await.is_ok() {
+        let woken = tokio::time::timeout(PERIOD, woken(&mut changes)).await.is_ok();
+        woken_at = Instant::now();
+        if woken {
             tokio::time::sleep(SETTLE).await;
         }
         changes = changes.resubscribe();

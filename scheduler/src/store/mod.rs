@@ -28,6 +28,7 @@ use sea_orm::{DatabaseConnection, DbErr};
 use tokio::sync::broadcast;
 
 use crate::Settings;
+use crate::metrics::Metrics;
 
 pub use change::{Change, Kind};
 pub use entity::*;
@@ -48,6 +49,7 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     settings: Arc<Settings>,
+    metrics: Arc<Metrics>,
 }
 
 impl Store {
@@ -64,7 +66,15 @@ impl Store {
             Place::File(file) => sqlite::connect(file, sqlite::Pool::Readers).await?,
             Place::Postgres(url) => postgres::connect(url, postgres::Pool::Readers).await?,
         };
-        Ok(Arc::new(Self { writer, reader, changes: broadcast::channel(CHANGES_KEPT).0, clock, entropy, settings }))
+        Ok(Arc::new(Self {
+            writer,
+            reader,
+            changes: broadcast::channel(CHANGES_KEPT).0,
+            clock,
+            entropy,
+            settings,
+            metrics: Arc::default(),
+        }))
     }
 
     /// Begins the one transaction of a command on behalf of `account`.
@@ -97,6 +107,11 @@ impl Store {
     /// For what runs on another thread.
     pub fn shared_entropy(&self) -> Arc<dyn Entropy> {
         Arc::clone(&self.entropy)
+    }
+
+    /// What is counted here and by whoever works with this store.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     pub fn settings(&self) -> &Arc<Settings> {

@@ -10,6 +10,7 @@ use tokio::sync::broadcast;
 
 use super::{Change, Kind, Store, postgres};
 use crate::Settings;
+use crate::metrics::Turn;
 
 /// Begins a transaction that has its turn to write: nobody else writes until it ends.
 pub async fn begin_writing(writer: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
@@ -33,18 +34,23 @@ pub struct Tx {
     settings: Arc<Settings>,
     changes: Vec<Change>,
     followers: broadcast::Sender<Change>,
+    turn: Turn,
 }
 
 impl Tx {
     pub(super) async fn begin(store: &Store, account: &str) -> Result<Self, DbErr> {
+        let wait = store.metrics.wait(&*store.clock);
+        let begun = begin_writing(&store.writer).await;
+        let turn = wait.over(begun.as_ref().err());
         Ok(Self {
-            db: begin_writing(&store.writer).await?,
+            db: begun?,
             account: account.to_owned(),
             now: store.clock.now_millis(),
             entropy: Arc::clone(&store.entropy),
             settings: Arc::clone(&store.settings),
             changes: Vec::new(),
             followers: store.changes.clone(),
+            turn,
         })
     }
 
@@ -79,9 +85,17 @@ impl Tx {
         }
     }
 
+    /// What followers will be told once it is committed.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
     /// Makes it durable, then tells the followers.
-    pub async fn commit(self) -> Result<(), DbErr> {
-        self.db.commit().await?;
+    pub async fn commit(mut self) -> Result<(), DbErr> {
+        let committed = self.db.commit().await;
+        self.turn.committed(committed.as_ref().err());
+        committed?;
+        self.turn.told(self.changes.len());
         for change in self.changes {
             // An error only says that nobody follows right now.
             let _ = self.followers.send(change);

@@ -53,7 +53,7 @@ impl Bench {
             request_id: "test".into(),
         };
         let handler = table().find(A::PATH).unwrap_or_else(|| panic!("{} is not served", A::NAME));
-        let bytes = handler(Arc::clone(self.scheduler.engine()), request.encode_to_vec().into(), caller).await?;
+        let bytes = (handler.run)(Arc::clone(self.scheduler.engine()), request.encode_to_vec().into(), caller).await?;
         Ok(A::Answer::decode(bytes).expect("an answer"))
     }
 
