@@ -67,7 +67,9 @@ pub enum Command {
     Up(Up),
     /// Stop the control plane and the agent; guests keep running unless told otherwise
     Down(Down),
-    /// What runs, what is wrong and what to do; the exit code is 0 only when nothing needs attention
+    /// What runs, what is wrong, since when, and what to do
+    ///
+    /// The exit code is 0 when all is well, 3 when something needs a hand, 4 when the cloud does not serve.
     Status,
     /// Accounts of this cloud
     #[command(subcommand)]

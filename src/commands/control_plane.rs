@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use freehold_api_gateway::{Backend, Gateway};
 use freehold_image_store::ImageStore;
+use freehold_link::metrics::Doors;
 use freehold_link::{BoxError, Service, unix};
 use freehold_proto::clock::SystemClock;
 use freehold_proto::id::OsEntropy;
@@ -24,11 +25,13 @@ use crate::supervise;
 struct Process {
     tasks: JoinSet<Result<(), BoxError>>,
     stop: watch::Receiver<bool>,
+    /// Where what the parts count is read.
+    metrics: Doors,
 }
 
 impl Process {
     fn new() -> Result<Self, Failure> {
-        Ok(Self { tasks: JoinSet::new(), stop: supervise::until_asked_to_end()? })
+        Ok(Self { tasks: JoinSet::new(), stop: supervise::until_asked_to_end()?, metrics: Doors::default() })
     }
 
     /// Resolves when the process is asked to end.
@@ -49,12 +52,19 @@ impl Process {
 
     fn image_store(&mut self, config: &Config) -> Result<(), Failure> {
         let store = ImageStore::open(&config.image_store)?;
+        self.metrics.show(config.image_store.metrics.as_ref(), store.metrics_part());
+        let swept = store.clone().keep_swept(self.asked_to_end());
+        self.tasks.spawn(async move {
+            swept.await;
+            Ok(())
+        });
         self.serve(&config.sockets().images, store.routes())
     }
 
     /// Opens the store, serves its three doors and returns the one that the gateway of the same process may use directly.
     async fn scheduler(&mut self, config: &Config) -> Result<Service, Failure> {
         let scheduler = Scheduler::open(config.scheduler.clone(), Arc::new(SystemClock), Arc::new(OsEntropy)).await?;
+        self.metrics.show(config.scheduler.metrics.as_ref(), scheduler.metrics());
         let sockets = config.sockets();
         self.serve(&sockets.scheduler, scheduler.command_routes())?;
         self.serve(&sockets.hosts, scheduler.host_routes())?;
@@ -72,6 +82,7 @@ impl Process {
         let backend = Backend { commands: scheduler.clone(), identity: scheduler };
         let gateway = Gateway::bind(config.gateway.clone(), backend).await?;
         tracing::info!(address = %gateway.address(), "the API listens");
+        self.metrics.show(config.gateway.metrics.as_ref(), gateway.metrics());
         let stop = self.asked_to_end();
         self.tasks.spawn(async move {
             gateway.run(stop).await;
@@ -82,6 +93,14 @@ impl Process {
 
     /// Waits until everything has ended. A part that ends unasked ends the process, for whoever supervises it to start again.
     async fn run(mut self) -> Result<(), Failure> {
+        for door in std::mem::take(&mut self.metrics).open().await? {
+            tracing::info!(address = %door.address(), "metrics are shown");
+            let stop = self.asked_to_end();
+            self.tasks.spawn(async move {
+                door.run(stop).await;
+                Ok(())
+            });
+        }
         while let Some(ended) = self.tasks.join_next().await {
             ended??;
             if !*self.stop.borrow() {

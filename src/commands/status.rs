@@ -1,4 +1,7 @@
-//! `freehold status`: for whoever is woken at night. What runs, what is wrong, what to do; the exit code says whether to get up.
+//! `freehold status`: for whoever is woken at night. What runs, what is wrong, since when, what to do; the exit code says whether to get up.
+
+mod here;
+mod problem;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -14,7 +17,13 @@ use crate::health;
 use crate::operator;
 use crate::output;
 use crate::part::Part;
-use crate::pidfile;
+use here::Here;
+use problem::Problem;
+
+/// Something needs a hand, and the cloud serves all the same.
+const NEEDS_A_HAND: u8 = 3;
+/// The cloud does not serve.
+const DOWN: u8 = 4;
 
 #[derive(Serialize)]
 struct Report {
@@ -27,10 +36,10 @@ struct Report {
     instances: BTreeMap<String, u32>,
     hosts: Vec<host::Listed>,
     /// Empty: all is well.
+    problems: Vec<Problem>,
+    /// The same as lines.
     attention: Vec<String>,
 }
-
-const PARTS: [Part; 6] = [Part::Supervisor, Part::ControlPlane, Part::Gateway, Part::Scheduler, Part::ImageStore, Part::Agent];
 
 pub async fn run(config: &Config, output: Output) -> Result<ExitCode, Failure> {
     let report = gather(config).await;
@@ -38,58 +47,63 @@ pub async fn run(config: &Config, output: Output) -> Result<ExitCode, Failure> {
         Output::Json => output::json(&report)?,
         Output::Table => show(&report)?,
     }
-    Ok(if report.attention.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(3) })
+    Ok(if report.problems.iter().any(|problem| problem.down) {
+        ExitCode::from(DOWN)
+    } else if report.problems.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(NEEDS_A_HAND)
+    })
 }
 
 async fn gather(config: &Config) -> Report {
-    let folders = config.folders();
-    let processes: BTreeMap<_, _> =
-        PARTS.into_iter().map(|part| (part.name(), pidfile::read(&part.pid_file(&folders)).map(|process| process.pid))).collect();
+    let here = Here::look(config);
     let api = health::ask(config.api_address()).await;
     let socket = config.sockets().operator;
     let status = operator::call(&socket, operator::connect(config).get_status(GetStatusRequest {})).await;
-    let attention = attention(config, &processes, &api, &status);
+    let problems = problems(&here, &api, &status);
     let status = status.ok();
     Report {
         version: env!("CARGO_PKG_VERSION"),
         endpoint_url: config.endpoint_url(),
         api: api.map_or_else(|reason| reason, |()| "answers".into()),
-        processes,
+        processes: here.processes,
         cluster_id: status.as_ref().map(|status| status.cluster_id.clone()),
         epoch: status.as_ref().map(|status| status.epoch),
         instances: status.iter().flat_map(|status| status.instances.clone()).collect(),
         hosts: status.into_iter().flat_map(|status| status.hosts).map(host::Listed::from).collect(),
-        attention,
+        attention: problems.iter().map(ToString::to_string).collect(),
+        problems,
     }
 }
 
-/// What somebody must do something about, each with what to do.
-fn attention(
-    config: &Config,
-    processes: &BTreeMap<&'static str, Option<i32>>,
-    api: &Result<(), String>,
-    status: &Result<Status, Failure>,
-) -> Vec<String> {
-    let runs = |part: Part| processes.get(part.name()).copied().flatten().is_some();
-    let log = |part: Part| part.log_file(&config.folders()).display().to_string();
-    if !PARTS.into_iter().any(runs) {
-        return vec!["nothing runs here: `freehold up` starts the cloud".into()];
+/// What somebody must do something about: what keeps the cloud from serving first.
+fn problems(here: &Here<'_>, api: &Result<(), String>, status: &Result<Status, Failure>) -> Vec<Problem> {
+    if here.nothing_runs() {
+        return vec![Problem::of("", "nothing runs here", "`freehold up` starts the cloud").down()];
     }
-    let mut attention = Vec::new();
-    if !runs(Part::Agent) {
-        attention.push(format!(
-            "no agent runs on this host, so its guests are not looked after: `freehold up` starts it; {} says why it ended",
-            log(Part::Agent)
-        ));
-    }
+    let mut problems = Vec::new();
     if let Err(reason) = api {
-        attention.push(format!("the API does not answer ({reason}): `freehold up` starts it; {} says more", log(Part::ControlPlane)));
+        let part = if here.runs(Part::Gateway) { Part::Gateway } else { Part::ControlPlane };
+        let remedy = format!("`freehold up` starts it; {} says more", here.log(part).display());
+        problems.push(Problem::of("API", format!("it does not answer: {reason}"), remedy).since(gone_since(here, part)).down());
     }
-    match status {
-        Ok(status) => attention.extend(status.attention.iter().cloned()),
-        Err(reason) => attention.push(format!("the scheduler does not answer: {reason}")),
+    if let Err(reason) = status {
+        let part = if here.runs(Part::Scheduler) { Part::Scheduler } else { Part::ControlPlane };
+        let remedy = format!("guests go on, commands fail; {} says more", here.log(part).display());
+        problems.push(Problem::of("scheduler", format!("it does not answer: {reason}"), remedy).since(gone_since(here, part)).down());
     }
-    attention
+    problems.extend(here.problems());
+    if let Ok(status) = status {
+        problems.extend(status.problems.iter().cloned().map(Problem::from));
+        problems.extend(status.attention.iter().cloned().map(Problem::sentence));
+    }
+    problems
+}
+
+/// A part that runs and does not answer has no such moment.
+fn gone_since(here: &Here<'_>, part: Part) -> Option<std::time::SystemTime> {
+    if here.runs(part) { None } else { here.last_word(part) }
 }
 
 fn show(report: &Report) -> Result<(), Failure> {
@@ -103,9 +117,15 @@ fn show(report: &Report) -> Result<(), Failure> {
         output::rows(Output::Table, &report.hosts)?;
     }
     output::line("")?;
-    if report.attention.is_empty() {
+    if report.problems.is_empty() {
         return output::line("all is well");
     }
     output::line("NEEDS ATTENTION")?;
-    report.attention.iter().try_for_each(|sentence| output::line(&format!("  ! {sentence}")))
+    report.problems.iter().try_for_each(show_problem)
+}
+
+fn show_problem(problem: &Problem) -> Result<(), Failure> {
+    let bare = Problem { remedy: String::new(), ..problem.clone() };
+    output::line(&format!("  ! {bare}"))?;
+    if problem.remedy.is_empty() { Ok(()) } else { output::line(&format!("    → {}", problem.remedy)) }
 }
