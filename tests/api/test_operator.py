@@ -1,6 +1,9 @@
 """The command line: what `up`, `down`, `status` and the listings promise."""
 
 import configparser
+import json
+import os
+import signal
 import socket
 import stat
 from pathlib import Path
@@ -55,8 +58,29 @@ def test_status_is_0_when_all_is_well_and_says_what_to_do_when_not(own_cloud):
     assert "no agent runs on this host" in ill.stdout and "freehold up" in ill.stdout
     own_cloud.down()
     down = own_cloud.freehold("status", check=False)
-    assert down.returncode == 3
+    assert down.returncode == 4
     assert "nothing runs here" in down.stdout
+
+
+def test_status_says_whose_since_when_and_what_to_do_to_scripts_as_well(own_cloud):
+    pid = own_cloud.process("agent").pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        ill = own_cloud.freehold("--output", "json", "status", check=False)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    report = json.loads(ill.stdout)
+    (stopped,) = [problem for problem in report["problems"] if problem["part"] == "agent"]
+    assert ill.returncode == 3 and not stopped["down"]
+    assert stopped["remedy"] == f"kill -CONT {pid} lets it go on"
+    assert any(f"kill -CONT {pid}" in line for line in report["attention"])
+    own_cloud.kill("supervisor")
+    own_cloud.kill("control-plane")
+    gone = own_cloud.freehold("--output", "json", "status", check=False)
+    problems = {problem["part"]: problem for problem in json.loads(gone.stdout)["problems"]}
+    assert gone.returncode == 4
+    for part in ("API", "scheduler"):
+        assert problems[part]["down"] and problems[part]["since"].endswith("Z") and "control-plane.log" in problems[part]["remedy"]
 
 
 def test_down_ends_every_process_and_up_brings_back_the_same_cloud(own_cloud):
