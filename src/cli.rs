@@ -77,6 +77,14 @@ pub enum Command {
     /// Hosts of this cloud
     #[command(subcommand)]
     Host(Host),
+    /// Why an instance is where it is, or why a request found no place
+    ///
+    /// Takes the id of an instance (i-…), of a reservation (r-…), or the request id of a RunInstances or StartInstances that was refused
+    /// for InsufficientInstanceCapacity within the last day: clients print it with the error, and the audit log has it.
+    Why {
+        #[arg(value_name = "INSTANCE|RESERVATION|REQUEST-ID")]
+        subject: String,
+    },
     /// AMIs: import a disk image, build one, list them
     #[command(subcommand)]
     Image(crate::commands::image::Image),
@@ -137,8 +145,47 @@ pub enum Account {
 
 #[derive(Subcommand)]
 pub enum Host {
-    /// List hosts, with what is used of them
+    /// List hosts, with what is used of what may be promised of them
     Ls,
+    /// Place nothing new on a host; what it has stays, and can be stopped and started
+    Drain {
+        /// Its id, or its name where only one has it
+        host: String,
+    },
+    /// Place new instances on a host again
+    Undrain { host: String },
+    /// Forget a host that holds nothing and whose agent is stopped
+    ///
+    /// With --lost, gives up a host that will never return: its instances are terminated for Server.InternalError, their addresses are free
+    /// again, and volumes that were to outlive them are shown in the state `error`. Should the host come back all the same it is not let in,
+    /// and its guests run on until somebody ends them there: `freehold down --guests`, then remove the agent's state folder.
+    Rm {
+        host: String,
+        /// The host will never return
+        #[arg(long)]
+        lost: bool,
+        /// Do not ask; needed where nobody can be asked
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Guests that hosts keep and the store does not know
+    #[command(subcommand)]
+    Quarantine(Quarantine),
+}
+
+#[derive(Subcommand)]
+pub enum Quarantine {
+    /// List them
+    Ls,
+    /// Have a host destroy one, disk and all; it can not be had back
+    Rm {
+        host: String,
+        #[arg(value_name = "GUEST")]
+        instance_id: String,
+        /// Do not ask; needed where nobody can be asked
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[cfg(test)]

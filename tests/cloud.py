@@ -84,11 +84,72 @@ class Account:
         return session.client(service, endpoint_url=self.cloud.endpoint_url, config=botocore.config.Config(**config))
 
 
-class Cloud:
-    """`driver` is "simulated" or "qemu"."""
+class FurtherHost:
+    """Another host of a cloud on this machine: an agent of its own, with its own folder, id and zone, on the cloud's sockets."""
 
-    def __init__(self, driver="simulated"):
-        self.driver = driver
+    def __init__(self, cloud, name, zone, capacity=SIMULATED_CAPACITY):
+        self.cloud, self.name, self.zone, self.capacity = cloud, name, zone, capacity
+        self.folder = cloud.folder / f"host-{name}"
+        self.folder.mkdir()
+        self.config = self.folder / "freehold.toml"
+        self.config.write_text(f"""
+data_dir = "{self.folder}/data"
+run_dir = "{self.folder}/run"
+log_dir = "{cloud.folder}/log"
+
+[agent]
+hostname = "{name}"
+availability_zone = "{zone}"
+hosts_socket = "{cloud.folder}/run/hosts.sock"
+images_socket = "{cloud.folder}/run/images.sock"
+drivers = ["simulated"]
+{capacity}""")
+        self.agent = None
+
+    def start(self):
+        with open(self.cloud.folder / f"log/agent-{self.name}.log", "a") as log:
+            self.agent = subprocess.Popen(
+                [BINARY, "--config", self.config, "agent"],
+                env=self.cloud.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )
+        return self
+
+    def kill(self):
+        if self.agent:
+            self.agent.kill()
+            self.agent.wait(timeout=60)
+            self.agent = None
+
+    def pause(self):
+        self.agent.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.agent.send_signal(signal.SIGCONT)
+
+    @property
+    def host_id(self):
+        return host_id_in(self.folder / "data/agent")
+
+    def row(self):
+        """The host as the scheduler lists it, or None."""
+        return self.cloud.listed(self.name)
+
+    def wait_until_connected(self):
+        return wait_until(f"{self.name} is connected", lambda: (row := self.row()) and row["connected"] and row)
+
+    def wait_until_silent(self):
+        """The scheduler hangs up on a host that is stopped after at most 40 s."""
+        return wait_until(f"{self.name} is silent", lambda: (row := self.row()) and not row["connected"] and row)
+
+    def log(self):
+        return (self.cloud.folder / f"log/agent-{self.name}.log").read_text(errors="replace")
+
+
+class Cloud:
+    """`driver` is "simulated" or "qemu"; `extra` goes to the end of the configuration."""
+
+    def __init__(self, driver="simulated", extra="", capacity=SIMULATED_CAPACITY):
+        self.driver, self.extra, self.capacity, self.hosts = driver, extra, capacity, []
         self.folder = Path(tempfile.mkdtemp(prefix="fh-"))
         # Guests run under users of their own and pass through here to their disks.
         self.folder.chmod(0o711)
@@ -109,7 +170,7 @@ listen = "127.0.0.1:{self.port}"
 
 [agent]
 drivers = ["{self.driver}"]
-""" + (SIMULATED_CAPACITY if self.driver == "simulated" else "")
+""" + (self.capacity if self.driver == "simulated" else "") + self.extra
 
     @property
     def environment(self):
@@ -180,18 +241,31 @@ drivers = ["{self.driver}"]
         """False also while the control plane is being started again."""
         listed = self.freehold("--output", "json", "host", "ls", check=False)
         hosts = json.loads(listed.stdout) if listed.returncode == 0 else []
-        return bool(hosts) and hosts[0]["connected"]
+        return bool(hosts) and any(host["connected"] for host in hosts if host["host_id"] == self.host_id)
 
     def host(self):
-        """This machine, as the scheduler lists it."""
-        hosts = self.json("host", "ls")
-        return hosts[0] if hosts else {"connected": False}
+        """The host that `up` made of this machine, as the scheduler lists it."""
+        return self.listed(self.host_id) or {"connected": False}
+
+    def listed(self, host):
+        """A host by id or name, as the scheduler lists it, or None."""
+        found = [row for row in self.json("host", "ls") if host in (row["host_id"], row["hostname"])]
+        return found[0] if found else None
+
+    def add_host(self, name, zone, capacity=SIMULATED_CAPACITY):
+        """One more host, connected."""
+        host = FurtherHost(self, name, zone, capacity)
+        self.hosts.append(host)
+        host.start().wait_until_connected()
+        return host
 
     def down(self, *arguments, **options):
         return self.freehold("down", *arguments, **options)
 
     def close(self):
         """Ends all of it, guests too, and removes the folder. Returns what would not go."""
+        for host in self.hosts:
+            host.kill()
         marks = self.network_marks()
         down = self.down("--guests", check=False)
         left = self.leftovers(marks)
@@ -259,7 +333,7 @@ drivers = ["{self.driver}"]
     @property
     def host_id(self):
         """As the agent keeps it on disk: the control plane need not run."""
-        return re.search(rb"host-[0-9a-f]{17}", (self.folder / "data/agent/host").read_bytes())[0].decode()
+        return host_id_in(self.folder / "data/agent")
 
     def network_marks(self):
         """What the names of this host's namespaces, tables and links contain, and nobody else's do."""
@@ -279,6 +353,10 @@ drivers = ["{self.driver}"]
         left = [f"process {pid}: {words[:200]}" for pid, words in self.processes().items()]
         left += [f"socket {path}" for path in (self.folder / "run").glob("**/*.sock") if answers(path)]
         return left + self.network(marks)
+
+
+def host_id_in(state_folder):
+    return re.search(rb"host-[0-9a-f]{17}", (state_folder / "host").read_bytes())[0].decode()
 
 
 def answers(address):

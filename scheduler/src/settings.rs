@@ -34,6 +34,9 @@ pub struct Config {
     /// How long an attending host may fail to carry out a launch before the instance is terminated for `Server.InternalError`. An
     /// instance that ran before and was only started again is stopped instead. Default 600, at most 604800 (a week).
     pub launch_timeout_seconds: u64,
+    /// How long after it began to run an instance's status checks are `initializing`, as they are for some minutes on EC2. Default 120, at
+    /// most 3600.
+    pub status_initializing_seconds: u64,
 }
 
 /// Promised capacity per real capacity. A stopped instance holds disk only, a terminated one nothing.
@@ -66,6 +69,7 @@ impl Default for Config {
             public_addresses: Ipv4Net::new_assert(std::net::Ipv4Addr::new(198, 18, 0, 0), 15),
             overcommit: Overcommit::default(),
             launch_timeout_seconds: 600,
+            status_initializing_seconds: 120,
         }
     }
 }
@@ -98,6 +102,8 @@ pub struct Settings {
     pub overcommit: Overcommit,
     /// After how long an impaired launch is given up.
     pub launch_timeout: Duration,
+    /// For how long a running instance's status checks are `initializing`.
+    pub status_initializing: Duration,
     /// Which instance types there are.
     pub catalogue: Catalogue,
 }
@@ -117,12 +123,16 @@ pub enum Invalid {
     Overcommit,
     #[error("scheduler.launch_timeout_seconds must be between 1 and 604800")]
     LaunchTimeout,
+    #[error("scheduler.status_initializing_seconds must be at most 3600")]
+    StatusInitializing,
 }
 
 /// The default VPC's /16 holds sixteen /20 subnets.
 const MOST_ZONES: usize = 16;
 
 const LONGEST_LAUNCH_SECONDS: u64 = 7 * 24 * 60 * 60;
+
+const LONGEST_INITIALIZING_SECONDS: u64 = 60 * 60;
 
 impl TryFrom<&Config> for Settings {
     type Error = Invalid;
@@ -148,6 +158,9 @@ impl TryFrom<&Config> for Settings {
         if !(1..=LONGEST_LAUNCH_SECONDS).contains(&config.launch_timeout_seconds) {
             return Err(Invalid::LaunchTimeout);
         }
+        if config.status_initializing_seconds > LONGEST_INITIALIZING_SECONDS {
+            return Err(Invalid::StatusInitializing);
+        }
         let zone = |(at, letter): (usize, &char)| Zone { name: format!("{}{letter}", config.region), id: format!("{short}-az{}", at + 1) };
         Ok(Self {
             region: config.region.clone(),
@@ -155,6 +168,7 @@ impl TryFrom<&Config> for Settings {
             public_addresses: config.public_addresses.trunc(),
             overcommit: config.overcommit,
             launch_timeout: Duration::from_secs(config.launch_timeout_seconds),
+            status_initializing: Duration::from_secs(config.status_initializing_seconds),
             catalogue: Catalogue::built_in()?,
         })
     }
@@ -230,5 +244,6 @@ mod tests {
         assert!(refused(|config| config.region = "here".into()));
         assert!(refused(|config| config.launch_timeout_seconds = 0));
         assert!(refused(|config| config.launch_timeout_seconds = u64::MAX));
+        assert!(refused(|config| config.status_initializing_seconds = 3601));
     }
 }

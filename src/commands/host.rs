@@ -1,78 +1,90 @@
-//! `freehold host ls`.
+//! `freehold host ls | drain | undrain | rm` and `freehold host quarantine ls | rm`.
 
-use freehold_proto::internal::operator::{Host, ListHostsRequest};
+mod listed;
+mod quarantine;
+
+use freehold_proto::internal::operator::{DrainHostRequest, ListHostsRequest, RemoveHostRequest, RemoveHostResponse};
 use serde::Serialize;
 
+use super::confirm::confirm;
 use crate::Failure;
 use crate::cli;
 use crate::config::Config;
 use crate::operator;
-use crate::output::{self, Row};
+use crate::output;
 
-/// One host, as listed.
+pub use listed::Listed;
+
+pub async fn run(config: &Config, output: cli::Output, command: cli::Host) -> Result<(), Failure> {
+    match command {
+        cli::Host::Ls => list(config, output).await,
+        cli::Host::Drain { host } => drain(config, output, host, false).await,
+        cli::Host::Undrain { host } => drain(config, output, host, true).await,
+        cli::Host::Rm { host, lost, yes } => remove(config, output, host, lost, yes).await,
+        cli::Host::Quarantine(command) => quarantine::run(config, output, command).await,
+    }
+}
+
+async fn list(config: &Config, output: cli::Output) -> Result<(), Failure> {
+    let answer = operator::call(&config.sockets().operator, operator::connect(config).list_hosts(ListHostsRequest {})).await?;
+    let rows: Vec<Listed> = answer.hosts.into_iter().map(Listed::from).collect();
+    output::rows(output, &rows)?;
+    if output == cli::Output::Table {
+        let overcommit = answer.overcommit.unwrap_or_default();
+        output::line(&format!(
+            "\nused / promised: of each host {} × its vCPUs, {} × its memory and {} × its disk are promised ([scheduler.overcommit])",
+            overcommit.vcpus, overcommit.memory, overcommit.disk
+        ))?;
+    }
+    Ok(())
+}
+
+async fn drain(config: &Config, output: cli::Output, host: String, undrain: bool) -> Result<(), Failure> {
+    let request = DrainHostRequest { host, undrain };
+    let host = operator::call(&config.sockets().operator, operator::connect(config).drain_host(request)).await?;
+    output::rows(output, &[Listed::from(host)])
+}
+
+/// What went with a host.
 #[derive(Serialize)]
-pub struct Listed {
+struct Removed {
     host_id: String,
     hostname: String,
-    availability_zone: String,
-    connected: bool,
-    last_seen: String,
-    instances: u32,
-    vcpus_used: u32,
-    vcpus: u32,
-    memory_mib_used: u64,
-    memory_mib: u64,
-    drivers: Vec<String>,
-    quarantined: Vec<String>,
-    version: String,
+    terminated_instances: Vec<String>,
+    lost_volumes: Vec<String>,
 }
 
-impl From<Host> for Listed {
-    fn from(host: Host) -> Self {
-        Self {
-            host_id: host.host_id,
-            hostname: host.hostname,
-            availability_zone: host.availability_zone,
-            connected: host.connected,
-            last_seen: output::time(host.last_seen),
-            instances: host.instances,
-            vcpus_used: host.vcpus_used,
-            vcpus: host.vcpus,
-            memory_mib_used: host.memory_mib_used,
-            memory_mib: host.memory_mib,
-            drivers: host.drivers,
-            quarantined: host.quarantined,
-            version: host.version,
-        }
+impl From<RemoveHostResponse> for Removed {
+    fn from(answer: RemoveHostResponse) -> Self {
+        let RemoveHostResponse { host_id, hostname, terminated_instances, lost_volumes } = answer;
+        Self { host_id, hostname, terminated_instances, lost_volumes }
     }
 }
 
-impl Row for Listed {
-    const HEADINGS: &'static [&'static str] =
-        &["HOST", "NAME", "ZONE", "STATE", "INSTANCES", "VCPUS", "MEMORY MIB", "DRIVERS", "QUARANTINED"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.host_id.clone(),
-            self.hostname.clone(),
-            self.availability_zone.clone(),
-            if self.connected { "connected".into() } else { format!("silent since {}", self.last_seen) },
-            self.instances.to_string(),
-            format!("{}/{}", self.vcpus_used, self.vcpus),
-            format!("{}/{}", self.memory_mib_used, self.memory_mib),
-            self.drivers.join(" "),
-            if self.quarantined.is_empty() { "-".into() } else { self.quarantined.join(" ") },
-        ]
+async fn remove(config: &Config, output: cli::Output, host: String, lost: bool, yes: bool) -> Result<(), Failure> {
+    let socket = config.sockets().operator;
+    let mut operator = operator::connect(config);
+    let request = RemoveHostRequest { host, lost, dry_run: true };
+    let would: Removed = operator::call(&socket, operator.remove_host(request.clone())).await?.into();
+    confirm(yes, &question(&would, lost))?;
+    let removed: Removed = operator::call(&socket, operator.remove_host(RemoveHostRequest { dry_run: false, ..request })).await?.into();
+    match output {
+        cli::Output::Json => output::json(&removed),
+        cli::Output::Table => output::line(&format!("{} ({}) is no host of this cloud any more", removed.host_id, removed.hostname)),
     }
 }
 
-pub async fn run(config: &Config, output: cli::Output, command: &cli::Host) -> Result<(), Failure> {
-    match command {
-        cli::Host::Ls => {
-            let socket = config.sockets().operator;
-            let answer = operator::call(&socket, operator::connect(config).list_hosts(ListHostsRequest {})).await?;
-            let rows: Vec<Listed> = answer.hosts.into_iter().map(Listed::from).collect();
-            output::rows(output, &rows)
-        }
+fn question(would: &Removed, lost: bool) -> String {
+    let Removed { host_id, hostname, terminated_instances, lost_volumes } = would;
+    if !lost {
+        return format!("The host {host_id} ({hostname}) holds nothing and will be forgotten.");
     }
+    let named = |ids: &[String]| if ids.is_empty() { String::new() } else { format!(" ({})", ids.join(", ")) };
+    format!(
+        "The host {host_id} ({hostname}) will be given up: {} instances{} are terminated, {} volumes{} are lost, and it is not let in again.",
+        terminated_instances.len(),
+        named(terminated_instances),
+        lost_volumes.len(),
+        named(lost_volumes)
+    )
 }

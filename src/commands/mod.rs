@@ -2,12 +2,14 @@
 
 mod account;
 mod agent;
+mod confirm;
 mod control_plane;
 mod down;
 mod host;
 pub mod image;
 mod status;
 mod up;
+mod why;
 
 use std::process::ExitCode;
 
@@ -54,7 +56,8 @@ async fn dispatch(config: &Config, global: &Global, command: Command) -> Result<
         Command::Down(options) => down::run(config, &options).await,
         Command::Status => return status::run(config, output).await,
         Command::Account(command) => account::run(config, output, command).await,
-        Command::Host(command) => host::run(config, output, &command).await,
+        Command::Host(command) => host::run(config, output, command).await,
+        Command::Why { subject } => why::run(config, output, subject).await,
         Command::Image(command) => image::run(config, output, command).await,
         Command::Config => output::line(toml::to_string_pretty(&Config::table(global)?)?.trim_end()),
         Command::Version | Command::LaunchGuest { .. } => Ok(()),

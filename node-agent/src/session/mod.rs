@@ -77,6 +77,9 @@ impl Session {
 fn report(ended: &Ended, wait: std::time::Duration) {
     let cause = std::error::Error::source(ended).map(ToString::to_string).unwrap_or_default();
     match ended {
+        Ended::Unreachable(status) if status.code() == tonic::Code::PermissionDenied => {
+            tracing::error!(reason = status.message(), ?wait, "the scheduler does not let this host in; guests go on");
+        }
         Ended::Refused(_) | Ended::Disk(_) => tracing::error!(%ended, cause, ?wait, "the session with the scheduler ended; guests go on"),
         _ => tracing::info!(%ended, cause, ?wait, "the session with the scheduler ended; guests go on"),
     }

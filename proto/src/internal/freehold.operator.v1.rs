@@ -44,6 +44,18 @@ pub struct ListHostsRequest {}
 pub struct ListHostsResponse {
     #[prost(message, repeated, tag = "1")]
     pub hosts: ::prost::alloc::vec::Vec<Host>,
+    #[prost(message, optional, tag = "2")]
+    pub overcommit: ::core::option::Option<Overcommit>,
+}
+/// Promised capacity per real capacity.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct Overcommit {
+    #[prost(double, tag = "1")]
+    pub vcpus: f64,
+    #[prost(double, tag = "2")]
+    pub memory: f64,
+    #[prost(double, tag = "3")]
+    pub disk: f64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Host {
@@ -74,6 +86,144 @@ pub struct Host {
     pub quarantined: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(string, tag = "13")]
     pub version: ::prost::alloc::string::String,
+    /// Since when it takes nothing new; absent: it takes what comes.
+    #[prost(message, optional, tag = "14")]
+    pub drained_since: ::core::option::Option<::prost_types::Timestamp>,
+    /// What may be promised of it in all: its capacity times the overcommit policy. `vcpus` and `memory_mib` are what it has.
+    #[prost(uint64, tag = "15")]
+    pub vcpus_promised: u64,
+    #[prost(uint64, tag = "16")]
+    pub memory_mib_promised: u64,
+    #[prost(uint64, tag = "17")]
+    pub disk_mib: u64,
+    #[prost(uint64, tag = "18")]
+    pub disk_mib_used: u64,
+    #[prost(uint64, tag = "19")]
+    pub disk_mib_promised: u64,
+}
+/// `host` is a host id, or a host's name where only one has it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DrainHostRequest {
+    #[prost(string, tag = "1")]
+    pub host: ::prost::alloc::string::String,
+    /// Take new instances again.
+    #[prost(bool, tag = "2")]
+    pub undrain: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveHostRequest {
+    #[prost(string, tag = "1")]
+    pub host: ::prost::alloc::string::String,
+    /// It will never return: its instances end, and its volumes are gone.
+    #[prost(bool, tag = "2")]
+    pub lost: bool,
+    /// Only say what would happen.
+    #[prost(bool, tag = "3")]
+    pub dry_run: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveHostResponse {
+    #[prost(string, tag = "1")]
+    pub host_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub hostname: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "3")]
+    pub terminated_instances: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Volumes that would have outlived their instances; they are shown in the state `error`.
+    #[prost(string, repeated, tag = "4")]
+    pub lost_volumes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListQuarantinedRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListQuarantinedResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub guests: ::prost::alloc::vec::Vec<Quarantined>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Quarantined {
+    #[prost(string, tag = "1")]
+    pub host_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub hostname: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub instance_id: ::prost::alloc::string::String,
+    /// What the store knows of an instance of this id: "" for nothing, or such as "terminated".
+    #[prost(string, tag = "4")]
+    pub known_as: ::prost::alloc::string::String,
+    /// When it was ordered to be destroyed; absent: it was not.
+    #[prost(message, optional, tag = "5")]
+    pub condemned: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(bool, tag = "6")]
+    pub connected: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DestroyQuarantinedRequest {
+    #[prost(string, tag = "1")]
+    pub host: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub instance_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DestroyQuarantinedResponse {}
+/// An instance id, a reservation id, or the request id of a refusal.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExplainRequest {
+    #[prost(string, tag = "1")]
+    pub subject: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Explanation {
+    #[prost(string, tag = "1")]
+    pub subject: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub account_id: ::prost::alloc::string::String,
+    /// "RunInstances", "StartInstances"
+    #[prost(string, tag = "3")]
+    pub action: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "4")]
+    pub decided: ::core::option::Option<::prost_types::Timestamp>,
+    /// In a sentence; "" where it is not known any more.
+    #[prost(string, tag = "5")]
+    pub wanted: ::prost::alloc::string::String,
+    /// Empty: no host took it.
+    #[prost(message, repeated, tag = "6")]
+    pub placed: ::prost::alloc::vec::Vec<Placed>,
+    /// Each host that was not chosen, with its reason at that time.
+    #[prost(message, repeated, tag = "7")]
+    pub others: ::prost::alloc::vec::Vec<NotChosen>,
+    /// And how many more there were, by reason.
+    #[prost(map = "string, uint64", tag = "8")]
+    pub more: ::std::collections::HashMap<::prost::alloc::string::String, u64>,
+    /// There were still more hosts, which were not looked at: they came later in the order or could not take it.
+    #[prost(bool, tag = "9")]
+    pub unread: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Placed {
+    #[prost(string, tag = "1")]
+    pub instance_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub state: ::prost::alloc::string::String,
+    /// "": its host was given up.
+    #[prost(string, tag = "3")]
+    pub host_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub hostname: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub reason: ::prost::alloc::string::String,
+    /// What is to be known of its host now, such as that it is silent; "" for nothing.
+    #[prost(string, tag = "6")]
+    pub now: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NotChosen {
+    #[prost(string, tag = "1")]
+    pub host_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub hostname: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RegisterImageRequest {
@@ -356,6 +506,132 @@ pub mod operator_client {
                 .insert(GrpcMethod::new("freehold.operator.v1.Operator", "ListHosts"));
             self.inner.unary(req, path, codec).await
         }
+        /// From now on the host takes nothing new, or does again. Says how the host is.
+        pub async fn drain_host(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DrainHostRequest>,
+        ) -> std::result::Result<tonic::Response<super::Host>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/freehold.operator.v1.Operator/DrainHost",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("freehold.operator.v1.Operator", "DrainHost"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Forgets a host, or says why it must not be forgotten.
+        pub async fn remove_host(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RemoveHostRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemoveHostResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/freehold.operator.v1.Operator/RemoveHost",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("freehold.operator.v1.Operator", "RemoveHost"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Guests that hosts keep and the store does not know.
+        pub async fn list_quarantined(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListQuarantinedRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListQuarantinedResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/freehold.operator.v1.Operator/ListQuarantined",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("freehold.operator.v1.Operator", "ListQuarantined"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Orders a host to destroy such a guest.
+        pub async fn destroy_quarantined(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DestroyQuarantinedRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DestroyQuarantinedResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/freehold.operator.v1.Operator/DestroyQuarantined",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "freehold.operator.v1.Operator",
+                        "DestroyQuarantined",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Why an instance or a reservation is where it is, or why a request found no place.
+        pub async fn explain(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExplainRequest>,
+        ) -> std::result::Result<tonic::Response<super::Explanation>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/freehold.operator.v1.Operator/Explain",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("freehold.operator.v1.Operator", "Explain"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Makes an AMI of a manifest that is in the image store.
         pub async fn register_image(
             &mut self,
@@ -491,6 +767,40 @@ pub mod operator_server {
             tonic::Response<super::ListHostsResponse>,
             tonic::Status,
         >;
+        /// From now on the host takes nothing new, or does again. Says how the host is.
+        async fn drain_host(
+            &self,
+            request: tonic::Request<super::DrainHostRequest>,
+        ) -> std::result::Result<tonic::Response<super::Host>, tonic::Status>;
+        /// Forgets a host, or says why it must not be forgotten.
+        async fn remove_host(
+            &self,
+            request: tonic::Request<super::RemoveHostRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemoveHostResponse>,
+            tonic::Status,
+        >;
+        /// Guests that hosts keep and the store does not know.
+        async fn list_quarantined(
+            &self,
+            request: tonic::Request<super::ListQuarantinedRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListQuarantinedResponse>,
+            tonic::Status,
+        >;
+        /// Orders a host to destroy such a guest.
+        async fn destroy_quarantined(
+            &self,
+            request: tonic::Request<super::DestroyQuarantinedRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DestroyQuarantinedResponse>,
+            tonic::Status,
+        >;
+        /// Why an instance or a reservation is where it is, or why a request found no place.
+        async fn explain(
+            &self,
+            request: tonic::Request<super::ExplainRequest>,
+        ) -> std::result::Result<tonic::Response<super::Explanation>, tonic::Status>;
         /// Makes an AMI of a manifest that is in the image store.
         async fn register_image(
             &self,
@@ -759,6 +1069,229 @@ pub mod operator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListHostsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/freehold.operator.v1.Operator/DrainHost" => {
+                    #[allow(non_camel_case_types)]
+                    struct DrainHostSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::DrainHostRequest>
+                    for DrainHostSvc<T> {
+                        type Response = super::Host;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DrainHostRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::drain_host(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DrainHostSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/freehold.operator.v1.Operator/RemoveHost" => {
+                    #[allow(non_camel_case_types)]
+                    struct RemoveHostSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::RemoveHostRequest>
+                    for RemoveHostSvc<T> {
+                        type Response = super::RemoveHostResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RemoveHostRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::remove_host(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RemoveHostSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/freehold.operator.v1.Operator/ListQuarantined" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListQuarantinedSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::ListQuarantinedRequest>
+                    for ListQuarantinedSvc<T> {
+                        type Response = super::ListQuarantinedResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListQuarantinedRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::list_quarantined(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListQuarantinedSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/freehold.operator.v1.Operator/DestroyQuarantined" => {
+                    #[allow(non_camel_case_types)]
+                    struct DestroyQuarantinedSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::DestroyQuarantinedRequest>
+                    for DestroyQuarantinedSvc<T> {
+                        type Response = super::DestroyQuarantinedResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DestroyQuarantinedRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::destroy_quarantined(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DestroyQuarantinedSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/freehold.operator.v1.Operator/Explain" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExplainSvc<T: Operator>(pub Arc<T>);
+                    impl<T: Operator> tonic::server::UnaryService<super::ExplainRequest>
+                    for ExplainSvc<T> {
+                        type Response = super::Explanation;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExplainRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::explain(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExplainSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

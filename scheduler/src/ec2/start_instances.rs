@@ -1,14 +1,15 @@
 //! `StartInstances`. An instance starts where its disk is, so its host must have room again.
 
-use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
+use freehold_proto::{ErrorCode, Fault};
 
 use super::chosen_instances;
 use crate::engine::Command;
 use crate::lifecycle::step::State;
 use crate::lifecycle::transition;
+use crate::placement::reasons::{Others, Refused, Wanted};
 use crate::placement::{self, Amount, Request};
-use crate::store::{Failure, Outcome, Tx, instance};
+use crate::store::{Outcome, Tx, instance};
 
 impl Command for ec2::StartInstancesRequest {
     const ERRORS: &'static [ErrorCode] = &[
@@ -34,24 +35,26 @@ impl Command for ec2::StartInstancesRequest {
     }
 }
 
-/// Its disk is on its host already: only what runs is asked for.
+/// Its disk is on its host already: only what runs is asked for. A drained host runs what it has.
 async fn check_room(tx: &Tx, row: &instance::Model) -> Outcome<()> {
-    let mut hosts = placement::hosts::load(tx.db()).await?;
-    hosts.retain(|host| row.host_id.as_ref() == Some(&host.host_id));
-    let request = Request {
-        availability_zone: &row.availability_zone,
-        architecture: &row.architecture,
-        amount: Amount { vcpus: row.vcpus.into(), memory_mib: row.memory_mib, disk_mib: 0 },
+    let host = match &row.host_id {
+        Some(host_id) => placement::hosts::one(tx.db(), host_id).await?,
+        None => None,
     };
-    let decision = placement::place(&request, &hosts, tx.settings().overcommit);
-    if decision.chosen.is_some() {
-        return Ok(());
-    }
-    let why = decision.refused.first().map_or_else(|| "is gone".to_owned(), |(_, refusal)| refusal.to_string());
-    tracing::info!(instance = %row.instance_id, host = ?row.host_id, why, "an instance can not start");
+    let amount = Amount { vcpus: row.vcpus.into(), memory_mib: row.memory_mib, disk_mib: 0 };
+    let request = Request { availability_zone: &row.availability_zone, architecture: &row.architecture, amount };
+    let why = match host.as_ref().map(|host| placement::room(&request, host, tx.settings().overcommit)) {
+        Some(Ok(_)) => return Ok(()),
+        Some(Err(refusal)) => refusal.to_string(),
+        None => "is gone".to_owned(),
+    };
     let message = format!(
         "Insufficient capacity to start the instance '{}': the host that has its disk has no room or is not connected. Try again later.",
         row.instance_id
     );
-    Err(Failure::refuse(ErrorCode::InsufficientInstanceCapacity, message))
+    let what = format!("{} ({}), whose disk is there", row.instance_id, row.instance_type);
+    let wanted = Wanted::new(what, amount, &row.architecture, vec![row.availability_zone.clone()]);
+    let others = Others { named: row.host_id.iter().map(|id| (id.clone(), why.clone())).collect(), ..Others::default() };
+    let fault = Fault::new(ErrorCode::InsufficientInstanceCapacity, message);
+    Err(Fault { source: Some(Box::new(Refused { wanted, others })), ..fault }.into())
 }

@@ -9,6 +9,7 @@ use freehold_proto::{Action, Caller, ErrorCode, Fault};
 use futures_util::future::BoxFuture;
 
 use super::{Command, Engine, Prepared, Query, check_declared};
+use crate::placement::reasons::Refused;
 use crate::store::Outcome;
 
 pub(crate) type Erased = fn(Arc<Engine>, Bytes, Caller) -> BoxFuture<'static, Result<Bytes, Fault>>;
@@ -119,9 +120,22 @@ async fn answer<A: Handled<Kind>, Kind: 'static>(engine: Arc<Engine>, bytes: Byt
     engine.audit.record(engine.store.clock().now_millis(), A::NAME, &caller, word);
     if let Err(fault) = &outcome {
         check_declared(A::NAME, A::ERRORS, fault);
-        log_source(A::NAME, &caller, fault);
+        match Refused::of(fault) {
+            Some(refused) => keep(refused, &engine, A::NAME, &caller).await,
+            None => log_source(A::NAME, &caller, fault),
+        }
     }
     outcome.map(|answer| prost::Message::encode_to_vec(&answer).into())
+}
+
+/// What no host could take is remembered with the reason of each, for whoever asks `freehold why` about the request. Failing at that must
+/// not fail the answer.
+async fn keep(refused: &Refused, engine: &Engine, action: &str, caller: &Caller) {
+    tracing::info!(action, request_id = %caller.request_id, wanted = %refused.wanted, "no host could take it");
+    if let Err(failure) = refused.keep(&engine.store, action, caller).await {
+        let fault = Fault::from(failure);
+        tracing::warn!(action, request_id = %caller.request_id, %fault, source = ?fault.source, "a refusal could not be written down");
+    }
 }
 
 /// The one place where what lies behind a fault is logged.

@@ -1,18 +1,28 @@
 //! Tombstones: the only way anything on a host is destroyed. Told on connect, on change and every while, until the host has buried it.
+//! A guest that the store does not know goes the same way, by the operator's order.
 
 use freehold_proto::internal::host::{Buried, ResourceKind, Tombstone};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ModelTrait, QueryFilter, QueryOrder};
 
 use crate::lifecycle::step::{Event, State, step};
 use crate::lifecycle::terminate::{self, kind};
-use crate::store::{Outcome, Store, instance, tombstone};
+use crate::store::{Outcome, Store, condemned_guest, instance, tombstone};
 
 /// What stands for a host: guests before their networks.
 pub async fn standing(db: &impl ConnectionTrait, host_id: &str) -> Result<Vec<Tombstone>, DbErr> {
     use tombstone::{Column, Entity};
     let rows = Entity::find().filter(Column::HostId.eq(host_id)).order_by_asc(Column::Kind).order_by_asc(Column::Id).all(db).await?;
-    Ok(rows.into_iter().filter_map(message).collect())
+    let condemned = condemned_guest::Entity::find().filter(condemned_guest::Column::HostId.eq(host_id)).all(db).await?;
+    let condemned = condemned.into_iter().map(|row| Tombstone {
+        kind: ResourceKind::Instance.into(),
+        id: row.instance_id,
+        generation: WHATEVER_IT_HOLDS,
+    });
+    Ok(rows.into_iter().filter_map(message).chain(condemned).collect())
 }
+
+/// An operator who has a guest destroyed that the store does not know means whatever the host has of it.
+const WHATEVER_IT_HOLDS: u64 = i64::MAX.unsigned_abs();
 
 fn message(row: tombstone::Model) -> Option<Tombstone> {
     let kind = match row.kind.as_str() {
@@ -32,6 +42,9 @@ pub async fn apply(store: &Store, host_id: &str, buried: &Buried) -> Outcome<()>
         ResourceKind::SecurityGroup => kind::SECURITY_GROUP,
         ResourceKind::Volume | ResourceKind::Unspecified => return Ok(()),
     };
+    if kind == kind::INSTANCE && buried.generation >= WHATEVER_IT_HOLDS {
+        return obeyed(store, host_id, &buried.id).await;
+    }
     let key = (host_id.to_owned(), kind.to_owned(), buried.id.clone());
     let ordered = |row: &tombstone::Model| i64::try_from(buried.generation).is_ok_and(|generation| generation >= row.generation);
     let Some(seen) = tombstone::Entity::find_by_id(key.clone()).one(store.reader()).await?.filter(ordered) else { return Ok(()) };
@@ -46,5 +59,18 @@ pub async fn apply(store: &Store, host_id: &str, buried: &Buried) -> Outcome<()>
         terminate::finish(&mut tx, row).await?;
     }
     tx.commit().await?;
+    Ok(())
+}
+
+/// The operator's order is carried out.
+async fn obeyed(store: &Store, host_id: &str, instance_id: &str) -> Outcome<()> {
+    let key = (host_id.to_owned(), instance_id.to_owned());
+    if condemned_guest::Entity::find_by_id(key.clone()).one(store.reader()).await?.is_none() {
+        return Ok(());
+    }
+    let tx = store.begin("").await?;
+    condemned_guest::Entity::delete_by_id(key).exec(tx.db()).await?;
+    tx.commit().await?;
+    tracing::warn!(host = host_id, instance_id, "a quarantined guest was destroyed, as the operator ordered");
     Ok(())
 }

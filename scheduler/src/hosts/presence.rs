@@ -1,26 +1,62 @@
 //! The host's own row: made by its first Hello, up to date while it attends.
 
-use freehold_proto::Fault;
 use freehold_proto::internal::host::Hello;
+use freehold_proto::{ErrorCode, Fault};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use tonic::Status;
 
 use super::{Driver, Hosts};
-use crate::store::{Kind, Outcome, Store, Tx, host, instance};
+use crate::store::{Failure, Kind, Outcome, Store, Tx, fenced_host, host, instance};
 
 /// What no account owns is written on behalf of nobody.
 const NOBODY: &str = "";
 
+/// How often a host that is not let in has the hour of its knock written down.
+const KNOCK_MILLIS: i64 = 60 * 1000;
+
+/// Lets in whom the operator has not given up as lost.
+pub async fn admit(store: &Store, host_id: &str) -> Result<(), Status> {
+    let refused = turned_away(store, host_id).await.map_err(Fault::from)?;
+    refused.map_or(Ok(()), |sentence| Err(Status::permission_denied(sentence)))
+}
+
+/// Why the host is not let in, if it is not.
+async fn turned_away(store: &Store, host_id: &str) -> Outcome<Option<String>> {
+    let Some(fenced) = fenced_host::Entity::find_by_id(host_id).one(store.reader()).await? else { return Ok(None) };
+    let now = store.clock().now_millis();
+    if fenced.knocked.is_none_or(|knocked| now - knocked >= KNOCK_MILLIS) {
+        let tx = store.begin(NOBODY).await?;
+        fenced_host::Entity::update_many()
+            .col_expr(fenced_host::Column::Knocked, Expr::value(tx.now()))
+            .filter(fenced_host::Column::HostId.eq(host_id))
+            .exec(tx.db())
+            .await?;
+        tx.commit().await?;
+        tracing::warn!(host = host_id, hostname = fenced.hostname, "a host that was given up as lost is back and is not let in");
+    }
+    Ok(Some(sentence(&fenced)))
+}
+
+fn sentence(fenced: &fenced_host::Model) -> String {
+    format!(
+        "the host {} ({}) was given up as lost and its instances have been terminated, so it is not let in; what still runs on it is left alone. \
+         To use the machine again, end its guests there with `freehold down --guests`, remove its agent's state folder, and start the agent, \
+         which is then a new host",
+        fenced.host_id, fenced.hostname
+    )
+}
+
 /// Writes down what the host says of itself.
 pub async fn attend(store: &Store, hello: &Hello) -> Outcome<()> {
     let mut tx = store.begin(NOBODY).await?;
+    if let Some(fenced) = fenced_host::Entity::find_by_id(&hello.host_id).one(tx.db()).await? {
+        return Err(Failure::refuse(ErrorCode::IncorrectState, sentence(&fenced)));
+    }
     let known = host::Entity::find_by_id(&hello.host_id).one(tx.db()).await?;
-    let is_new = known.is_none();
-    let row = described(hello, tx.now(), known.map_or_else(|| "[]".into(), |row| row.quarantined))?.into_active_model().reset_all();
-    if is_new {
-        row.insert(tx.db()).await?
-    } else {
-        row.update(tx.db()).await?
+    match known {
+        Some(known) => described(hello, tx.now(), known)?.into_active_model().reset_all().update(tx.db()).await?,
+        None => described(hello, tx.now(), unknown())?.into_active_model().insert(tx.db()).await?,
     };
     count_impairments_anew(&tx, &hello.host_id).await?;
     tx.changed(Kind::Host, hello.host_id.clone());
@@ -39,7 +75,30 @@ async fn count_impairments_anew(tx: &Tx, host_id: &str) -> Outcome<()> {
     Ok(())
 }
 
-fn described(hello: &Hello, now: i64, quarantined: String) -> Outcome<host::Model> {
+/// The row of a host that comes for the first time, but for what it says of itself.
+fn unknown() -> host::Model {
+    host::Model {
+        host_id: String::new(),
+        hostname: String::new(),
+        availability_zone: String::new(),
+        vcpus: 0,
+        memory_mib: 0,
+        disk_mib: 0,
+        drivers: "[]".into(),
+        version: String::new(),
+        connected: false,
+        last_seen: 0,
+        quarantined: "[]".into(),
+        drained_since: None,
+        instances: 0,
+        vcpus_used: 0,
+        memory_mib_used: 0,
+        disk_mib_used: 0,
+    }
+}
+
+/// `known` with what the host says of itself now. What its instances take and whether it is drained is not for it to say.
+fn described(hello: &Hello, now: i64, known: host::Model) -> Outcome<host::Model> {
     let capacity = hello.capacity.unwrap_or_default();
     let drivers: Vec<Driver> = hello
         .drivers
@@ -61,7 +120,7 @@ fn described(hello: &Hello, now: i64, quarantined: String) -> Outcome<host::Mode
         version: hello.version.clone(),
         connected: true,
         last_seen: now,
-        quarantined,
+        ..known
     })
 }
 
@@ -97,10 +156,16 @@ pub async fn quarantined(store: &Store, host_id: &str, ids: &std::collections::B
     Ok(())
 }
 
-/// At a scheduler's start nobody is connected, whatever the rows of the last one say.
+/// At a scheduler's start nobody is connected, whatever the rows of the last one say. Whoever does not come back is silent from now on:
+/// nobody has looked before.
 pub async fn forget_connections(store: &Store) -> Outcome<()> {
     let tx = store.begin(NOBODY).await?;
-    host::Entity::update_many().col_expr(host::Column::Connected, Expr::value(false)).exec(tx.db()).await?;
+    host::Entity::update_many()
+        .col_expr(host::Column::Connected, Expr::value(false))
+        .col_expr(host::Column::LastSeen, Expr::value(tx.now()))
+        .filter(host::Column::Connected.eq(true))
+        .exec(tx.db())
+        .await?;
     tx.commit().await?;
     Ok(())
 }

@@ -51,7 +51,10 @@ impl HostsService {
         let entered = self.hosts.enter(&hello.host_id);
         let (serial, questions) = entered.ok_or_else(|| Status::unavailable("the scheduler is about to stop"))?;
         self.store.metrics().came(&hello.host_id, self.skew(&hello));
-        presence::attend(&self.store, &hello).await.map_err(Fault::from)?;
+        if let Err(failure) = presence::attend(&self.store, &hello).await {
+            self.hosts.leave(&hello.host_id, serial);
+            return Err(Fault::from(failure).into());
+        }
         tracing::info!(host = %hello.host_id, hostname = %hello.hostname, "a host attends");
         let session = Session { host_id: hello.host_id, store: Arc::clone(&self.store), hosts: Arc::clone(&self.hosts), down };
         Ok(Attendance { session, serial, changes, questions, quarantine: Quarantine::default() })
@@ -81,6 +84,7 @@ impl HostsService {
                 hello.availability_zone
             )));
         }
+        presence::admit(&self.store, &hello.host_id).await?;
         Ok(Welcome { cluster_id: cluster.cluster_id, epoch: u64::try_from(cluster.epoch).unwrap_or_default() })
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use freehold_proto::Fault;
-use freehold_proto::internal::host::{DesiredComplete, FromAgent, GuestState, InstanceObserved, ToAgent, from_agent, to_agent};
+use freehold_proto::internal::host::{Buried, DesiredComplete, FromAgent, GuestState, InstanceObserved, ToAgent, from_agent, to_agent};
 use tokio::sync::{broadcast, mpsc};
 use tonic::{Status, Streaming};
 
@@ -245,7 +245,10 @@ impl Session {
                 observed::apply(&self.store, &self.host_id, &report).await?;
             }
             Some(from_agent::Kind::ObservedComplete(_)) => quarantine.complete = true,
-            Some(from_agent::Kind::Buried(buried)) => bury::apply(&self.store, &self.host_id, &buried).await?,
+            Some(from_agent::Kind::Buried(buried)) => {
+                quarantine.forget(&buried);
+                bury::apply(&self.store, &self.host_id, &buried).await?;
+            }
             Some(from_agent::Kind::ConsoleOutput(output)) => self.hosts.answered(output),
             // A second Hello, or something that a newer agent says.
             Some(from_agent::Kind::Hello(_)) | None => {}
@@ -269,6 +272,11 @@ impl Quarantine {
         } else {
             self.ids.remove(&report.instance_id);
         }
+    }
+
+    /// Nothing is left of it. Ids are never used twice, so whatever kind it was, nothing else is meant.
+    fn forget(&mut self, buried: &Buried) {
+        self.ids.remove(&buried.id);
     }
 
     async fn write_down(&mut self, store: &Store, host_id: &str) -> Outcome<()> {

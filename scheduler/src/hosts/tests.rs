@@ -21,10 +21,22 @@ async fn a_host_that_goes_makes_its_instances_impaired_and_never_absent_and_back
     let agent = Agent::obedient(&lab).await;
     let id = lab.run(lab.launch()).await.instance_id.expect("an id");
     lab.until_state(&id, "running").await;
+    eventually("initializing", async || status(&lab, &id).await == ("initializing".into(), "initializing".into())).await;
+    lab.clock.advance(std::time::Duration::from_mins(2));
     eventually("ok", async || status(&lab, &id).await == ("ok".into(), "ok".into())).await;
     let host_id = agent.host_id.clone();
+    let silent_since = lab.store().clock().now_millis();
     agent.leave();
-    eventually("impaired", async || status(&lab, &id).await == ("impaired".into(), "impaired".into())).await;
+    eventually("impaired", async || status(&lab, &id).await == ("impaired".into(), "insufficient-data".into())).await;
+    lab.clock.advance(std::time::Duration::from_mins(1));
+    let request = ec2::DescribeInstanceStatusRequest { instance_ids: vec![id.clone()], ..Default::default() };
+    let shown = lab.ok(request).await.instance_statuses.remove(0);
+    assert!(shown.events.is_empty());
+    let system = &shown.system_status.expect("a status").details[0];
+    assert_eq!(system.status.as_deref(), Some("failed"));
+    assert_eq!(system.impaired_since.map(|since| since.seconds), Some(silent_since / 1000));
+    let guest = &shown.instance_status.expect("a status").details[0];
+    assert_eq!((guest.status.as_deref(), guest.impaired_since), (Some("insufficient-data"), None));
     assert_eq!(lab.state(&id).await, "running");
     let console = ec2::GetConsoleOutputRequest { instance_id: id.clone(), ..Default::default() };
     assert_eq!(lab.code(console).await, ErrorCode::Unavailable);
@@ -42,6 +54,7 @@ async fn a_fault_on_the_host_is_an_impaired_instance_on_a_sound_system() {
     let running = as_desired(&told.instances[&id]);
     agent.report(running.clone()).await;
     lab.until_state(&id, "running").await;
+    lab.clock.advance(std::time::Duration::from_mins(2));
     let impaired = InstanceObserved {
         state: GuestState::Impaired.into(),
         fault_code: "disk-missing".into(),

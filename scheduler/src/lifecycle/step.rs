@@ -13,15 +13,16 @@
 //! terminated      │ illegal   illegal   =         =             │ =         =         =                     =
 //!                 │              a client asks                  │          a host has observed
 //!
-//!                 │ LaunchFailed     StartFailed
-//! ────────────────┼────────────────────────────────
-//! pending         │ shutting-down    stopping
-//! any other       │ =                =
-//!                 │   the scheduler gives it up
+//!                 │ LaunchFailed     StartFailed │ HostLost
+//! ────────────────┼──────────────────────────────┼────────────
+//! pending         │ shutting-down    stopping    │ terminated
+//! any other       │ =                =           │ terminated
+//!                 │   the scheduler gives it up  │ the operator gives its host up
 //! ```
 //!
 //! `=` is legal and changes nothing. A guest that powers itself off goes where its shutdown behaviour says, unless a client has
-//! already asked to stop it. `Gone` follows a tombstone alone, so before `shutting-down` it can not be.
+//! already asked to stop it. `Gone` follows a tombstone alone, so before `shutting-down` it can not be. Where the host is lost there
+//! is nobody left to carry out a tombstone.
 //! Source: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html>.
 
 use std::fmt;
@@ -113,6 +114,8 @@ pub enum Event {
     StartFailed,
     /// Nothing of it is left on its host.
     Gone,
+    /// Its host, and its disk with it, will never return.
+    HostLost,
 }
 
 /// The event can not happen in this state.
@@ -155,6 +158,8 @@ pub fn step(state: State, event: Event) -> Result<State, Illegal> {
 
         (Event::Gone, ShuttingDown | Terminated) => Ok(Terminated),
         (Event::Gone, Pending | Running | Stopping | Stopped) => illegal,
+
+        (Event::HostLost, _) => Ok(Terminated),
     }
 }
 
@@ -177,6 +182,7 @@ mod tests {
             Event::LaunchFailed,
             Event::StartFailed,
             Event::Gone,
+            Event::HostLost,
         ])
     }
 

@@ -123,6 +123,20 @@ pub async fn give_up(tx: &mut Tx, mut row: instance::Model) -> Outcome<instance:
     save_restated(tx, row).await
 }
 
+/// The operator has given its host up: nobody is left to be told, and its disk is gone. It ends as EC2 ends what a failed host had.
+pub async fn lose_host(tx: &mut Tx, mut row: instance::Model) -> Outcome<instance::Model> {
+    let next = go(&row, Event::HostLost, "terminated")?;
+    row.host_id = None;
+    if next == row.state()? {
+        return save(tx, row).await;
+    }
+    reason(&mut row, &Reason::HostLost, tx.now());
+    power::TERMINATED.clone_into(&mut row.desired_power);
+    row.impaired_since = None;
+    row.generation += 1;
+    terminate::finish(tx, row).await
+}
+
 /// What a host saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Observation {
@@ -161,6 +175,9 @@ pub async fn observed(tx: &mut Tx, mut row: instance::Model, observation: Observ
         State::ShuttingDown => terminate::begin(tx, row).await,
         State::Stopped => stopped(tx, row).await,
         next => {
+            if next == State::Running {
+                row.running_since = Some(tx.now());
+            }
             next.as_str().clone_into(&mut row.state);
             save(tx, row).await
         }
@@ -181,6 +198,7 @@ enum Reason {
     User,
     Guest,
     Host,
+    HostLost,
 }
 
 /// Source: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html>.
@@ -189,13 +207,14 @@ fn reason(row: &mut instance::Model, why: &Reason, now: i64) {
         Reason::User => ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown"),
         Reason::Guest => ("Client.InstanceInitiatedShutdown", "Client.InstanceInitiatedShutdown: Instance initiated shutdown"),
         Reason::Host => ("Server.InternalError", "Server.InternalError: Internal error on launch"),
+        Reason::HostLost => ("Server.InternalError", "Server.InternalError: The host of the instance was lost"),
     };
     row.state_reason_code = Some(code.to_owned());
     row.state_reason_message = Some(message.to_owned());
     row.state_transition_reason = match why {
         Reason::User => format!("User initiated ({})", gmt(now)),
         Reason::Guest => String::new(),
-        Reason::Host => code.to_owned(),
+        Reason::Host | Reason::HostLost => code.to_owned(),
     };
 }
 

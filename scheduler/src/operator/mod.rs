@@ -1,19 +1,27 @@
 //! The operator's commands, over a socket that only root can open. Not AWS's API: no account owns them, so they see every account.
 
+mod attention;
+mod explain;
+mod hosts;
 pub(crate) mod images;
 mod problems;
+mod quarantine;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
+pub use hosts::list as hosts;
 pub use images::register as register_image;
-pub use status::{hosts, status};
+pub use status::status;
 
 use freehold_proto::Fault;
 use freehold_proto::internal::operator as proto;
 use freehold_proto::internal::operator::operator_server::Operator;
 use tonic::{Request, Response, Status};
 
+use crate::Overcommit;
 pub(crate) use crate::ec2::message::timestamp;
 use crate::identity::{Vault, access_key, account};
 use crate::store::{self, Outcome, Store};
@@ -21,6 +29,11 @@ use crate::store::{self, Outcome, Store};
 pub struct OperatorService {
     pub store: Arc<Store>,
     pub vault: Arc<Vault>,
+}
+
+/// To the second, as people read it: `2026-01-02T03:04:05Z`.
+fn written(stamp: prost_types::Timestamp) -> String {
+    prost_types::Timestamp { nanos: 0, ..stamp }.to_string()
 }
 
 fn answered<T>(outcome: Outcome<T>) -> Result<Response<T>, Status> {
@@ -64,7 +77,35 @@ impl Operator for OperatorService {
     }
 
     async fn list_hosts(&self, _: Request<proto::ListHostsRequest>) -> Result<Response<proto::ListHostsResponse>, Status> {
-        answered(status::hosts(&self.store).await.map(|hosts| proto::ListHostsResponse { hosts }))
+        let Overcommit { vcpus, memory, disk } = self.store.settings().overcommit;
+        let overcommit = Some(proto::Overcommit { vcpus, memory, disk });
+        answered(hosts::list(&self.store).await.map(|hosts| proto::ListHostsResponse { hosts, overcommit }))
+    }
+
+    async fn drain_host(&self, request: Request<proto::DrainHostRequest>) -> Result<Response<proto::Host>, Status> {
+        answered(hosts::drain(&self.store, &request.into_inner()).await)
+    }
+
+    async fn remove_host(&self, request: Request<proto::RemoveHostRequest>) -> Result<Response<proto::RemoveHostResponse>, Status> {
+        answered(hosts::remove(&self.store, &request.into_inner()).await)
+    }
+
+    async fn list_quarantined(
+        &self,
+        _: Request<proto::ListQuarantinedRequest>,
+    ) -> Result<Response<proto::ListQuarantinedResponse>, Status> {
+        answered(quarantine::list(&self.store).await.map(|guests| proto::ListQuarantinedResponse { guests }))
+    }
+
+    async fn destroy_quarantined(
+        &self,
+        request: Request<proto::DestroyQuarantinedRequest>,
+    ) -> Result<Response<proto::DestroyQuarantinedResponse>, Status> {
+        answered(quarantine::destroy(&self.store, &request.into_inner()).await.map(|()| proto::DestroyQuarantinedResponse {}))
+    }
+
+    async fn explain(&self, request: Request<proto::ExplainRequest>) -> Result<Response<proto::Explanation>, Status> {
+        answered(explain::explain(&self.store, &request.into_inner().subject).await)
     }
 
     async fn register_image(

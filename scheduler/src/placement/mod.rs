@@ -1,9 +1,19 @@
-//! Which host an instance goes to. Pure: the same request and hosts give the same decision, with a reason for every host.
+//! Which hosts instances go to. Pure: the same request and hosts give the same decision, with a reason for every host.
 //!
-//! Spread: of the hosts that can take it, the one with the fewest instances; then the one with the most memory left; then by id.
+//! Spread: of the hosts that can take it, the one with the fewest instances; then the one with the most memory that nobody has; then by
+//! id. The instances of one request are placed one after another, each counted in before the next.
+//!
+//! [`hosts`] reads the rows, of many hosts only those that can be chosen; [`reasons`] keeps what was decided and what was refused.
 
 pub mod hosts;
+pub mod reasons;
+#[cfg(test)]
+mod sums;
+#[cfg(test)]
+mod tests;
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt;
 
 use crate::Overcommit;
@@ -31,6 +41,7 @@ pub struct Host {
     pub host_id: String,
     pub availability_zone: String,
     pub connected: bool,
+    pub drained: bool,
     /// In the host's own order of preference.
     pub drivers: Vec<Driver>,
     /// As the host reported it.
@@ -38,6 +49,9 @@ pub struct Host {
     pub used: Amount,
     pub instances: i64,
 }
+
+/// Less is better.
+pub type Rank = (i64, i64);
 
 impl Host {
     /// Counts an instance in that is about to be placed here.
@@ -47,6 +61,11 @@ impl Host {
         self.used.disk_mib += amount.disk_mib;
         self.instances += 1;
     }
+
+    /// What the hosts that can take an instance are ordered by, before their ids. The index `host_by_room` has the same order.
+    pub fn rank(&self) -> Rank {
+        (self.instances, self.used.memory_mib - self.capacity.memory_mib)
+    }
 }
 
 /// Why a host does not take it.
@@ -54,6 +73,7 @@ impl Host {
 pub enum Refusal {
     OtherZone,
     NotConnected,
+    Drained,
     NoDriver,
     Full { of: &'static str, wanted: i64, free: i64 },
 }
@@ -63,13 +83,14 @@ impl fmt::Display for Refusal {
         match self {
             Self::OtherZone => formatter.write_str("is in another availability zone"),
             Self::NotConnected => formatter.write_str("is not connected"),
+            Self::Drained => formatter.write_str("is drained and takes nothing new"),
             Self::NoDriver => formatter.write_str("has no driver for the architecture"),
-            Self::Full { of, wanted, free } => write!(formatter, "has {free} of {of} free and {wanted} are wanted"),
+            Self::Full { of, wanted, free } => write!(formatter, "has {free} {of} free and {wanted} are wanted"),
         }
     }
 }
 
-/// The host chosen.
+/// The host of one instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chosen {
     pub host_id: String,
@@ -77,37 +98,83 @@ pub struct Chosen {
     pub reason: String,
 }
 
-/// The outcome: a host, or nobody; and why the others not.
+/// Why a host was not chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decision {
-    pub chosen: Option<Chosen>,
-    /// By host id.
-    pub refused: Vec<(String, Refusal)>,
+pub enum Passed {
+    Refused(Refusal),
+    /// It could have taken it.
+    Over {
+        instances: i64,
+        memory_mib: i64,
+    },
 }
 
-/// Decides. `hosts` in any order.
-pub fn place(request: &Request<'_>, hosts: &[Host], overcommit: Overcommit) -> Decision {
-    let mut able: Vec<(&Host, &Driver, Amount)> = Vec::new();
-    let mut refused = Vec::new();
-    for host in hosts {
-        match judge(request, host, overcommit) {
-            Ok((driver, free)) => able.push((host, driver, free)),
-            Err(refusal) => refused.push((host.host_id.clone(), refusal)),
+impl fmt::Display for Passed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => refusal.fmt(formatter),
+            Self::Over { instances, memory_mib } => {
+                write!(formatter, "could take it and comes later: {instances} instances, {memory_mib} MiB of memory free")
+            }
         }
     }
-    refused.sort_by(|a, b| a.0.cmp(&b.0));
-    let best = able.iter().min_by_key(|(host, _, free)| (host.instances, -free.memory_mib, &host.host_id));
-    let chosen = best.map(|(host, driver, free)| Chosen {
-        host_id: host.host_id.clone(),
-        driver: driver.name.clone(),
-        reason: format!(
-            "of {} able hosts it holds the fewest instances ({}), with {} MiB of memory left",
-            able.len(),
-            host.instances,
-            free.memory_mib
-        ),
-    });
-    Decision { chosen, refused }
+}
+
+/// The outcome: a host per instance, fewer than wanted where there was no room; and why the other hosts not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    pub chosen: Vec<Chosen>,
+    /// Hosts on which nothing was placed, and hosts that can take no more.
+    pub passed: BTreeMap<String, Passed>,
+}
+
+impl Decision {
+    /// The sentence of a host that refused.
+    pub fn refusal(&self, host_id: &str) -> Option<&Refusal> {
+        match self.passed.get(host_id)? {
+            Passed::Refused(refusal) => Some(refusal),
+            Passed::Over { .. } => None,
+        }
+    }
+}
+
+/// Places up to `count` instances. `hosts` in any order.
+pub fn place(request: &Request<'_>, hosts: &[Host], overcommit: Overcommit, count: usize) -> Decision {
+    let mut passed = BTreeMap::new();
+    let mut able = BinaryHeap::new();
+    for (at, host) in hosts.iter().enumerate() {
+        match judge(request, host, overcommit) {
+            Ok(_) => able.push(Reverse((host.rank(), &host.host_id, at))),
+            Err(refusal) => _ = passed.insert(host.host_id.clone(), Passed::Refused(refusal)),
+        }
+    }
+    let mut taking: BTreeMap<usize, Host> = BTreeMap::new();
+    let mut chosen = Vec::new();
+    while chosen.len() < count {
+        let Some(Reverse((_, id, at))) = able.pop() else { break };
+        let host = taking.entry(at).or_insert_with(|| hosts[at].clone());
+        let Ok((driver, left)) = judge(request, host, overcommit) else { continue };
+        chosen.push(Chosen { host_id: host.host_id.clone(), driver: driver.name.clone(), reason: reason(host, left) });
+        host.take(request.amount);
+        match judge(request, host, overcommit) {
+            Ok(_) => able.push(Reverse((host.rank(), id, at))),
+            Err(refusal) => _ = passed.insert(host.host_id.clone(), Passed::Refused(refusal)),
+        }
+    }
+    for Reverse((_, _, at)) in able.into_iter().filter(|Reverse((_, _, at))| !taking.contains_key(at)) {
+        let host = &hosts[at];
+        let memory_mib = free("", host.capacity.memory_mib, overcommit.memory, host.used.memory_mib, 0).unwrap_or_default();
+        passed.insert(host.host_id.clone(), Passed::Over { instances: host.instances, memory_mib });
+    }
+    Decision { chosen, passed }
+}
+
+/// Says nothing of how many others could: of many hosts only the best are looked at.
+fn reason(host: &Host, left: Amount) -> String {
+    format!(
+        "of the hosts that could take it, it held the fewest instances ({}) and, among those, had the most memory: {} MiB are left with this one",
+        host.instances, left.memory_mib
+    )
 }
 
 /// What a host would have left, and the driver it would take.
@@ -118,105 +185,35 @@ fn judge<'a>(request: &Request<'_>, host: &'a Host, overcommit: Overcommit) -> R
     if !host.connected {
         return Err(Refusal::NotConnected);
     }
+    if host.drained {
+        return Err(Refusal::Drained);
+    }
+    room(request, host, overcommit)
+}
+
+/// Whether a host that has the instance already can run it: what is drained takes nothing new, and this is not new.
+pub fn room<'a>(request: &Request<'_>, host: &'a Host, overcommit: Overcommit) -> Result<(&'a Driver, Amount), Refusal> {
+    if !host.connected {
+        return Err(Refusal::NotConnected);
+    }
     let driver = host.drivers.iter().find(|driver| driver.architecture == request.architecture).ok_or(Refusal::NoDriver)?;
-    let left = |of, capacity, factor, used, wanted| {
-        let free = promised(capacity, factor) - used;
-        if wanted > free { Err(Refusal::Full { of, wanted, free: free.max(0) }) } else { Ok(free - wanted) }
+    let (wanted, capacity, used) = (request.amount, host.capacity, host.used);
+    let left = Amount {
+        vcpus: free("vCPUs", capacity.vcpus, overcommit.vcpus, used.vcpus, wanted.vcpus)?,
+        memory_mib: free("MiB of memory", capacity.memory_mib, overcommit.memory, used.memory_mib, wanted.memory_mib)?,
+        disk_mib: free("MiB of disk", capacity.disk_mib, overcommit.disk, used.disk_mib, wanted.disk_mib)?,
     };
-    let Amount { vcpus, memory_mib, disk_mib } = request.amount;
-    let free = Amount {
-        vcpus: left("vCPUs", host.capacity.vcpus, overcommit.vcpus, host.used.vcpus, vcpus)?,
-        memory_mib: left("MiB of memory", host.capacity.memory_mib, overcommit.memory, host.used.memory_mib, memory_mib)?,
-        disk_mib: left("MiB of disk", host.capacity.disk_mib, overcommit.disk, host.used.disk_mib, disk_mib)?,
-    };
-    Ok((driver, free))
+    Ok((driver, left))
+}
+
+/// What is left of one kind once `wanted` is taken. What is promised already may be more than there is now: then nothing more is taken.
+fn free(of: &'static str, capacity: i64, factor: f64, used: i64, wanted: i64) -> Result<i64, Refusal> {
+    let free = promised(capacity, factor) - used;
+    if wanted > free && wanted > 0 { Err(Refusal::Full { of, wanted, free: free.max(0) }) } else { Ok(free - wanted) }
 }
 
 /// Capacity times its overcommit factor, rounded down.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "capacities are far below 2^52 and the factor is bounded")]
-fn promised(capacity: i64, factor: f64) -> i64 {
+pub fn promised(capacity: i64, factor: f64) -> i64 {
     (capacity as f64 * factor).floor() as i64
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const ONE: Amount = Amount { vcpus: 2, memory_mib: 1024, disk_mib: 8192 };
-    const EXACT: Overcommit = Overcommit { vcpus: 1.0, memory: 1.0, disk: 1.0 };
-
-    fn host(id: &str, instances: i64) -> Host {
-        let qemu = Driver { name: "qemu".into(), accelerator: "tcg".into(), architecture: "x86_64".into() };
-        Host {
-            host_id: id.into(),
-            availability_zone: "us-east-1a".into(),
-            connected: true,
-            drivers: vec![qemu],
-            capacity: Amount { vcpus: 8, memory_mib: 8192, disk_mib: 65536 },
-            used: Amount { vcpus: 2 * instances, memory_mib: 1024 * instances, disk_mib: 8192 * instances },
-            instances,
-        }
-    }
-
-    fn request() -> Request<'static> {
-        Request { availability_zone: "us-east-1a", architecture: "x86_64", amount: ONE }
-    }
-
-    fn chosen(hosts: &[Host], overcommit: Overcommit) -> Option<String> {
-        place(&request(), hosts, overcommit).chosen.map(|chosen| chosen.host_id)
-    }
-
-    #[test]
-    fn the_emptiest_host_is_chosen_and_ties_go_by_id() {
-        assert_eq!(chosen(&[host("a", 2), host("b", 1)], EXACT).as_deref(), Some("b"));
-        assert_eq!(chosen(&[host("b", 1), host("a", 1)], EXACT).as_deref(), Some("a"));
-    }
-
-    #[test]
-    fn every_refusal_has_its_reason() {
-        let away = Host { connected: false, ..host("away", 0) };
-        let elsewhere = Host { availability_zone: "us-east-1b".into(), ..host("elsewhere", 0) };
-        let bare = Host { drivers: vec![], ..host("bare", 0) };
-        let decision = place(&request(), &[host("full", 4), elsewhere, away, bare], EXACT);
-        assert_eq!(decision.chosen, None);
-        let refused: Vec<_> = decision.refused.iter().map(|(id, refusal)| (id.as_str(), refusal.clone())).collect();
-        assert_eq!(
-            refused,
-            [
-                ("away", Refusal::NotConnected),
-                ("bare", Refusal::NoDriver),
-                ("elsewhere", Refusal::OtherZone),
-                ("full", Refusal::Full { of: "vCPUs", wanted: 2, free: 0 }),
-            ]
-        );
-    }
-
-    #[test]
-    fn overcommit_promises_more_and_no_more_than_stated() {
-        assert_eq!(chosen(&[host("a", 4)], Overcommit { vcpus: 1.25, ..EXACT }).as_deref(), Some("a"));
-        assert_eq!(chosen(&[host("a", 5)], Overcommit { vcpus: 1.25, ..EXACT }), None);
-    }
-
-    proptest! {
-        #[test]
-        fn placing_one_after_another_never_exceeds_what_is_promised(count in 1..64_i64, factor in 1..5_u8) {
-            let overcommit = Overcommit { vcpus: f64::from(factor), memory: 1.0, disk: 2.0 };
-            let mut hosts = [host("a", 0), host("b", 0), host("c", 1)];
-            for _ in 0..count {
-                let Some(chosen) = place(&request(), &hosts, overcommit).chosen else { break };
-                let taken = hosts.iter_mut().find(|host| host.host_id == chosen.host_id).expect("one of them");
-                taken.take(ONE);
-            }
-            for host in &hosts {
-                prop_assert!(host.used.vcpus <= host.capacity.vcpus * i64::from(factor));
-                prop_assert!(host.used.memory_mib <= host.capacity.memory_mib);
-                prop_assert!(host.used.disk_mib <= host.capacity.disk_mib * 2);
-            }
-            let most = hosts.iter().map(|host| host.instances).max();
-            let least = hosts.iter().map(|host| host.instances).min();
-            prop_assert!(most.zip(least).is_some_and(|(most, least)| most - least <= 1), "spread: {most:?} {least:?}");
-        }
-    }
 }

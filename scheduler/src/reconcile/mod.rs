@@ -6,6 +6,7 @@
 //! follow the rows (see [`crate::hosts`]).
 
 mod forget_client_tokens;
+mod forget_refusals;
 mod give_up_launches;
 mod reap_terminated;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::store::{Change, Outcome, Store};
 
 pub use forget_client_tokens::ForgetClientTokens;
+pub use forget_refusals::ForgetRefusals;
 pub use give_up_launches::GiveUpLaunches;
 pub use reap_terminated::ReapTerminated;
 
@@ -96,6 +98,7 @@ pub async fn run(store: Arc<Store>, shutdown: impl Future<Output = ()> + Send) {
         () = shutdown => {}
         () = Box::pin(repeat(ReapTerminated, Arc::clone(&store))) => {}
         () = Box::pin(repeat(GiveUpLaunches, Arc::clone(&store))) => {}
+        () = Box::pin(repeat(ForgetRefusals, Arc::clone(&store))) => {}
         () = Box::pin(repeat(ForgetClientTokens, store)) => {}
     }
 }

@@ -3,15 +3,18 @@
 
 use std::time::Duration;
 
+use freehold_proto::Caller;
 use freehold_proto::aws::ec2;
 use futures_util::FutureExt;
 use sea_orm::{EntityTrait, PaginatorTrait};
 
-use super::{ForgetClientTokens, ReapTerminated, Reconciler, pass, woken};
-use crate::lab::{Agent, Lab, eventually};
-use crate::store::{Kind, client_token, instance, reservation, tag};
+use super::{ForgetClientTokens, ForgetRefusals, ReapTerminated, Reconciler, pass, woken};
+use crate::lab::{ALICE, Agent, Lab, eventually};
+use crate::placement::Amount;
+use crate::placement::reasons::{Others, Refused, Wanted};
+use crate::store::{Kind, client_token, instance, placement, refused_placement, reservation, tag};
 
-/// Three instances that have just been terminated, launched under tokens and tagged.
+/// Three instances that have just been terminated, launched under tokens and tagged; and three requests that found no place.
 async fn prepared() -> Lab {
     let lab = Lab::new().await;
     let _agent = Agent::obedient(&lab).await;
@@ -26,22 +29,32 @@ async fn prepared() -> Lab {
         lab.until_state(&id, "running").await;
         lab.terminate(&id).await;
         lab.until_state(&id, "terminated").await;
+        let wanted = Wanted::new("1 t3.micro".into(), Amount::default(), "x86_64", Vec::new());
+        let caller = Caller {
+            account_id: ALICE.into(),
+            principal_arn: String::new(),
+            user_id: String::new(),
+            request_id: format!("request-{token}"),
+        };
+        Refused { wanted, others: Others::default() }.keep(lab.store(), "RunInstances", &caller).await.expect("kept");
     }
     lab
 }
 
 /// What the reconcilers are there to take away.
-async fn left(lab: &Lab) -> [u64; 4] {
+async fn left(lab: &Lab) -> [u64; 6] {
     let db = lab.store().reader();
     [
         instance::Entity::find().count(db).await.expect("a count"),
         reservation::Entity::find().count(db).await.expect("a count"),
         tag::Entity::find().count(db).await.expect("a count"),
         client_token::Entity::find().count(db).await.expect("a count"),
+        placement::Entity::find().count(db).await.expect("a count"),
+        refused_placement::Entity::find().count(db).await.expect("a count"),
     ]
 }
 
-async fn crash_after_any_step_converges<R: Reconciler>(reconciler: R, wait: Duration, end: [u64; 4]) {
+async fn crash_after_any_step_converges<R: Reconciler>(reconciler: R, wait: Duration, end: [u64; 6]) {
     for steps in 0..=3 {
         let lab = prepared().await;
         lab.clock.advance(wait);
@@ -76,7 +89,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 #[tokio::test]
 async fn terminated_instances_go_after_an_hour_whatever_crashes() {
-    crash_after_any_step_converges(ReapTerminated, HOUR, [0, 0, 0, 3]).await;
+    crash_after_any_step_converges(ReapTerminated, HOUR, [0, 0, 0, 3, 0, 3]).await;
 }
 
 #[tokio::test]
@@ -86,12 +99,22 @@ async fn reaping_twice_changes_nothing() {
 
 #[tokio::test]
 async fn client_tokens_go_after_a_day_whatever_crashes() {
-    crash_after_any_step_converges(ForgetClientTokens, DAY, [3, 3, 3, 0]).await;
+    crash_after_any_step_converges(ForgetClientTokens, DAY, [3, 3, 3, 0, 3, 3]).await;
 }
 
 #[tokio::test]
 async fn forgetting_tokens_twice_changes_nothing() {
     running_twice_changes_nothing(ForgetClientTokens, DAY).await;
+}
+
+#[tokio::test]
+async fn refusals_go_after_a_day_whatever_crashes() {
+    crash_after_any_step_converges(ForgetRefusals, DAY, [3, 3, 3, 3, 3, 0]).await;
+}
+
+#[tokio::test]
+async fn forgetting_refusals_twice_changes_nothing() {
+    running_twice_changes_nothing(ForgetRefusals, DAY).await;
 }
 
 async fn change_something(lab: &Lab) {

@@ -20,6 +20,7 @@ pub const FILTERS: Table<InstanceView> = Table {
             view.volumes.iter().filter_map(|volume| volume.attachment.as_ref()).for_each(|attachment| say(&attachment.device_name));
         }),
         ("block-device-mapping.volume-id", |view, say| view.volumes.iter().for_each(|volume| say(&volume.volume.volume_id))),
+        ("client-token", |view, say| say(&view.instance.client_token)),
         ("image-id", |view, say| say(&view.instance.image_id)),
         ("instance-id", |view, say| say(&view.instance.instance_id)),
         ("instance-state-code", |view, say| {
@@ -118,6 +119,7 @@ fn instance(view: &InstanceView, settings: &Settings) -> Result<ec2::Instance, F
         key_name: row.key_name.clone(),
         ami_launch_index: Some(row.ami_launch_index),
         launch_time: Some(timestamp(row.launch_time)),
+        client_token: Some(row.client_token.clone()),
         placement: Some(placement(view)),
         monitoring: Some(ec2::Monitoring { state: Some("disabled".into()) }),
         block_device_mappings: view.volumes.iter().filter_map(block_device).collect(),

@@ -1,4 +1,15 @@
-//! What the checks say of an instance. Honest: a host that is not there vouches for nothing, so its instances are impaired, not absent.
+//! What the checks say of an instance. Honest: a host that is not there vouches for nothing, so its instances are impaired, not absent,
+//! and whether their guests are well nobody knows.
+//!
+//! ```text
+//!                                    system status          instance status
+//! not running                        not-applicable         not-applicable
+//! host silent                        impaired since then    insufficient-data
+//! the host says that it can not      ok                     impaired since then
+//! began to run a moment ago          initializing           initializing
+//! otherwise                          ok                     ok
+//! ```
+//! Source: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceStatusDetails.html>.
 
 use freehold_proto::Fault;
 use freehold_proto::aws::ec2;
@@ -8,21 +19,29 @@ use crate::Settings;
 use crate::ec2::message::timestamp;
 use crate::filter::Table;
 use crate::lifecycle::step::State;
+use crate::store::instance;
 use crate::store::read::instances::InstanceView;
 
-pub const FILTERS: Table<InstanceView> = Table {
+/// An instance with what its checks found.
+pub struct Checked {
+    pub instance: instance::Model,
+    system: Check,
+    guest: Check,
+}
+
+pub const FILTERS: Table<Checked> = Table {
     names: &[
-        ("availability-zone", |view, say| say(&view.instance.availability_zone)),
-        ("instance-state-code", |view, say| {
-            if let Some(state) = State::parse(&view.instance.state) {
+        ("availability-zone", |checked, say| say(&checked.instance.availability_zone)),
+        ("instance-state-code", |checked, say| {
+            if let Some(state) = State::parse(&checked.instance.state) {
                 say(&state.code().to_string());
             }
         }),
-        ("instance-state-name", |view, say| say(&view.instance.state)),
-        ("instance-status.reachability", |view, say| say(instance_check(view).reachability())),
-        ("instance-status.status", |view, say| say(instance_check(view).summary())),
-        ("system-status.reachability", |view, say| say(system_check(view).reachability())),
-        ("system-status.status", |view, say| say(system_check(view).summary())),
+        ("instance-state-name", |checked, say| say(&checked.instance.state)),
+        ("instance-status.reachability", |checked, say| say(checked.guest.reachability())),
+        ("instance-status.status", |checked, say| say(checked.guest.summary())),
+        ("system-status.reachability", |checked, say| say(checked.system.reachability())),
+        ("system-status.status", |checked, say| say(checked.system.summary())),
     ],
     tags: None,
 };
@@ -37,6 +56,8 @@ enum Check {
     Failed {
         since: Option<i64>,
     },
+    /// Nobody is there to look.
+    InsufficientData,
 }
 
 impl Check {
@@ -46,6 +67,7 @@ impl Check {
             Self::Initializing => summary_status::INITIALIZING,
             Self::Passed => summary_status::OK,
             Self::Failed { .. } => summary_status::IMPAIRED,
+            Self::InsufficientData => summary_status::INSUFFICIENT_DATA,
         }
     }
 
@@ -55,6 +77,7 @@ impl Check {
             Self::Initializing => status_type::INITIALIZING,
             Self::Passed => status_type::PASSED,
             Self::Failed { .. } => status_type::FAILED,
+            Self::InsufficientData => status_type::INSUFFICIENT_DATA,
         }
     }
 }
@@ -71,39 +94,50 @@ impl From<Check> for ec2::InstanceStatusSummary {
     }
 }
 
+impl Checked {
+    /// `now` in milliseconds since the Unix epoch.
+    pub fn new(view: InstanceView, settings: &Settings, now: i64) -> Self {
+        let initializing = i64::try_from(settings.status_initializing.as_millis()).unwrap_or(i64::MAX);
+        // An instance that a store of before this column has running has long been running.
+        let settled = view.instance.running_since.is_none_or(|since| now.saturating_sub(since) >= initializing);
+        Self { system: system(&view, settled), guest: guest(&view, settled), instance: view.instance }
+    }
+
+    pub fn shown(&self, settings: &Settings) -> Result<ec2::InstanceStatus, Fault> {
+        let row = &self.instance;
+        Ok(ec2::InstanceStatus {
+            instance_id: Some(row.instance_id.clone()),
+            availability_zone: Some(row.availability_zone.clone()),
+            availability_zone_id: settings.zone(&row.availability_zone).map(|zone| zone.id.clone()),
+            instance_state: Some(row.state()?.into()),
+            instance_status: Some(self.guest.into()),
+            system_status: Some(self.system.into()),
+            ..ec2::InstanceStatus::default()
+        })
+    }
+}
+
 /// The host: whether it is here.
-fn system_check(view: &InstanceView) -> Check {
+fn system(view: &InstanceView, settled: bool) -> Check {
     match view.instance.state.as_str() {
         state if state != State::Running.as_str() => Check::NotApplicable,
-        _ if view.host_connected => Check::Passed,
-        _ => Check::Failed { since: None },
+        _ if !view.host_connected => Check::Failed { since: view.host_last_seen },
+        _ if settled => Check::Passed,
+        _ => Check::Initializing,
     }
 }
 
 /// The guest: whether its host sees it run.
-fn instance_check(view: &InstanceView) -> Check {
+fn guest(view: &InstanceView, settled: bool) -> Check {
     let row = &view.instance;
     if row.state != State::Running.as_str() {
         return Check::NotApplicable;
     }
     match row.observed_state.as_deref() {
+        _ if !view.host_connected => Check::InsufficientData,
         _ if !row.observed_fault_code.is_empty() => Check::Failed { since: row.observed_since },
-        _ if !view.host_connected => Check::Failed { since: None },
-        Some("running") => Check::Passed,
-        Some("preparing") => Check::Initializing,
+        Some("running") if settled => Check::Passed,
+        Some("running" | "preparing") => Check::Initializing,
         _ => Check::Failed { since: row.observed_since },
     }
-}
-
-pub fn instance_status(view: &InstanceView, settings: &Settings) -> Result<ec2::InstanceStatus, Fault> {
-    let row = &view.instance;
-    Ok(ec2::InstanceStatus {
-        instance_id: Some(row.instance_id.clone()),
-        availability_zone: Some(row.availability_zone.clone()),
-        availability_zone_id: settings.zone(&row.availability_zone).map(|zone| zone.id.clone()),
-        instance_state: Some(row.state()?.into()),
-        instance_status: Some(instance_check(view).into()),
-        system_status: Some(system_check(view).into()),
-        ..ec2::InstanceStatus::default()
-    })
 }

@@ -34,7 +34,13 @@ pub const FILTERS: Table<Volume> = Table {
 };
 
 fn state(view: &VolumeView) -> &'static str {
-    if view.attachment.is_some() { "in-use" } else { "available" }
+    match &view.attachment {
+        // EC2's word for a volume whose data can not be had back.
+        // Source: <https://docs.aws.amazon.com/ebs/latest/userguide/ebs-describing-volumes.html>.
+        _ if view.volume.lost => "error",
+        Some(_) => "in-use",
+        None => "available",
+    }
 }
 
 impl From<&Volume> for ec2::Volume {

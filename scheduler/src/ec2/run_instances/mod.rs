@@ -1,10 +1,11 @@
-//! `RunInstances`: everything or nothing. [`request`] reads what is asked, [`network`] and [`image`] find what it names, placement
+//! `RunInstances`: everything or nothing. [`request`] reads what is asked, [`network`] and [`image`] find what it names, [`place`]
 //! finds hosts, [`rows`] writes it all down. The hosts learn of it from the rows, after the commit.
 
 mod image;
 #[cfg(test)]
 mod limits;
 mod network;
+mod place;
 mod request;
 mod rows;
 #[cfg(test)]
@@ -16,11 +17,10 @@ use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use self::image::Image;
-use self::network::Network;
 use self::request::Asked;
 use super::model::instance::reservations;
 use crate::engine::Command;
-use crate::placement::{self, Amount, Chosen, Request};
+use crate::placement::reasons;
 use crate::store::{Failure, Outcome, Select, Tx, key_pair, read, reservation};
 
 impl Command for ec2::RunInstancesRequest {
@@ -53,13 +53,14 @@ impl Command for ec2::RunInstancesRequest {
         let asked = Asked::read(&self, tx.settings())?;
         let image = Image::find(tx, &asked).await?;
         let key = key(tx, asked.key_name.as_deref()).await?;
-        let (network, hosts) = choose(tx, &asked, &image).await?;
+        let place::Placed { network, hosts, wanted, others } = place::choose(tx, &asked, &image).await?;
         let reservation = reservation::Model {
             reservation_id: ReservationId::draw(tx.entropy()).into(),
             account_id: tx.account().to_owned(),
             created: tx.now(),
         };
         let reservation = reservation.into_active_model().insert(tx.db()).await?.reservation_id;
+        reasons::keep(tx, &reservation, &wanted, &others).await?;
         let launch = rows::Launch { asked: &asked, image: &image, key: key.as_ref(), network: &network, reservation: &reservation };
         let mut ids = Vec::new();
         for (index, host) in hosts.iter().enumerate() {
@@ -83,49 +84,4 @@ async fn key(tx: &Tx, name: Option<&str>) -> Outcome<Option<key_pair::Model>> {
         Some(key) => Ok(Some(key)),
         None => Err(Failure::refuse(ErrorCode::InvalidKeyPairNotFound, format!("The key pair '{name}' does not exist"))),
     }
-}
-
-/// The first network that the request allows and that has room for at least the least number: a client that names neither a subnet nor
-/// a zone leaves the choice to us.
-async fn choose(tx: &Tx, asked: &Asked, image: &Image) -> Outcome<(Network, Vec<Chosen>)> {
-    let mut refusal = None;
-    for network in network::candidates(tx, asked).await? {
-        match place(tx, asked, image, &network).await? {
-            Ok(hosts) => return Ok((network, hosts)),
-            Err(why) => refusal = Some(why),
-        }
-    }
-    Err(refusal.unwrap_or_else(|| Fault::internal("RunInstances found no network", "no candidates")).into())
-}
-
-/// As many hosts as instances, at least `MinCount`; or why not.
-async fn place(tx: &Tx, asked: &Asked, image: &Image, network: &Network) -> Outcome<Result<Vec<Chosen>, Fault>> {
-    let zone = &network.subnet.availability_zone;
-    let amount = Amount { vcpus: asked.vcpus.into(), memory_mib: asked.memory_mib, disk_mib: image.size_gib * 1024 };
-    let request = Request { availability_zone: zone, architecture: &image.row.architecture, amount };
-    let mut hosts = placement::hosts::load(tx.db()).await?;
-    let mut chosen = Vec::new();
-    while chosen.len() < asked.max_count {
-        let decision = placement::place(&request, &hosts, tx.settings().overcommit);
-        let Some(next) = decision.chosen else {
-            if chosen.len() >= asked.min_count {
-                break;
-            }
-            let reasons: Vec<_> = decision.refused.iter().map(|(host, refusal)| format!("{host} {refusal}")).collect();
-            tracing::info!(account = tx.account(), zone, instance_type = asked.instance_type, ?reasons, "no capacity");
-            return Ok(Err(Fault::new(
-                ErrorCode::InsufficientInstanceCapacity,
-                format!(
-                    "We currently do not have sufficient {} capacity in the Availability Zone you requested ({zone}). \
-                     Ask for fewer or smaller instances, or try again later.",
-                    asked.instance_type
-                ),
-            )));
-        };
-        if let Some(host) = hosts.iter_mut().find(|host| host.host_id == next.host_id) {
-            host.take(amount);
-        }
-        chosen.push(next);
-    }
-    Ok(Ok(chosen))
 }

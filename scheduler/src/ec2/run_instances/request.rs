@@ -41,6 +41,8 @@ pub struct Asked {
     pub shutdown_behavior: ShutdownBehavior,
     pub metadata: MetadataOptions,
     pub tags: BTreeMap<String, Tags>,
+    /// Shown again by every Describe.
+    pub client_token: String,
 }
 
 /// What the request says of the root volume.
@@ -101,6 +103,7 @@ impl Asked {
             shutdown_behavior: shutdown_behavior(request)?,
             metadata: metadata(request.metadata_options.as_ref())?,
             tags: tags(&request.tag_specifications)?,
+            client_token: request.client_token.clone().unwrap_or_default(),
         })
     }
 }

@@ -118,6 +118,8 @@ impl Launch<'_> {
             observed_accelerator: String::new(),
             created: tx.now(),
             impaired_since: None,
+            client_token: asked.client_token.clone(),
+            running_since: None,
         }
     }
 
@@ -177,6 +179,7 @@ impl Launch<'_> {
             manifest: self.image.snapshot.manifest.clone(),
             created: tx.now(),
             host_id: Some(host.host_id.clone()),
+            lost: false,
         };
         let id = volume.into_active_model().insert(tx.db()).await?.volume_id;
         let attachment = volume_attachment::Model {

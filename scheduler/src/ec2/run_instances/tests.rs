@@ -10,8 +10,8 @@ use sea_orm::{EntityTrait, PaginatorTrait};
 
 use crate::lab::{ALICE, Agent, BOB, Lab};
 use crate::store::{
-    client_token, instance, interface_security_group, network_interface, network_interface_attachment, private_address, public_address,
-    reservation, tag, volume, volume_attachment,
+    client_token, instance, interface_security_group, network_interface, network_interface_attachment, placement, private_address,
+    public_address, reservation, tag, volume, volume_attachment,
 };
 
 /// Rows in every table that a launch writes to.
@@ -20,7 +20,7 @@ async fn rows(lab: &Lab) -> Vec<u64> {
     macro_rules! count {
         ($($table:ident)*) => { vec![$($table::Entity::find().count(db).await.expect("a count")),*] };
     }
-    count!(client_token instance interface_security_group network_interface network_interface_attachment private_address
+    count!(client_token instance interface_security_group network_interface network_interface_attachment placement private_address
         public_address reservation tag volume volume_attachment)
 }
 

@@ -17,6 +17,13 @@ pub struct Model {
     pub connected: bool,
     pub last_seen: i64,
     pub quarantined: String,
+    /// Since when it takes nothing new.
+    pub drained_since: Option<i64>,
+    /// What its instances and volumes add up to, kept by triggers: nothing else writes these.
+    pub instances: i64,
+    pub vcpus_used: i64,
+    pub memory_mib_used: i64,
+    pub disk_mib_used: i64,
 }
 
 super::standalone!();

@@ -55,6 +55,10 @@ pub struct Model {
     pub created: i64,
     /// Since when its host has said, of what it was told last, that it can not carry it out. Of the scheduler's clock.
     pub impaired_since: Option<i64>,
+    /// As the launch gave it; "" without one.
+    pub client_token: String,
+    /// When it was last seen to run after a start, by the scheduler's clock.
+    pub running_since: Option<i64>,
 }
 
 super::standalone!();

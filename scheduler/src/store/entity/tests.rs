@@ -15,6 +15,8 @@ async fn every_entity_matches_its_table() {
         account
         client_token
         cluster
+        condemned_guest
+        fenced_host
         host
         image
         instance
@@ -23,8 +25,10 @@ async fn every_entity_matches_its_table() {
         key_pair
         network_interface
         network_interface_attachment
+        placement
         private_address
         public_address
+        refused_placement
         reservation
         security_group
         security_group_rule

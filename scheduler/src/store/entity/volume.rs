@@ -18,6 +18,8 @@ pub struct Model {
     pub created: i64,
     /// Which host has its bytes, also when it is attached to nothing.
     pub host_id: Option<String>,
+    /// Its bytes were on a host that was given up.
+    pub lost: bool,
 }
 
 super::standalone!();

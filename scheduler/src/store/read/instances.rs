@@ -20,6 +20,8 @@ pub struct InstanceView {
     pub tags: BTreeMap<String, String>,
     /// Whether the agent of its host is there to vouch for what was observed.
     pub host_connected: bool,
+    /// Since when it is, or when it was last there.
+    pub host_last_seen: Option<i64>,
 }
 
 impl Read {
@@ -35,11 +37,12 @@ pub async fn load(db: &impl ConnectionTrait, account: &str, select: &Select) -> 
     let mut interfaces = interfaces::of_instances(db, account, select).await?;
     let mut volumes = volumes::of_instances(db, account, select).await?;
     let mut tags = tags::of_resources(db, account, select).await?;
-    let view = |Placed { instance, host_connected }: Placed| InstanceView {
+    let view = |Placed { instance, host_connected, host_last_seen }: Placed| InstanceView {
         interfaces: interfaces.remove(&instance.instance_id).unwrap_or_default(),
         volumes: volumes.remove(&instance.instance_id).unwrap_or_default(),
         tags: tags.remove(&instance.instance_id).unwrap_or_default(),
         host_connected: host_connected.unwrap_or_default(),
+        host_last_seen,
         instance,
     };
     Ok(placed.into_iter().map(view).collect())
@@ -51,6 +54,7 @@ struct Placed {
     #[sea_orm(nested)]
     instance: instance::Model,
     host_connected: Option<bool>,
+    host_last_seen: Option<i64>,
 }
 
 async fn placed(db: &impl ConnectionTrait, account: &str, select: &Select) -> Result<Vec<Placed>, DbErr> {
@@ -59,6 +63,7 @@ async fn placed(db: &impl ConnectionTrait, account: &str, select: &Select) -> Re
     let instances = Entity::find()
         .join(JoinType::LeftJoin, on_host)
         .column_as(host::Column::Connected, "host_connected")
+        .column_as(host::Column::LastSeen, "host_last_seen")
         .filter(Column::AccountId.eq(account))
         .order_by_asc(Column::ReservationId)
         .order_by_asc(Column::AmiLaunchIndex)
