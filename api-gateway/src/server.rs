@@ -73,7 +73,7 @@ impl Gateway {
     /// What answers requests, for whoever brings them by another way than a socket.
     pub fn in_process(config: Config, backend: Backend, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Router, Invalid> {
         config.validate()?;
-        Ok(routes(Door::new(config, backend, clock, entropy)))
+        Ok(routes(Door::new(config, backend, clock, entropy, Metrics::default())))
     }
 
     /// Where it listens; of use where the configuration left the port to the system.
