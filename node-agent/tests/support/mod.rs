@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, reason = "each test file uses a part of it; a test may panic")]
 
 pub mod guest;
+pub mod setting;
 
 use std::future::Future;
 use std::path::Path;
