@@ -110,7 +110,8 @@ pub fn replace_record_unsynced<T: Serialize>(path: &Path, record: &T) -> Result<
     replace_unsynced(path, &encoded(path, record)?)
 }
 
-fn encoded<T: Serialize>(path: &Path, record: &T) -> Result<Vec<u8>, DurableError> {
+/// The payload of a small record.
+pub fn encoded<T: Serialize>(path: &Path, record: &T) -> Result<Vec<u8>, DurableError> {
     serde_json::to_vec(record).map_err(|error| DurableError::io(path)(error.into()))
 }
 

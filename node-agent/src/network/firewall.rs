@@ -7,7 +7,7 @@
 //!
 //! Traffic between guests and the host itself needs none of this: the host opens the connections, and every firewall lets answers in.
 //!
-//! Chains that let forwarded packets through are left alone. A reload of such a firewall takes the rules away; the next pass puts them back.
+//! Chains that let forwarded packets through are left alone. A reload of such a firewall takes the rules away; the next look, within a minute, puts them back.
 
 use serde_json::{Value, json};
 

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::namespace::Namespace;
 use super::netlink::{Netlink, Route};
@@ -18,49 +18,61 @@ use super::{Config, Error, firewall, names, nft, sysctl, vpc};
 /// The file that remembers where forwarding was off before.
 const OPENED: &str = "forwarding.json";
 
-pub struct HostSide<'a> {
-    pub config: &'a Config,
-    pub host_id: &'a str,
-    pub state_directory: &'a Path,
+pub struct HostSide {
+    pub config: Config,
+    pub host_id: String,
+    pub state_directory: PathBuf,
 }
 
-impl HostSide<'_> {
-    /// Makes the host's side as `plan` says.
-    pub async fn apply(&self, plan: &HostPlan) -> Result<(), Error> {
+impl HostSide {
+    /// The rules, which stand before any VPC's namespace is joined to the host and while it is being changed.
+    pub async fn rules(&self, plan: &HostPlan) -> Result<(), Error> {
+        if plan.mentioned.namespaces.is_empty() {
+            return Ok(());
+        }
         let namespace = current()?;
         let netlink = Netlink::open(&namespace).await?;
-        let links = netlink.links().await?;
-        self.uplinks(plan, &netlink, &links).await?;
-        let opened = self.open_forwarding(&netlink, &links).await?;
+        let opened = self.open_forwarding(&netlink, &netlink.links().await?).await?;
         let outside = Outside { masquerade: self.config.masquerade.clone(), opened };
-        nft::load(&namespace, &plan.host_ruleset(self.host_id, &outside)).await?;
-        if self.config.open_host_firewall { firewall::open(&namespace, self.host_id).await } else { Ok(()) }
+        nft::load(&namespace, &plan.host_ruleset(&self.host_id, &outside)).await
+    }
+
+    /// The host's ends of the pairs and the routes over them.
+    pub async fn ways(&self, plan: &HostPlan) -> Result<(), Error> {
+        let netlink = Netlink::open(&current()?).await?;
+        let links = netlink.links().await?;
+        self.uplinks(plan, &netlink, &links).await
+    }
+
+    /// The host's own firewall, as far as it stands in the way.
+    pub async fn firewall(&self) -> Result<(), Error> {
+        if self.config.open_host_firewall { firewall::open(&current()?, &self.host_id).await } else { Ok(()) }
     }
 
     /// Leaves nothing of this host id in the host's namespace.
     pub async fn remove(&self) -> Result<(), Error> {
         let namespace = current()?;
         let netlink = Netlink::open(&namespace).await?;
-        let ours = names::uplink_prefix(self.host_id);
+        let ours = names::uplink_prefix(&self.host_id);
         for (name, index) in netlink.links().await? {
             if name.starts_with(&ours) {
                 netlink.delete_link(index).await?;
             }
         }
-        let table = names::host_table(self.host_id);
+        let table = names::host_table(&self.host_id);
         nft::load(&namespace, &format!("table inet {table}\ndelete table inet {table}\n")).await?;
-        firewall::close(&namespace, self.host_id).await?;
+        firewall::close(&namespace, &self.host_id).await?;
         self.close_forwarding()
     }
 
     async fn uplinks(&self, plan: &HostPlan, netlink: &Netlink, links: &BTreeMap<String, u32>) -> Result<(), Error> {
-        let ours = names::uplink_prefix(self.host_id);
+        let ours = names::uplink_prefix(&self.host_id);
         let indices = links.iter().filter(|(name, _)| name.starts_with(&ours)).map(|(_, index)| *index).collect();
         let mut routes = BTreeSet::new();
         for plan in plan.vpcs.values() {
             // A VPC whose namespace could not be made has no pair; the others go on.
             let Some(index) = links.get(&plan.uplink).copied() else { continue };
-            vpc::configure_uplink(self.config, netlink, index).await?;
+            vpc::configure_uplink(&self.config, netlink, index).await?;
             uplink_settings(&plan.uplink).map_err(Error::io("set the sysctls of a pair"))?;
             let (via, source) = (Some(self.config.vpc_address), Some(self.config.host_address));
             routes.extend(plan.public().map(|(public, _)| Route { to: public.into(), link: Some(index), via, source }));

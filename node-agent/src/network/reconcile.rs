@@ -22,6 +22,7 @@ use crate::ports::Tap;
 const PERIOD: Duration = Duration::from_mins(1);
 /// How long a part of a pass may take: the kernel answers at once, or something is badly wrong.
 const PART: Duration = Duration::from_mins(2);
+const HOST: &str = "the host's side of the network";
 /// Before another try at what failed.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -63,6 +64,8 @@ pub struct Reconciler {
     metadata: Arc<imds::Service>,
     /// By VPC.
     services: BTreeMap<String, Services>,
+    /// When the host's own firewall was last looked at.
+    firewall_seen: Option<Instant>,
 }
 
 impl Reconciler {
@@ -74,7 +77,7 @@ impl Reconciler {
         applied: watch::Sender<Applied>,
         metadata: Arc<imds::Service>,
     ) -> Self {
-        Self { config, state_directory, host_id, desired, applied, metadata, services: BTreeMap::new() }
+        Self { config, state_directory, host_id, desired, applied, metadata, services: BTreeMap::new(), firewall_seen: None }
     }
 
     pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
@@ -108,24 +111,32 @@ impl Reconciler {
         let mut faults: BTreeMap<String, String> = plan.faults.iter().map(|fault| (fault.subject.clone(), fault.reason.clone())).collect();
         // A fault in what was asked for heals by another Desired only, so it calls for no retry.
         let unplanned = faults.len();
+        // Most of either is waiting for `nft` and the kernel.
+        let host = self.outside();
+        let (taps, rules) = tokio::join!(self.apply_all(&plan, &mut faults), bounded(HOST, host.rules(&plan)));
+        let rest = bounded(HOST, self.host_side(&plan, &host)).await;
+        if let Err(error) = rules.and(rest) {
+            faults.insert(String::new(), sentence(&error));
+        }
+        let whole = faults.len() == unplanned;
+        tracing::debug!(interfaces = taps.len(), whole, "the network was applied");
+        let complete = whole.then_some(plan.mentioned);
+        self.report(|applied| Applied { attempts: applied.attempts + 1, taps, complete, faults });
+        whole
+    }
+
+    /// Each VPC for itself; the taps of those that are as they should be.
+    async fn apply_all(&mut self, plan: &HostPlan, faults: &mut BTreeMap<String, String>) -> BTreeMap<String, Tap> {
         let mut taps = BTreeMap::new();
         let resolvers = self.resolvers();
         self.services.retain(|vpc_id, _| plan.vpcs.contains_key(vpc_id));
         for vpc in plan.vpcs.values() {
-            let applied = tokio::time::timeout(PART, self.apply(vpc, &plan, &resolvers)).await;
-            match applied.unwrap_or(Err(Error::Timeout("a VPC's network"))) {
+            match bounded("a VPC's network", self.apply(vpc, plan, &resolvers)).await {
                 Ok(()) => taps.extend(self.taps(vpc)),
                 Err(error) => drop(faults.insert(vpc.vpc_id.clone(), sentence(&error))),
             }
         }
-        let applied = tokio::time::timeout(PART, self.host_side(&plan)).await;
-        if let Err(error) = applied.unwrap_or(Err(Error::Timeout("the host's side of the network"))) {
-            faults.insert(String::new(), sentence(&error));
-        }
-        let whole = faults.len() == unplanned;
-        let complete = whole.then_some(plan.mentioned);
-        self.report(|applied| Applied { attempts: applied.attempts + 1, taps, complete, faults });
-        whole
+        taps
     }
 
     /// The namespace first, then what answers in it.
@@ -162,9 +173,20 @@ impl Reconciler {
         std::fs::read_to_string("/etc/resolv.conf").map(|text| dns::resolvers(&text)).unwrap_or_default()
     }
 
-    async fn host_side(&self, plan: &HostPlan) -> Result<(), Error> {
+    /// What must wait for the VPCs' own sides, or goes with the last of them.
+    async fn host_side(&mut self, plan: &HostPlan, host: &HostSide) -> Result<(), Error> {
         self.remove_stale(plan).await?;
-        if plan.mentioned.namespaces.is_empty() { self.outside().remove().await } else { self.outside().apply(plan).await }
+        if plan.mentioned.namespaces.is_empty() {
+            self.firewall_seen = None;
+            return host.remove().await;
+        }
+        host.ways(plan).await?;
+        // Not with every guest: it asks for two or more processes, and changes when an operator changes it.
+        if self.firewall_seen.is_none_or(|seen| seen.elapsed() >= PERIOD) {
+            host.firewall().await?;
+            self.firewall_seen = Some(Instant::now());
+        }
+        Ok(())
     }
 
     /// Namespaces of VPCs that nothing on this host is in any more.
@@ -179,11 +201,12 @@ impl Reconciler {
 
     async fn remove_all(&mut self) -> Result<(), Error> {
         self.services.clear();
-        self.host_side(&HostPlan::default()).await
+        let host = self.outside();
+        self.host_side(&HostPlan::default(), &host).await
     }
 
-    fn outside(&self) -> HostSide<'_> {
-        HostSide { config: &self.config, host_id: &self.host_id, state_directory: &self.state_directory }
+    fn outside(&self) -> HostSide {
+        HostSide { config: self.config.clone(), host_id: self.host_id.clone(), state_directory: self.state_directory.clone() }
     }
 
     fn taps(&self, vpc: &VpcPlan) -> impl Iterator<Item = (String, Tap)> {
@@ -204,4 +227,8 @@ impl Reconciler {
             *applied = next;
         });
     }
+}
+
+async fn bounded(what: &'static str, part: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    tokio::time::timeout(PART, part).await.unwrap_or(Err(Error::Timeout(what)))
 }

@@ -115,20 +115,27 @@ impl Plan {
         released.iter().try_for_each(|id| self.disk.remove_quarantined(id))?;
         let changed = released.iter().chain(news.instances.keys()).cloned().collect::<BTreeSet<_>>().into_iter().collect();
         self.take_over(news, &released);
+        tracing::debug!(?changed, "took statements over");
         Ok(changed)
     }
 
-    /// Puts it on the disk and among the news, if it is any.
+    /// Puts it on the disk and among the news, if it is any. What says the same as before under a newer generation, as a VPC does with every
+    /// instance that comes and goes, is noted, and costs neither the disk nor those who follow anything.
     fn write_down<R: Resource>(&self, resource: R, news: &mut Desired, folders: &mut BTreeSet<&'static str>) -> Result<(), DurableError> {
         if !resource.well_formed() {
             tracing::error!(kind = R::FOLDER, id = resource.id(), "the scheduler stated a resource with a malformed id; it is left out");
             return Ok(());
         }
         {
-            let state = self.lock();
+            let mut state = self.lock();
             let known = R::map(news).get(resource.id()).or_else(|| R::map(&state.desired).get(resource.id()));
             let known = known.map(|known| known.generation()).max(state.buried.get(resource.id()).copied());
             if known.is_some_and(|known| known >= resource.generation()) {
+                return Ok(());
+            }
+            let held = R::map_mut(&mut state.desired).get_mut(resource.id());
+            if let Some(held) = held.filter(|held| !R::map(news).contains_key(resource.id()) && resource.says_the_same(held)) {
+                *held = Arc::new(resource);
                 return Ok(());
             }
         }
@@ -139,6 +146,9 @@ impl Plan {
     }
 
     fn take_over(&self, news: Desired, released: &BTreeSet<String>) {
+        if news.is_empty() && released.is_empty() {
+            return;
+        }
         let mut state = self.lock();
         state.desired.instances.extend(news.instances);
         state.desired.vpcs.extend(news.vpcs);
@@ -197,6 +207,11 @@ impl Plan {
         state.desired.instances.contains_key(instance_id)
             || state.tombstones.contains_key(instance_id)
             || state.unplanned.contains(instance_id)
+    }
+
+    /// The newest that is known of the resource, if it is held.
+    pub fn generation<R: Resource>(&self, id: &str) -> Option<u64> {
+        R::map(&self.lock().desired).get(id).map(|held| held.generation())
     }
 
     /// Everything that a reconciler has to look after.

@@ -14,6 +14,8 @@ pub trait Resource: prost::Message + Default + 'static {
 
     fn id(&self) -> &str;
     fn generation(&self) -> u64;
+    /// Whether nothing but the generation differs. Never of an instance: each of its generations is answered.
+    fn says_the_same(&self, other: &Self) -> bool;
     /// Ids become file and device names: one that is not an id is refused.
     fn well_formed(&self) -> bool;
     fn map(desired: &Desired) -> &BTreeMap<String, Arc<Self>>;
@@ -29,6 +31,10 @@ impl Resource for InstanceDesired {
 
     fn generation(&self) -> u64 {
         self.generation
+    }
+
+    fn says_the_same(&self, _: &Self) -> bool {
+        false
     }
 
     fn well_formed(&self) -> bool {
@@ -57,6 +63,10 @@ impl Resource for VpcDesired {
         self.generation
     }
 
+    fn says_the_same(&self, other: &Self) -> bool {
+        *self == Self { generation: self.generation, ..other.clone() }
+    }
+
     fn well_formed(&self) -> bool {
         VpcId::parse(&self.vpc_id).is_ok()
     }
@@ -79,6 +89,10 @@ impl Resource for SecurityGroupDesired {
 
     fn generation(&self) -> u64 {
         self.generation
+    }
+
+    fn says_the_same(&self, other: &Self) -> bool {
+        *self == Self { generation: self.generation, ..other.clone() }
     }
 
     fn well_formed(&self) -> bool {

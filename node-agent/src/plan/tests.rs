@@ -141,3 +141,27 @@ fn of_two_statements_at_once_the_newer_counts() {
     assert_eq!(generation(&plan, ID), Some(2));
     assert_eq!(generation(&Plan::open(folder.path()).unwrap(), ID), Some(2));
 }
+
+#[test]
+fn a_newer_generation_that_says_the_same_is_no_news_and_keeps_older_ones_out() {
+    let (folder, plan) = plan();
+    let vpc = |generation, cidr_block: &str| {
+        Statement::Vpc(VpcDesired {
+            vpc_id: "vpc-0123456789abcdef0".to_owned(),
+            generation,
+            cidr_block: cidr_block.to_owned(),
+            ..VpcDesired::default()
+        })
+    };
+    plan.state(vec![vpc(1, "10.0.0.0/16")]).unwrap();
+    let mut follower = plan.subscribe();
+    follower.mark_unchanged();
+    plan.state(vec![vpc(3, "10.0.0.0/16")]).unwrap();
+    assert!(!follower.has_changed().unwrap());
+    plan.state(vec![vpc(2, "10.2.0.0/16")]).unwrap();
+    assert!(!follower.has_changed().unwrap(), "older than what is known");
+    plan.state(vec![vpc(4, "10.4.0.0/16")]).unwrap();
+    assert!(follower.has_changed().unwrap());
+    let stated = Arc::clone(&Plan::open(folder.path()).unwrap().subscribe().borrow().vpcs["vpc-0123456789abcdef0"]);
+    assert_eq!((stated.generation, stated.cidr_block.as_str()), (4, "10.4.0.0/16"));
+}

@@ -23,6 +23,8 @@ pub const SLOWEST_RETRY: Duration = Duration::from_mins(1);
 #[derive(Debug, Default)]
 struct Attempt {
     failures: u32,
+    /// As many of them were guests that came up and did not live.
+    deaths: u32,
     /// Of the guest that should be running now.
     started: Option<Instant>,
     /// After an early death.
@@ -57,6 +59,13 @@ impl Attempts {
         attempt.not_before = None;
     }
 
+    /// It runs: whatever kept it from that is over, but for what may happen again.
+    pub fn came_up(&self, instance_id: &str) {
+        if let Some(attempt) = self.lock().get_mut(instance_id) {
+            attempt.failures = attempt.failures.min(attempt.deaths);
+        }
+    }
+
     /// Its power is taken away: that is no failure of the guest's.
     pub fn ending(&self, instance_id: &str) {
         if let Some(attempt) = self.lock().get_mut(instance_id) {
@@ -77,6 +86,7 @@ impl Attempts {
         let lived = now.saturating_duration_since(attempt.started.take()?);
         let early = lived < STEADY;
         if early {
+            attempt.deaths = attempt.deaths.saturating_add(1);
             attempt.not_before = Some(now + retry_after(attempt.failures.saturating_add(1)));
         }
         early.then_some(lived)
@@ -131,6 +141,23 @@ mod tests {
         let later = now + STEADY;
         assert!(attempts.steady(ID, later));
         assert_eq!((attempts.died_early(ID, later), attempts.held_back(ID, later)), (None, None));
+    }
+
+    #[test]
+    fn a_guest_that_runs_is_not_held_to_what_kept_it_from_running() {
+        let attempts = Attempts::default();
+        for _ in 0..PATIENCE {
+            attempts.failed(ID);
+        }
+        let now = Instant::now();
+        attempts.started(ID, now);
+        attempts.came_up(ID);
+        assert_eq!(attempts.failures(ID), 0);
+        attempts.died_early(ID, now);
+        attempts.failed(ID);
+        attempts.started(ID, now);
+        attempts.came_up(ID);
+        assert_eq!(attempts.failures(ID), 1, "but to its deaths");
     }
 
     #[test]

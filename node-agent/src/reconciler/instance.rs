@@ -62,7 +62,10 @@ impl Reconciler {
     fn rested(&self, instance_id: &str, intent: &Intent, state: GuestState) {
         let proved = match state {
             GuestState::Preparing => false,
-            GuestState::Running => self.attempts.steady(instance_id, Instant::now()),
+            GuestState::Running => {
+                self.attempts.came_up(instance_id);
+                self.attempts.steady(instance_id, Instant::now())
+            }
             _ => true,
         };
         if proved {
@@ -168,14 +171,17 @@ impl Reconciler {
         if driver.prepare(desired, &made).await? == Progress::Pending {
             return Ok(Outcome::Rest { state: GuestState::Preparing, again: LOOK_ANYWAY });
         }
+        tracing::debug!(instance_id = id, "its disks are there");
         record.volumes_made.extend(all());
         record.driver.clone_from(&desired.driver);
         if record.machine_type.is_empty() {
             record.machine_type = if desired.machine_type.is_empty() { driver.machine_type() } else { desired.machine_type.clone() };
         }
         record.started((desired.reboot_count, desired.start_count));
-        let record = self.save(&desired.instance_id, record).await?;
-        driver.start(desired, &record.machine_type).await?;
+        // Written before the guest starts, so that every agent after this one knows of it; on the disk before anybody is told, while it starts.
+        let saved = id.to_owned();
+        let record = self.on_disk(move |this| this.records.save_unsynced(&saved, record)).await?;
+        tokio::try_join!(driver.start(desired, &record.machine_type), self.on_disk(|this| this.records.sync()))?;
         self.attempts.started(id, Instant::now());
         Ok(Outcome::Again)
     }

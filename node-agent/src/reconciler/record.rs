@@ -74,6 +74,18 @@ impl Records {
         Ok(record)
     }
 
+    /// Every later agent sees it. Whether one does after the machine went down, this record or the one before, is for [`Self::sync`].
+    pub fn save_unsynced(&self, instance_id: &str, record: Record) -> Result<Arc<Record>, DurableError> {
+        durable::replace(&self.folder.join(instance_id), &durable::encoded(&self.folder, &record)?)?;
+        let record = Arc::new(record);
+        self.remember(instance_id, Arc::clone(&record));
+        Ok(record)
+    }
+
+    pub fn sync(&self) -> Result<(), DurableError> {
+        durable::sync_folder(&self.folder)
+    }
+
     pub fn remove(&self, instance_id: &str) -> Result<(), DurableError> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(instance_id);
         durable::remove(&self.folder.join(instance_id))

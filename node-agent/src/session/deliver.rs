@@ -110,7 +110,7 @@ async fn bury_instance(around: &Surroundings, tombstone: Tombstone) -> Result<()
 /// A VPC or a group: out of the plan at once, announced when the data plane has nothing of it any more.
 async fn bury_network<R: Resource>(around: &Surroundings, tombstone: Tombstone) -> Result<(), Ended> {
     let (id, generation, kind) = (tombstone.id.clone(), tombstone.generation, tombstone.kind());
-    let held = R::map(&around.plan.subscribe().borrow()).get(&id).map(|held| held.generation());
+    let held = around.plan.generation::<R>(&id);
     if held.is_some_and(|held| held > generation) || around.plan.uses(&id) {
         tracing::warn!(
             id,

@@ -23,6 +23,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::console;
+use super::launching::SPEC;
 use crate::durable;
 use crate::launch::{GuestProcess, INSIDE, LOCK, PROCESS};
 
@@ -46,9 +47,11 @@ impl GuestFolder {
         self.0.join(name)
     }
 
-    /// A file of the process's own.
+    /// A file of the process's own. One that an agent launched which knew of no `inside` has it in the folder itself; that ends with its
+    /// next launch.
     pub(super) fn inside(&self, name: &str) -> PathBuf {
-        self.0.join(INSIDE).join(name)
+        let inside = self.0.join(INSIDE);
+        if inside.is_dir() { inside.join(name) } else { self.file(name) }
     }
 
     /// Opens a file of the process's own, if that is what it is: not a link to another's secrets, nor a pipe that nobody fills.
@@ -70,6 +73,7 @@ impl GuestFolder {
         for folder in [&self.0, &inside] {
             fs::set_permissions(folder, Permissions::from_mode(0o700))?;
         }
+        std::os::unix::fs::chown(&self.0, user.map(|_| 0), user.map(|_| 0))?;
         std::os::unix::fs::chown(&inside, user, user)
     }
 
@@ -119,7 +123,7 @@ impl GuestFolder {
 
     /// Takes away what the last run left, so that it is not taken for this one's.
     pub(super) fn clear_run(&self) -> io::Result<()> {
-        for name in [PROCESS, console::LAUNCH, console::LAUNCH_OLD] {
+        for name in [PROCESS, SPEC, console::LAUNCH, console::LAUNCH_OLD] {
             remove(&self.file(name))?;
         }
         for name in ["qmp.sock", "console.sock"] {
@@ -146,6 +150,15 @@ fn remove(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_guest_of_an_agent_that_knew_of_no_folder_inside_is_found() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = GuestFolder::new(temporary.path().to_owned());
+        assert_eq!(folder.inside("qmp.sock"), temporary.path().join("qmp.sock"));
+        folder.make(None).unwrap();
+        assert_eq!(folder.inside("qmp.sock"), temporary.path().join("inside/qmp.sock"));
+    }
 
     #[test]
     fn what_a_hostile_process_puts_in_place_of_its_files_is_not_opened() {

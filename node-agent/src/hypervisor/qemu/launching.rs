@@ -44,6 +44,7 @@ impl Qemu {
             let tap = tap.map_err(|error| DriverError::because(FaultCode::Network, error.to_string(), error))?;
             taps.push(TapSpec { namespace: tap.namespace, name: tap.name });
         }
+        tracing::debug!(instance_id = id, "its interfaces are ready");
         let user = if nix::unistd::Uid::effective().is_root() { Some(self.users.claim(id)?) } else { None };
         let folder = self.folder(id);
         // Nobody should be here; a hostile process that let go of its lock may be, and would share the disks with the next one.
@@ -58,7 +59,10 @@ impl Qemu {
             groups: self.groups(),
         };
         let child = self.spawn(id, &folder, &spec).map_err(host("the guest's launcher can not be started"))?;
-        self.answering(id, &folder, child).await
+        tracing::debug!(instance_id = id, "its launcher is started");
+        self.answering(id, &folder, child).await?;
+        tracing::debug!(instance_id = id, "its monitor answers");
+        Ok(())
     }
 
     fn lay_out(&self, folder: &GuestFolder, desired: &InstanceDesired, user: Option<u32>) -> io::Result<Vec<Disk>> {

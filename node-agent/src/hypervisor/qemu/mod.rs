@@ -7,6 +7,7 @@
 //! is never made again.
 
 mod arguments;
+mod blank;
 mod console;
 mod containment;
 mod folder;

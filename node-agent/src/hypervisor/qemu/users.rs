@@ -41,7 +41,8 @@ impl Users {
         Ok(Self { folder: folder.to_owned(), range, taken: Mutex::new(taken) })
     }
 
-    /// The instance's user, durably its own until [`Self::release`].
+    /// The instance's user, its own until [`Self::release`]. Not synced: after the machine went down nothing runs under it any more, and
+    /// whatever number the instance is given then, its files are given to that at its launch.
     pub(super) fn claim(&self, instance_id: &str) -> Result<u32, DriverError> {
         let failed = |source: io::Error| DriverError::because(FaultCode::Host, "no user can be claimed for the guest", source);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,15 +69,13 @@ impl Users {
             Err(error) => return Err(error),
         };
         file.write_all(instance_id.as_bytes())?;
-        file.sync_all()?;
-        File::open(&self.folder)?.sync_all()?;
         Ok(true)
     }
 
     pub(super) fn release(&self, instance_id: &str) -> Result<(), DriverError> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(user) = taken.remove(instance_id) {
-            durable::remove(&self.folder.join(user.to_string()))?;
+            durable::remove_unsynced(&self.folder.join(user.to_string()))?;
         }
         Ok(())
     }

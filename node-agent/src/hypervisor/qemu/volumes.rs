@@ -13,21 +13,18 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use freehold_proto::internal::host::VolumeAttachment;
 use serde::{Deserialize, Serialize};
-use tokio::process::Command;
 
+use super::blank::Blanks;
 use crate::durable;
 use crate::hypervisor::{DriverError, FaultCode};
 use crate::image_cache::CachedImage;
 
-const QEMU_IMG_TIMEOUT: Duration = Duration::from_mins(1);
-
 const RECORD: &str = "record";
 const DISK: &str = "disk.qcow2";
-const BASE: &str = "base";
+pub(super) const BASE: &str = "base";
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,7 +36,7 @@ struct VolumeRecord {
 
 pub(super) struct Volumes {
     folder: PathBuf,
-    qemu_img: PathBuf,
+    blanks: Blanks,
 }
 
 impl Volumes {
@@ -56,7 +53,7 @@ impl Volumes {
             Ok(())
         };
         clean().map_err(host("the volumes' folder can not be read"))?;
-        Ok(Self { folder: folder.to_owned(), qemu_img: qemu_img.to_owned() })
+        Ok(Self { folder: folder.to_owned(), blanks: Blanks::new(qemu_img) })
     }
 
     pub(super) fn exists(&self, volume_id: &str) -> bool {
@@ -101,33 +98,11 @@ impl Volumes {
         if let Some(image) = image {
             fs::hard_link(&image.path, aside.join(BASE)).map_err(failed())?;
         }
-        self.create(&aside, size_bytes, image.is_some()).await?;
-        durable::replace_record(&aside.join(RECORD), &VolumeRecord { size_bytes, manifest: volume.manifest.clone() })?;
-        let publish = || -> io::Result<()> {
-            File::open(aside.join(DISK))?.sync_all()?;
-            fs::rename(&aside, self.folder.join(&volume.volume_id))?;
-            File::open(&self.folder)?.sync_all()
-        };
-        publish().map_err(failed())
-    }
-
-    async fn create(&self, folder: &Path, size_bytes: u64, based: bool) -> Result<(), DriverError> {
-        let mut command = Command::new(&self.qemu_img);
-        command.current_dir(folder).args(["create", "-q", "-f", "qcow2"]).kill_on_drop(true);
-        if based {
-            command.args(["-F", "raw", "-b", BASE]);
-        }
-        command.args([DISK, &size_bytes.to_string()]);
-        let failed = host("qemu-img can not be run; install qemu-utils, or set agent.qemu.qemu_img");
-        let output = match tokio::time::timeout(QEMU_IMG_TIMEOUT, command.output()).await {
-            Ok(output) => output.map_err(failed)?,
-            Err(_) => return Err(failed(io::ErrorKind::TimedOut.into())),
-        };
-        if output.status.success() {
-            return Ok(());
-        }
-        let message = format!("qemu-img made no disk: {}", String::from_utf8_lossy(&output.stderr).trim());
-        Err(DriverError::new(FaultCode::Host, message))
+        self.blanks.create(&aside.join(DISK), (size_bytes, image.is_some())).await?;
+        let record = VolumeRecord { size_bytes, manifest: volume.manifest.clone() };
+        let path = self.folder.join(&volume.volume_id);
+        let publishing = tokio::task::spawn_blocking(move || publish(&aside, &path, &record));
+        publishing.await.map_err(io::Error::other).map_err(failed())?
     }
 
     /// Shows the volume in a guest's folder and gives the disk to its user. Answers whether it stands on an image.
@@ -148,6 +123,22 @@ impl Volumes {
             _ => File::open(&self.folder)?.sync_all(),
         }
     }
+}
+
+/// All of it is on the disk before it gets its name, and the name before it is used.
+fn publish(aside: &Path, path: &Path, record: &VolumeRecord) -> Result<(), DriverError> {
+    durable::replace_record_unsynced(&aside.join(RECORD), record)?;
+    let sync = |path: PathBuf| File::open(path).and_then(|file| file.sync_all());
+    let published = || -> io::Result<()> {
+        std::thread::scope(|scope| {
+            // Each waits for the disk; together they wait once.
+            let synced = [aside.join(DISK), aside.join(RECORD), aside.to_owned()].map(|path| scope.spawn(move || sync(path)));
+            synced.into_iter().try_for_each(|one| one.join().unwrap_or_else(|_| Err(io::Error::other("a sync was cut off"))))
+        })?;
+        fs::rename(aside, path)?;
+        path.parent().map_or(Ok(()), |folder| sync(folder.to_owned()))
+    };
+    published().map_err(host("a volume can not be made"))
 }
 
 fn host(message: &'static str) -> impl Fn(io::Error) -> DriverError {
