@@ -20,7 +20,7 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(20);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// No statement of ours takes nearly as long.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
+const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// "FRHD": tells our advisory locks from another program's in the same database. The second number is the schema's.
 pub const LOCK_CLASS: i32 = 0x4652_4844;
