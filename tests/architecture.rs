@@ -138,6 +138,22 @@ fn code_that_is_given_a_transaction_can_reach_no_other_process() {
     assert!(looked_at >= 10, "only {looked_at} files with a transaction: this test looks for the wrong words");
 }
 
+/// `reconcilers!` runs what it names, and has the two standard tests of each: one that it does not name has neither.
+#[test]
+fn every_reconciler_runs_and_has_the_two_standard_tests() {
+    let folder = root().join("scheduler/src/reconcile");
+    let list = std::fs::read_to_string(folder.join("mod.rs")).expect("source");
+    let (_, named) = list.split_once("\nreconcilers!(").expect("the list of reconcilers");
+    let named: BTreeSet<_> = named.split(')').next().unwrap_or_default().split(',').map(|name| name.trim().to_owned()).collect();
+    let mut there = BTreeSet::new();
+    for path in product_sources(&root().join("scheduler/src")) {
+        let code = product_code(&path);
+        there.extend(code.split("Reconciler for ").skip(1).filter_map(|rest| Some(rest.split_once(" {")?.0.to_owned())));
+    }
+    assert!(there.len() >= 3, "only {there:?}: this test looks for the wrong words");
+    assert_eq!(named, there);
+}
+
 #[test]
 fn no_file_is_named_for_being_a_heap() {
     for service in SERVICES.into_iter().chain(["proto", "proto/link", "proto/wire", "xtask", "."]) {

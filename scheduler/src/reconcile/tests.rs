@@ -1,5 +1,4 @@
-//! The two standard tests of the reconcilers that only take away: a crash after any step converges, and running twice changes nothing.
-//! And what wakes them.
+//! The reconcilers that only take away, for the two standard tests; and what wakes them all.
 
 use std::time::Duration;
 
@@ -8,16 +7,17 @@ use freehold_proto::aws::ec2;
 use futures_util::FutureExt;
 use sea_orm::{EntityTrait, PaginatorTrait};
 
-use super::{ForgetClientTokens, ForgetRefusals, ReapTerminated, Reconciler, pass, woken};
+use super::standard::{Rehearsal, Stage};
+use super::{ForgetClientTokens, ForgetRefusals, ReapTerminated, pass, woken};
 use crate::lab::{ALICE, Agent, Lab, eventually};
 use crate::placement::Amount;
 use crate::placement::reasons::{Others, Refused, Wanted};
 use crate::store::{Kind, client_token, instance, placement, refused_placement, reservation, tag};
 
 /// Three instances that have just been terminated, launched under tokens and tagged; and three requests that found no place.
-async fn prepared() -> Lab {
+async fn prepared() -> (Lab, Agent) {
     let lab = Lab::new().await;
-    let _agent = Agent::obedient(&lab).await;
+    let agent = Agent::obedient(&lab).await;
     for token in ["a", "b", "c"] {
         let tags = vec![ec2::Tag { key: Some("Name".into()), value: None }];
         let launch = ec2::RunInstancesRequest {
@@ -38,7 +38,18 @@ async fn prepared() -> Lab {
         };
         Refused { wanted, others: Others::default() }.keep(lab.store(), "RunInstances", &caller).await.expect("kept");
     }
-    lab
+    (lab, agent)
+}
+
+async fn all_rows(lab: &Lab) -> String {
+    let db = lab.store().reader();
+    let instances = instance::Entity::find().all(db).await.expect("rows");
+    let reservations = reservation::Entity::find().all(db).await.expect("rows");
+    let tags = tag::Entity::find().all(db).await.expect("rows");
+    let tokens = client_token::Entity::find().all(db).await.expect("rows");
+    let placements = placement::Entity::find().all(db).await.expect("rows");
+    let refusals = refused_placement::Entity::find().all(db).await.expect("rows");
+    format!("{instances:?} {reservations:?} {tags:?} {tokens:?} {placements:?} {refusals:?}")
 }
 
 /// What the reconcilers are there to take away.
@@ -54,67 +65,74 @@ async fn left(lab: &Lab) -> [u64; 6] {
     ]
 }
 
-async fn crash_after_any_step_converges<R: Reconciler>(reconciler: R, wait: Duration, end: [u64; 6]) {
-    for steps in 0..=3 {
-        let lab = prepared().await;
-        lab.clock.advance(wait);
-        for one in reconciler.due(lab.store()).await.expect("due").into_iter().take(steps) {
-            reconciler.step(lab.store(), one).await.expect("a step");
-        }
-        let lab = lab.crash().await;
-        assert_eq!(pass(&reconciler, lab.store()).await.expect("a pass"), 3 - steps);
-        assert_eq!(left(&lab).await, end);
-    }
-}
-
-async fn running_twice_changes_nothing<R: Reconciler>(reconciler: R, wait: Duration) {
-    let lab = prepared().await;
-    let early = left(&lab).await;
-    lab.clock.advance(wait.saturating_sub(Duration::from_millis(1)));
-    assert_eq!(pass(&reconciler, lab.store()).await.expect("a pass"), 0);
-    assert_eq!(left(&lab).await, early, "nothing is due a millisecond early");
-    lab.clock.advance(Duration::from_millis(1));
-    let due = reconciler.due(lab.store()).await.expect("due");
-    assert_eq!(pass(&reconciler, lab.store()).await.expect("a pass"), 3);
-    let once = left(&lab).await;
-    for one in due {
-        reconciler.step(lab.store(), one).await.expect("a step that was done already");
-    }
-    assert_eq!(pass(&reconciler, lab.store()).await.expect("a pass"), 0);
-    assert_eq!(left(&lab).await, once);
-}
-
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
-#[tokio::test]
-async fn terminated_instances_go_after_an_hour_whatever_crashes() {
-    crash_after_any_step_converges(ReapTerminated, HOUR, [0, 0, 0, 3, 0, 3]).await;
+async fn terminated_stage() -> Stage {
+    let (lab, agent) = prepared().await;
+    Stage { lab, agent }
+}
+
+impl Rehearsal for ReapTerminated {
+    const WAIT: Duration = HOUR;
+
+    async fn stage() -> Stage {
+        terminated_stage().await
+    }
+
+    async fn rows(lab: &Lab) -> String {
+        all_rows(lab).await
+    }
+
+    async fn outcome(lab: &Lab) -> String {
+        format!("{:?}", left(lab).await)
+    }
+}
+
+impl Rehearsal for ForgetRefusals {
+    const WAIT: Duration = DAY;
+
+    async fn stage() -> Stage {
+        terminated_stage().await
+    }
+
+    async fn rows(lab: &Lab) -> String {
+        all_rows(lab).await
+    }
+
+    async fn outcome(lab: &Lab) -> String {
+        format!("{:?}", left(lab).await)
+    }
+}
+
+impl Rehearsal for ForgetClientTokens {
+    const WAIT: Duration = DAY;
+
+    async fn stage() -> Stage {
+        terminated_stage().await
+    }
+
+    async fn rows(lab: &Lab) -> String {
+        all_rows(lab).await
+    }
+
+    async fn outcome(lab: &Lab) -> String {
+        format!("{:?}", left(lab).await)
+    }
 }
 
 #[tokio::test]
-async fn reaping_twice_changes_nothing() {
-    running_twice_changes_nothing(ReapTerminated, HOUR).await;
-}
-
-#[tokio::test]
-async fn client_tokens_go_after_a_day_whatever_crashes() {
-    crash_after_any_step_converges(ForgetClientTokens, DAY, [3, 3, 3, 0, 3, 3]).await;
-}
-
-#[tokio::test]
-async fn forgetting_tokens_twice_changes_nothing() {
-    running_twice_changes_nothing(ForgetClientTokens, DAY).await;
-}
-
-#[tokio::test]
-async fn refusals_go_after_a_day_whatever_crashes() {
-    crash_after_any_step_converges(ForgetRefusals, DAY, [3, 3, 3, 3, 3, 0]).await;
-}
-
-#[tokio::test]
-async fn forgetting_refusals_twice_changes_nothing() {
-    running_twice_changes_nothing(ForgetRefusals, DAY).await;
+async fn what_is_reaped_and_forgotten_is_gone_and_nothing_else() {
+    let (lab, _agent) = prepared().await;
+    lab.clock.advance(HOUR);
+    assert_eq!(pass(&ReapTerminated, lab.store()).await.expect("a pass"), 3);
+    assert_eq!(left(&lab).await, [0, 0, 0, 3, 0, 3]);
+    let (lab, _agent) = prepared().await;
+    lab.clock.advance(DAY);
+    assert_eq!(pass(&ForgetClientTokens, lab.store()).await.expect("a pass"), 3);
+    assert_eq!(left(&lab).await, [3, 3, 3, 0, 3, 3]);
+    assert_eq!(pass(&ForgetRefusals, lab.store()).await.expect("a pass"), 3);
+    assert_eq!(left(&lab).await, [3, 3, 3, 0, 3, 0]);
 }
 
 async fn change_something(lab: &Lab) {
@@ -142,7 +160,7 @@ async fn a_change_wakes_and_so_do_changes_that_were_missed_but_once() {
 
 #[tokio::test]
 async fn what_is_due_is_done_at_the_next_change_and_not_only_by_the_timer() {
-    let lab = prepared().await;
+    let (lab, _agent) = prepared().await;
     lab.clock.advance(HOUR);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn(super::run(std::sync::Arc::clone(lab.store()), async { _ = stopped.await }));

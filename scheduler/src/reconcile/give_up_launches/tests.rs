@@ -1,4 +1,4 @@
-//! The two standard tests, and what a client sees.
+//! For the two standard tests, and what a client sees.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use sea_orm::EntityTrait;
 
 use super::GiveUpLaunches;
 use crate::lab::{Agent, Lab, as_desired, eventually, hello};
-use crate::reconcile::{Reconciler, pass};
+use crate::reconcile::pass;
+use crate::reconcile::standard::{Rehearsal, Stage};
 use crate::store::{instance, tombstone};
 
 const BOUND: Duration = Duration::from_mins(10);
@@ -54,42 +55,42 @@ async fn failing() -> (Lab, Agent) {
     (lab, agent)
 }
 
-#[tokio::test]
-async fn failed_launches_end_whatever_crashes_and_a_host_that_was_away_has_its_time_again() {
-    for steps in 0..=3 {
+impl Rehearsal for GiveUpLaunches {
+    const WAIT: Duration = BOUND;
+
+    async fn stage() -> Stage {
         let (lab, agent) = failing().await;
-        lab.clock.advance(BOUND);
-        for one in GiveUpLaunches.due(lab.store()).await.expect("due").into_iter().take(steps) {
-            GiveUpLaunches.step(lab.store(), one).await.expect("a step");
-        }
-        let lab = lab.crash().await;
+        Stage { lab, agent }
+    }
+
+    async fn rows(lab: &Lab) -> String {
+        format!("{:?}", rows(lab).await)
+    }
+
+    async fn outcome(lab: &Lab) -> String {
+        let (instances, tombstones) = rows(lab).await;
+        format!("{:?} {}", states(&instances), tombstones.len())
+    }
+
+    /// A host that was away has its time again.
+    async fn crash(&self, stage: Stage) -> Stage {
+        let lab = stage.lab.crash().await;
         assert_eq!(given_up(&lab).await, 0, "the host is away");
-        let _agent = Agent::attend(&lab, hello(&agent.host_id), false).await;
+        let agent = Agent::attend(&lab, hello(&stage.agent.host_id), false).await;
         lab.clock.advance(ALMOST);
         assert_eq!(given_up(&lab).await, 0, "the host may manage yet");
         lab.clock.advance(A_MOMENT);
-        assert_eq!(given_up(&lab).await, 3 - steps);
-        let (instances, tombstones) = rows(&lab).await;
-        assert_eq!((states(&instances), tombstones.len()), (vec!["shutting-down"; 3], 3));
+        Stage { lab, agent }
     }
 }
 
 #[tokio::test]
-async fn giving_up_twice_changes_nothing() {
+async fn failed_launches_are_shutting_down_and_are_to_be_buried() {
     let (lab, _agent) = failing().await;
-    let early = rows(&lab).await;
-    lab.clock.advance(ALMOST);
-    assert_eq!(given_up(&lab).await, 0);
-    assert_eq!(rows(&lab).await, early, "nothing is due a millisecond early");
-    lab.clock.advance(A_MOMENT);
-    let due = GiveUpLaunches.due(lab.store()).await.expect("due");
+    lab.clock.advance(BOUND);
     assert_eq!(given_up(&lab).await, 3);
-    let once = rows(&lab).await;
-    for one in due {
-        GiveUpLaunches.step(lab.store(), one).await.expect("a step that was done already");
-    }
-    assert_eq!(given_up(&lab).await, 0);
-    assert_eq!(rows(&lab).await, once);
+    let (instances, tombstones) = rows(&lab).await;
+    assert_eq!((states(&instances), tombstones.len()), (vec!["shutting-down"; 3], 3));
 }
 
 #[tokio::test]
