@@ -65,6 +65,17 @@ pub fn sync_folder(folder: &Path) -> Result<(), DurableError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(DurableError::io(folder))
 }
 
+/// Removes what a crash left half-written in `folder`: nobody but the write that it cut off would ever look at it again.
+pub fn sweep(folder: &Path) -> Result<(), DurableError> {
+    for entry in fs::read_dir(folder).map_err(DurableError::io(folder))? {
+        let path = entry.map_err(DurableError::io(folder))?.path();
+        if path.extension().is_some_and(|extension| extension == "new") {
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
 /// Removes a file if it is there, durably.
 pub fn remove(path: &Path) -> Result<(), DurableError> {
     remove_unsynced(path)?;
@@ -160,6 +171,16 @@ mod tests {
         assert_eq!(read(&path).unwrap().as_deref(), Some(&b"what was said"[..]));
         replace(&path, b"the next").unwrap();
         assert_eq!(read(&path).unwrap().as_deref(), Some(&b"the next"[..]));
+    }
+
+    #[test]
+    fn what_a_crash_left_half_written_is_swept_and_nothing_else() {
+        let (folder, path) = sealed();
+        fs::write(path.with_extension("new"), b"half of someth").unwrap();
+        fs::write(path.with_extension("damaged"), b"set aside").unwrap();
+        sweep(folder.path()).unwrap();
+        assert!(!path.with_extension("new").exists());
+        assert!(path.exists() && path.with_extension("damaged").exists());
     }
 
     #[test]

@@ -55,6 +55,7 @@ pub struct Records {
 impl Records {
     pub fn open(folder: &Path) -> Result<Self, DurableError> {
         durable::private_folder(folder)?;
+        durable::sweep(folder)?;
         Ok(Self { folder: folder.to_owned(), held: Mutex::default() })
     }
 
@@ -93,5 +94,23 @@ impl Records {
 
     fn remember(&self, instance_id: &str, record: Arc<Record>) {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(instance_id.to_owned(), record);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_a_crash_cut_off_is_the_old_one_and_leaves_nothing_when_it_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let records = Records::open(folder.path()).unwrap();
+        let written = records.save("i-1", Record { starts: 1, ..Record::default() }).unwrap();
+        std::fs::write(folder.path().join("i-1.new"), b"half of someth").unwrap();
+        drop(records);
+        let records = Records::open(folder.path()).unwrap();
+        assert_eq!(records.load("i-1").unwrap(), written);
+        records.remove("i-1").unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

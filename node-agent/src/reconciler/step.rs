@@ -15,7 +15,8 @@
 //!                 PoweredOff   otherwise                             NoteGuestShutdown
 //!  stopped        Off                                                Rest(Stopped)
 //!                 Starting/    force, or time is over                PowerOff
-//!                  Running     no request yet                        RequestShutdown
+//!                  Running     no request yet, or one that is noted  RequestShutdown
+//!                              for a time that is yet to come
 //!                              otherwise                             Wait(Stopping)
 //!                 PoweredOff   stop was requested                    PowerOff
 //!                 PoweredOff   otherwise                             NoteGuestShutdown
@@ -98,6 +99,8 @@ fn stopped(record: &Record, guest: Guest, force_stop: bool, now_millis: i64, sto
         Guest::Starting | Guest::Running if force_stop => Action::PowerOff,
         Guest::Starting | Guest::Running => match record.stopping_since {
             None => Action::RequestShutdown,
+            // The clock was set back since: the time it may take counts from now, or nobody would take the power away for as long.
+            Some(since) if since > now_millis => Action::RequestShutdown,
             Some(since) if waited(since, now_millis) >= stop_timeout => Action::PowerOff,
             Some(_) => Action::Wait(GuestState::Stopping, LOOK_AGAIN),
         },
@@ -109,7 +112,7 @@ fn switched_off(record: &Record) -> Action {
     if record.stopping_since.is_some() || record.guest_shutdown != GuestShutdown::No { Action::PowerOff } else { Action::NoteGuestShutdown }
 }
 
-/// A clock that was set back makes the wait longer, never negative.
+/// Never negative.
 fn waited(since_millis: i64, now_millis: i64) -> Duration {
     Duration::from_millis(u64::try_from(now_millis.saturating_sub(since_millis)).unwrap_or(0))
 }
@@ -145,6 +148,7 @@ mod tests {
         assert_eq!(next(OFF, &Record::default(), Guest::Running), Action::RequestShutdown);
         assert_eq!(next(OFF, &asked(1_000_000 - 59_999), Guest::Running), Action::Wait(GuestState::Stopping, LOOK_AGAIN));
         assert_eq!(next(OFF, &asked(1_000_000 - 60_000), Guest::Running), Action::PowerOff);
+        assert_eq!(next(OFF, &asked(1_000_001), Guest::Running), Action::RequestShutdown, "the clock was set back");
         let force = Want::Power { on: false, force_stop: true, reboots: 0, starts: 1 };
         assert_eq!(next(force, &asked(1_000_000), Guest::Running), Action::PowerOff);
     }

@@ -62,8 +62,9 @@ impl SimulatedGuest {
     }
 }
 
+/// What began in the future began before the clock was set back, and that is long enough ago.
 pub(super) fn passed(since: i64, now: i64, milliseconds: u64) -> bool {
-    u64::try_from(now.saturating_sub(since)).unwrap_or(0) >= milliseconds
+    u64::try_from(now.saturating_sub(since)).map_or(true, |gone| gone >= milliseconds)
 }
 
 pub(super) fn load(folder: &Path) -> Result<BTreeMap<String, SimulatedGuest>, DurableError> {
@@ -87,4 +88,22 @@ pub(super) fn load(folder: &Path) -> Result<BTreeMap<String, SimulatedGuest>, Du
 /// Not synced: what a power cut takes from a simulated guest is no loss.
 pub(super) fn write(path: &Path, guest: &SimulatedGuest) -> Result<(), DurableError> {
     durable::replace_record_unsynced(path, guest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_holds_no_guest_up() {
+        let config = Config { boot_milliseconds: 200, shutdown_milliseconds: 100 };
+        let mut guest = SimulatedGuest::default();
+        guest.power_on(10_000);
+        assert_eq!(guest.observe(10_199, &config), Guest::Starting);
+        assert_eq!(guest.observe(10_200, &config), Guest::Running);
+        assert_eq!(guest.observe(3_000, &config), Guest::Running);
+        guest.press_power_button(20_000);
+        assert_eq!(guest.observe(20_099, &config), Guest::Running);
+        assert_eq!(guest.observe(3_000, &config), Guest::PoweredOff);
+    }
 }

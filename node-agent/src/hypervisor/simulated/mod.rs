@@ -63,14 +63,16 @@ impl Simulated {
         self.folder.join("guests").join(instance_id)
     }
 
-    /// Changes one guest, in memory and in its file.
+    /// Changes one guest: in its file, and then in memory, so that nothing is reported that a killed agent would not find again.
     fn change(&self, instance_id: &str, change: impl FnOnce(&mut SimulatedGuest, i64)) -> Result<(), DriverError> {
         let mut guests = self.lock();
         let Some(guest) = guests.get_mut(instance_id) else {
             return Err(DriverError::new(FaultCode::DiskMissing, "the simulated guest's file is gone"));
         };
-        change(guest, self.clock.now_millis());
-        guest::write(&self.path(instance_id), guest)?;
+        let mut changed = guest.clone();
+        change(&mut changed, self.clock.now_millis());
+        guest::write(&self.path(instance_id), &changed)?;
+        *guest = changed;
         Ok(())
     }
 
@@ -157,5 +159,23 @@ impl Hypervisor for Simulated {
     async fn destroy_volume(&self, _volume_id: &str) -> Result<(), DriverError> {
         // Simulated volumes are nothing but their instance.
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use freehold_proto::clock::SystemClock;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_guest_whose_start_could_not_be_written_down_was_not_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let driver = Simulated::open(Config::default(), folder.path(), Arc::new(SystemClock), Queue::default()).unwrap();
+        let desired = InstanceDesired { instance_id: "i-0123456789abcdef0".to_owned(), ..InstanceDesired::default() };
+        driver.prepare(&desired, &BTreeSet::new()).await.unwrap();
+        std::fs::remove_dir_all(folder.path().join("guests")).unwrap();
+        driver.start(&desired, "simulated-1").await.unwrap_err();
+        assert_eq!(driver.observe(&desired.instance_id).await.unwrap(), Guest::Off);
     }
 }
