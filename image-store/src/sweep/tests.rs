@@ -20,7 +20,7 @@ fn begun(store: &ImageStore, kinds: &[u8]) -> Upload {
 
 /// A time at which everything that is there now is older than the grace.
 fn later() -> SystemTime {
-    SystemTime::now() + GRACE + Duration::from_secs(60)
+    SystemTime::now() + GRACE + Duration::from_mins(1)
 }
 
 async fn swept(store: &ImageStore, now: SystemTime) -> (u64, u64, u64) {
