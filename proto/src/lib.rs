@@ -29,6 +29,9 @@ pub mod internal {
     pub mod operator {
         include!("internal/freehold.operator.v1.rs");
     }
+    pub mod parts {
+        include!("internal/freehold.parts.v1.rs");
+    }
 }
 
 pub use action::Action;

@@ -1,12 +1,18 @@
 //! How the parts of Freehold talk to each other.
 //!
-//! Owns: Unix-socket servers that admit by peer credentials, channels to them with bounded waits, the raw-bytes gRPC codec of the seam,
-//! the start of logging, the door that metrics are read at. Knows no message and decides nothing.
+//! Owns: Unix-socket servers that admit by peer credentials, TLS servers that admit by certificate, channels to both with bounded waits, what
+//! certificates, join tokens and grants look like, the raw-bytes gRPC codec of the seam, the start of logging, the door that metrics are read
+//! at. Decides nothing: who may call what is said by whoever serves.
 
+mod ending;
+pub mod grant;
+pub mod identity;
 pub mod metrics;
 pub mod program;
 pub mod raw;
 pub mod telemetry;
+pub mod tls;
+pub mod token;
 pub mod trace;
 pub mod unix;
 

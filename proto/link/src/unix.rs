@@ -17,13 +17,10 @@ use tower::ServiceExt;
 /// Larger than a page of 1,000 instances, smaller than what would hurt.
 pub const MAX_MESSAGE_BYTES: usize = 32 << 20;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A silent peer is asked whether it lives after this long, and has as long again to answer: more than a busy machine ever needs.
-const SILENCE: Duration = Duration::from_secs(20);
-
-/// For calls under way to finish once a server is asked to end.
-const DRAIN: Duration = Duration::from_secs(2);
+pub(crate) const SILENCE: Duration = Duration::from_secs(20);
 
 /// Binds `path` for root and the process's own user, replacing a socket that a dead process left. A socket that somebody answers on is an error.
 pub fn bind(path: &Path) -> io::Result<UnixListener> {
@@ -75,16 +72,7 @@ async fn serve_talkative(
         // An error means that the sender is gone, and this future with it.
         let _ = stopped.await;
     });
-    let mut serving = std::pin::pin!(serving);
-    tokio::select! {
-        ended = &mut serving => return Ok(ended?),
-        () = shutdown => drop(stop),
-    }
-    // A stream that its client holds open (a host's) never ends by itself.
-    match tokio::time::timeout(DRAIN, serving).await {
-        Ok(ended) => Ok(ended?),
-        Err(_) => Ok(()),
-    }
+    Ok(crate::ending::until(shutdown, stop, serving).await?)
 }
 
 /// A channel that connects when first used and again after a failure. Each attempt to connect is bounded; each call's own bound is the caller's.
