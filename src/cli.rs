@@ -1,6 +1,7 @@
 //! The command line's shape and its help. What a command does is in `commands`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -93,13 +94,13 @@ pub enum Command {
     /// Print the version
     Version,
     /// Run the AWS API alone
-    Gateway,
+    Gateway(Join),
     /// Run the scheduler alone
     Scheduler,
     /// Run the image store alone
-    ImageStore,
+    ImageStore(Join),
     /// Run this host's agent alone
-    Agent,
+    Agent(JoinHost),
     /// Run gateway, scheduler and image store in one process, as `up` does
     #[command(hide = true)]
     ControlPlane,
@@ -116,6 +117,23 @@ pub struct Up {
     /// Do not write the AWS profile
     #[arg(long)]
     pub no_profile: bool,
+}
+
+#[derive(Args)]
+pub struct Join {
+    /// Become part of the cluster whose `freehold host token` printed this; `-` reads it from the standard input. Not needed again
+    #[arg(long, value_name = "TOKEN")]
+    pub join: Option<String>,
+    /// What to be called in the cluster [default: this machine's name]
+    #[arg(long, requires = "join")]
+    pub name: Option<String>,
+}
+
+#[derive(Args)]
+pub struct JoinHost {
+    /// Become a host of the cluster whose `freehold host token` printed this; `-` reads it from the standard input. Not needed again
+    #[arg(long, value_name = "TOKEN")]
+    pub join: Option<String>,
 }
 
 #[derive(Args)]
@@ -141,6 +159,27 @@ pub enum Account {
     },
     /// List accounts
     Ls,
+    /// Access keys
+    #[command(subcommand)]
+    Key(Key),
+}
+
+#[derive(Subcommand)]
+pub enum Key {
+    /// Create another access key of an account; the secret is shown once
+    Create { account_id: String },
+    /// List access keys, without their secrets
+    Ls {
+        /// Of this account alone
+        #[arg(long, value_name = "ID")]
+        account_id: Option<String>,
+    },
+    /// Stop a key from working; when this returns, no gateway takes it any more
+    Disable { access_key_id: String },
+    /// Let a disabled key work again
+    Enable { access_key_id: String },
+    /// Disable a key for good and forget it
+    Rm { access_key_id: String },
 }
 
 #[derive(Subcommand)]
@@ -171,6 +210,8 @@ pub enum Host {
     /// Guests that hosts keep and the store does not know
     #[command(subcommand)]
     Quarantine(Quarantine),
+    /// Print a token that lets a part on another machine join, once
+    Token(Token),
 }
 
 #[derive(Subcommand)]
@@ -188,9 +229,58 @@ pub enum Quarantine {
     },
 }
 
+#[derive(Args)]
+pub struct Token {
+    /// What may join with it
+    #[arg(long = "for", value_enum, default_value_t = Joining::Host, value_name = "PART")]
+    pub part: Joining,
+    /// Only for the part of this name (a host's id), which may have joined before and lost its certificate
+    #[arg(long)]
+    pub name: Option<String>,
+    /// How long it is good: 90s, 30m, 1h, 2d
+    #[arg(long, default_value = "1h", value_parser = span, value_name = "TIME")]
+    pub expires: Duration,
+    /// Where the part reaches the scheduler [default: scheduler.advertise, or scheduler.listen]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub scheduler: Vec<String>,
+    /// Where a host reaches the image store [default: image_store.advertise, or image_store.listen]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub image_store: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Joining {
+    Host,
+    Gateway,
+    ImageStore,
+}
+
+/// `90s`, `30m`, `1h`, `2d`
+fn span(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("'{text}' is not a time such as 90s, 30m, 1h or 2d");
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err(wrong()),
+    };
+    number.parse::<u64>().ok().and_then(|number| number.checked_mul(seconds)).map(Duration::from_secs).ok_or_else(wrong)
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+
+    #[test]
+    fn a_span_is_a_number_and_a_unit() {
+        assert_eq!(super::span("90s"), Ok(std::time::Duration::from_secs(90)));
+        assert_eq!(super::span("2d"), Ok(std::time::Duration::from_hours(48)));
+        for wrong in ["", "h", "1", "1w", "-1h", "1.5h", "1é", "99999999999999999999d", "9999999999999999999d"] {
+            assert!(super::span(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

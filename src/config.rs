@@ -4,7 +4,7 @@
 //! a file of its own. What a key means stands in the part's `Config`.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -97,12 +97,38 @@ impl Config {
         &self.region
     }
 
+    /// Where this machine itself reaches the API.
     pub fn api_address(&self) -> SocketAddr {
-        self.gateway.listen
+        let listen = self.gateway.listen;
+        let address = match listen.ip() {
+            IpAddr::V4(address) if address.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(address) if address.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            address => address,
+        };
+        SocketAddr::new(address, listen.port())
     }
 
+    /// Where parts on other hosts reach the scheduler; empty if it opens no door to them.
+    pub fn scheduler_addresses(&self) -> Vec<String> {
+        advertised(&self.scheduler.advertise, self.scheduler.listen)
+    }
+
+    /// Where they, and this host if the image store runs elsewhere, reach the image store.
+    pub fn image_store_addresses(&self) -> Vec<String> {
+        advertised(&self.image_store.advertise, self.image_store.listen)
+    }
+
+    /// Where clients reach the API: by the first name that it has, else by the address that it listens on.
     pub fn endpoint_url(&self) -> String {
-        format!("http://{}", self.gateway.listen)
+        let listen = self.gateway.listen;
+        let at = match self.gateway.names.first() {
+            Some(name) => match name.parse::<IpAddr>() {
+                Ok(address) => SocketAddr::new(address, listen.port()).to_string(),
+                Err(_) => format!("{name}:{}", listen.port()),
+            },
+            None => self.api_address().to_string(),
+        };
+        format!("{}://{at}", if self.gateway.is_https() { "https" } else { "http" })
     }
 
     /// Whether nothing on the command line makes this another cloud than the one that the machine's units start.
@@ -116,6 +142,11 @@ impl Config {
         let folders = [("--data-dir", &self.data_dir), ("--run-dir", &self.run_dir), ("--log-dir", &self.log_dir)];
         file.chain(folders).flat_map(|(name, value)| [name.into(), value.into()]).collect()
     }
+}
+
+fn advertised(said: &[String], listen: Option<SocketAddr>) -> Vec<String> {
+    let listen = listen.filter(|listen| !listen.ip().is_unspecified()).map(|listen| listen.to_string());
+    if said.is_empty() { listen.into_iter().collect() } else { said.to_vec() }
 }
 
 /// What the file says, the command line's folders over it, and what follows from both in the tables of the parts.

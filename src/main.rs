@@ -14,6 +14,7 @@ mod pidfile;
 mod profile;
 mod supervise;
 mod systemd;
+mod trust;
 
 use std::process::ExitCode;
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use freehold_proto::internal::operator::GetAuthorityRequest;
 use freehold_proto::internal::operator::operator_client::OperatorClient;
 use tonic::transport::Channel;
 
@@ -17,6 +18,19 @@ pub type Operator = OperatorClient<Channel>;
 /// A client for the running scheduler.
 pub fn connect(config: &Config) -> Operator {
     OperatorClient::new(freehold_link::unix::channel(config.sockets().operator))
+}
+
+/// The certificate that the API's own is signed with, PEM; `None` where the API is plain HTTP.
+pub async fn authority(config: &Config) -> Result<Option<String>, Failure> {
+    if !config.gateway.is_https() {
+        return Ok(None);
+    }
+    // A gateway on a host of its own has it from joining, and no scheduler beside it to ask.
+    if let Some(own) = crate::trust::credentials(config, freehold_link::identity::Kind::Gateway)? {
+        return Ok(Some(own.authority_pem()));
+    }
+    let socket = config.sockets().operator;
+    Ok(Some(call(&socket, connect(config).get_authority(GetAuthorityRequest {})).await?.certificate))
 }
 
 /// One command, bounded, with a failure that says what to do.

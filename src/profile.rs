@@ -16,6 +16,8 @@ pub struct Profile<'a> {
     pub region: &'a str,
     pub access_key_id: &'a str,
     pub secret_access_key: &'a str,
+    /// The file with the authority's certificate, where the endpoint is HTTPS.
+    pub ca_bundle: Option<&'a Path>,
 }
 
 /// Where the AWS CLI of the person at the keyboard looks.
@@ -40,9 +42,32 @@ impl Files {
         Ok(key.filter(|_| found.as_deref() == Some(endpoint_url)))
     }
 
+    /// Where the authority's certificate of a profile lies: beside the profile, since whoever reads one must read the other.
+    fn authority(&self, name: &str) -> PathBuf {
+        self.config.with_file_name(format!("{name}-ca.pem"))
+    }
+
+    pub fn write_authority(&self, name: &str, pem: &str) -> io::Result<PathBuf> {
+        let path = self.authority(name);
+        replace(&path, pem)?;
+        Ok(path)
+    }
+
+    /// Whether the profile believes this authority.
+    pub fn believes(&self, name: &str, pem: &str) -> io::Result<bool> {
+        let path = self.authority(name);
+        let named = value(&read(&self.config)?, &config_section(name), "ca_bundle");
+        Ok(named.as_deref() == path.to_str() && read(&path)? == pem)
+    }
+
     pub fn write(&self, profile: &Profile<'_>) -> io::Result<()> {
         let credentials = [("aws_access_key_id", profile.access_key_id), ("aws_secret_access_key", profile.secret_access_key)];
-        let config = [("region", profile.region), ("endpoint_url", profile.endpoint_url)];
+        let mut config = vec![("region", profile.region), ("endpoint_url", profile.endpoint_url)];
+        let ca_bundle =
+            profile.ca_bundle.map(|path| path.to_str().ok_or_else(|| io::Error::other("the folder of the AWS profile is not UTF-8")));
+        if let Some(path) = ca_bundle.transpose()? {
+            config.push(("ca_bundle", path));
+        }
         replace(&self.credentials, &set_section(&read(&self.credentials)?, profile.name, &credentials))?;
         replace(&self.config, &set_section(&read(&self.config)?, &config_section(profile.name), &config))
     }
@@ -196,6 +221,7 @@ mod tests {
             region: "us-east-1",
             access_key_id: "AKIA",
             secret_access_key: "secret",
+            ca_bundle: None,
         };
         files.write(&profile).expect("write");
         assert_eq!(found("http://127.0.0.1:1").as_deref(), Some("AKIA"));

@@ -10,8 +10,15 @@ use serde::{Deserialize, Deserializer};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Where the API listens: `127.0.0.1:8773`. Plain HTTP, so only loopback addresses are taken.
+    /// Where the API listens: `127.0.0.1:8773`. HTTPS wherever that is not a loopback address.
     pub listen: SocketAddr,
+    /// HTTPS on a loopback address as well: `false`.
+    pub tls: bool,
+    /// Names and addresses, besides the one it listens on and this host's own, that clients reach the API by: the certificate of HTTPS covers
+    /// them, and profiles name the first. None.
+    pub names: Vec<String>,
+    /// Where a gateway that has joined a cluster elsewhere reaches its scheduler, `host:port` each. Default: what its join token said.
+    pub scheduler: Vec<String>,
     /// The region that requests must be signed for: `us-east-1`.
     pub region: String,
     /// Where metrics are read: a loopback address, or the path of a Unix socket. Default: nowhere.
@@ -24,6 +31,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8773)),
+            tls: false,
+            names: Vec::new(),
+            scheduler: Vec::new(),
             region: "us-east-1".into(),
             metrics: None,
             limits: Limits::default(),
@@ -92,10 +102,10 @@ impl Default for Limits {
 pub struct DayKeyCache {
     /// Keys kept at once. 4,096.
     pub capacity: usize,
-    /// A key that exists. 60 s: a key that is disabled works at most this much longer.
+    /// A key that exists. 60 s. The scheduler says at once when one is disabled; while its word does not come through, none is kept.
     #[serde(rename = "found_seconds", deserialize_with = "seconds")]
     pub found: Duration,
-    /// A key that does not exist. 2 s: a new key works at most this much later.
+    /// A key that does not exist. 2 s.
     #[serde(rename = "absent_seconds", deserialize_with = "seconds")]
     pub absent: Duration,
 }
@@ -113,8 +123,7 @@ const LONGEST: Duration = Duration::from_hours(24);
 #[derive(Debug, thiserror::Error)]
 pub enum Invalid {
     #[error(
-        "gateway.listen = \"{0}\" is not a loopback address. The API is plain HTTP, which must not leave this host: listen on 127.0.0.1 \
-         or [::1], and put a proxy that speaks HTTPS in front of it for other hosts"
+        "gateway.listen = \"{0}\" is not a loopback address, and the gateway was given no certificate: plain HTTP must not leave this host"
     )]
     NotLoopback(SocketAddr),
     #[error("gateway.{0} must be at least {1}")]
@@ -126,11 +135,13 @@ pub enum Invalid {
 }
 
 impl Config {
+    /// Whether the API is HTTPS: asked for, or because plain HTTP must not leave this host.
+    pub fn is_https(&self) -> bool {
+        self.tls || !self.listen.ip().is_loopback()
+    }
+
     /// Checks what types alone can not.
     pub fn validate(&self) -> Result<(), Invalid> {
-        if !self.listen.ip().is_loopback() {
-            return Err(Invalid::NotLoopback(self.listen));
-        }
         if self.region.is_empty() {
             return Err(Invalid::NoRegion);
         }
@@ -172,9 +183,10 @@ mod tests {
     #[test]
     fn plain_http_stays_on_loopback() {
         let config = |listen: &str| Config { listen: listen.parse().unwrap(), ..Config::default() };
-        assert!(config("127.0.0.1:0").validate().is_ok() && config("[::1]:8773").validate().is_ok());
+        assert!(!config("127.0.0.1:0").is_https() && !config("[::1]:8773").is_https());
+        assert!(Config { tls: true, ..Config::default() }.is_https());
         for listen in ["0.0.0.0:8773", "192.0.2.1:8773", "[::]:8773"] {
-            assert!(matches!(config(listen).validate(), Err(Invalid::NotLoopback(_))), "{listen}");
+            assert!(config(listen).is_https(), "{listen}");
         }
     }
 

@@ -1,9 +1,11 @@
 //! Who holds an access key: the scheduler's answers, kept for a short while.
 //!
-//! The cache is bounded in size and in time. Many requests with one new key ask once: the first asks, the rest wait for its answer. When
+//! What exists is kept only while the scheduler's word on changes comes through ([`crate::key_feed`]): a key that was disabled is dropped before
+//! whoever disabled it is told so. The cache is bounded in size and in time. Many requests with one new key ask once: the first asks, the rest wait for its answer. When
 //! the scheduler does not answer, that is remembered just long enough for those who waited not to queue up and ask one after the other.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -15,11 +17,15 @@ use zeroize::Zeroizing;
 
 use crate::backend::Backend;
 use crate::config::DayKeyCache;
+use crate::key_feed::Lease;
 use crate::metrics::Metrics;
 use crate::sigv4::{DayKey, Scope};
 
 /// How long one question may take.
 const ASK_TIME: Duration = Duration::from_secs(5);
+
+/// Questions for one key while the answers are overtaken by changes.
+const ASKS: usize = 8;
 
 /// How long a failure to ask stands for those who come right after.
 const FAILED: Duration = Duration::from_millis(200);
@@ -88,16 +94,52 @@ pub struct DayKeys {
     bounds: DayKeyCache,
     slots: Lock<HashMap<Scope, Slot>>,
     metrics: Metrics,
+    lease: Lease,
+    /// Changes heard of so far.
+    changes: AtomicU64,
 }
 
 impl DayKeys {
     pub fn new(backend: Backend, clock: Arc<dyn Clock>, bounds: DayKeyCache) -> Self {
-        Self { backend, clock, bounds, slots: Lock::new(HashMap::new()), metrics: Metrics::default() }
+        let (slots, metrics) = (Lock::new(HashMap::new()), Metrics::default());
+        Self { backend, clock, bounds, slots, metrics, lease: Lease::default(), changes: AtomicU64::new(0) }
     }
 
     /// Counts its looks there.
     pub fn counting(self, metrics: Metrics) -> Self {
         Self { metrics, ..self }
+    }
+
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    pub fn now(&self) -> SystemTime {
+        self.clock.now()
+    }
+
+    pub fn identity(&self) -> freehold_link::Service {
+        self.backend.identity.clone()
+    }
+
+    /// Forgets what is kept of a key, of all for "", and what is being asked for.
+    pub fn drop_key(&self, access_key_id: &str) {
+        // First: an answer under way finds that it was overtaken, whether its slot is still there or not.
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.retain(|scope, _| !access_key_id.is_empty() && scope.access_key_id != access_key_id);
+    }
+
+    /// An answer that no change overtook on its way.
+    async fn ask(&self, scope: &Scope) -> Result<Option<Arc<Holder>>, Fault> {
+        for _ in 0..ASKS {
+            let before = self.changes.load(Ordering::SeqCst);
+            let answer = self.backend.day_key(scope, ASK_TIME).await.and_then(Holder::read);
+            if answer.is_err() || self.changes.load(Ordering::SeqCst) == before {
+                return answer;
+            }
+        }
+        Err(Fault::unavailable("The access key changes faster than it can be checked. Retry your request."))
     }
 
     /// The holder of the scope's access key; `None` if there is none.
@@ -112,7 +154,7 @@ impl DayKeys {
                 Outcome::Failed => Err(Fault::unavailable("The service that checks access keys does not answer. Retry your request.")),
             };
         }
-        let answer = self.backend.day_key(scope, ASK_TIME).await.and_then(Holder::read);
+        let answer = self.ask(scope).await;
         let outcome = match &answer {
             Ok(Some(holder)) => Outcome::Found(holder.clone()),
             Ok(None) => Outcome::Absent,
@@ -154,6 +196,7 @@ impl DayKeys {
     /// A clock that was set back makes everything stale: rather ask once more than trust a key for hours.
     fn is_fresh(&self, kept: &Kept) -> bool {
         let lifetime = match kept.outcome {
+            Outcome::Found(_) if !self.lease.holds(self.clock.now()) => return false,
             Outcome::Found(_) => self.bounds.found,
             Outcome::Absent => self.bounds.absent,
             Outcome::Failed => FAILED,
@@ -163,108 +206,4 @@ impl DayKeys {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sigv4::signer::{KEY, noon};
-    use crate::tests::fake::{ControlPlane, until};
-    use freehold_proto::ErrorCode;
-    use freehold_proto::clock::ManualClock;
-
-    struct Fixture {
-        plane: ControlPlane,
-        clock: ManualClock,
-        keys: Arc<DayKeys>,
-    }
-
-    fn fixture(bounds: DayKeyCache) -> Fixture {
-        let (plane, clock) = (ControlPlane::default(), ManualClock::at(noon()));
-        let keys = Arc::new(DayKeys::new(plane.backend(), Arc::new(clock.clone()), bounds));
-        Fixture { plane, clock, keys }
-    }
-
-    fn scope(access_key_id: &str) -> Scope {
-        Scope { access_key_id: access_key_id.into(), date: "20260102".into(), region: "us-east-1".into(), service: "ec2".into() }
-    }
-
-    #[tokio::test]
-    async fn many_who_need_one_key_ask_once() {
-        let Fixture { plane, keys, .. } = fixture(DayKeyCache::default());
-        plane.hold();
-        let asking: Vec<_> = (0..20)
-            .map(|_| {
-                tokio::spawn({
-                    let keys = keys.clone();
-                    async move { keys.get(&scope(KEY)).await }
-                })
-            })
-            .collect();
-        until("one asks", || plane.waiting() == 1).await;
-        plane.release();
-        for one in asking {
-            assert!(one.await.unwrap().unwrap().is_some());
-        }
-        assert_eq!(plane.keys_asked(), 1);
-    }
-
-    #[tokio::test]
-    async fn an_answer_is_kept_for_its_time_and_no_longer() {
-        for (key, lifetime) in [(KEY, DayKeyCache::default().found), ("AKIDNOBODY", DayKeyCache::default().absent)] {
-            let Fixture { plane, clock, keys } = fixture(DayKeyCache::default());
-            keys.get(&scope(key)).await.unwrap();
-            clock.advance(lifetime.checked_sub(Duration::from_millis(1)).unwrap());
-            keys.get(&scope(key)).await.unwrap();
-            assert_eq!(plane.keys_asked(), 1, "{key}");
-            clock.advance(Duration::from_millis(1));
-            keys.get(&scope(key)).await.unwrap();
-            assert_eq!(plane.keys_asked(), 2, "{key}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_key_is_kept_for_its_own_scope_only() {
-        let Fixture { plane, keys, .. } = fixture(DayKeyCache::default());
-        for service in ["ec2", "sts"] {
-            keys.get(&Scope { service: service.into(), ..scope(KEY) }).await.unwrap();
-        }
-        assert_eq!(plane.keys_asked(), 2);
-    }
-
-    #[tokio::test]
-    async fn a_control_plane_that_is_gone_is_asked_again_as_soon_as_it_can_be_back() {
-        let Fixture { plane, clock, keys } = fixture(DayKeyCache::default());
-        plane.go_down(true);
-        assert_eq!(keys.get(&scope(KEY)).await.unwrap_err().code, ErrorCode::Unavailable);
-        plane.go_down(false);
-        assert_eq!(keys.get(&scope(KEY)).await.unwrap_err().code, ErrorCode::Unavailable, "those who waited do not queue up");
-        clock.advance(FAILED);
-        assert!(keys.get(&scope(KEY)).await.unwrap().is_some());
-    }
-
-    #[tokio::test]
-    async fn who_stops_waiting_leaves_the_question_to_the_next() {
-        let Fixture { plane, keys, .. } = fixture(DayKeyCache::default());
-        plane.hold();
-        let first = tokio::spawn({
-            let keys = keys.clone();
-            async move { keys.get(&scope(KEY)).await }
-        });
-        until("the first asks", || plane.waiting() == 1).await;
-        first.abort();
-        assert!(first.await.unwrap_err().is_cancelled());
-        plane.release();
-        assert!(keys.get(&scope(KEY)).await.unwrap().is_some());
-    }
-
-    #[tokio::test]
-    async fn keys_that_do_not_exist_push_none_out_that_does() {
-        let Fixture { plane, keys, .. } = fixture(DayKeyCache { capacity: 8, ..DayKeyCache::default() });
-        keys.get(&scope(KEY)).await.unwrap();
-        for at in 0..100 {
-            keys.get(&scope(&format!("AKIDNOBODY{at}"))).await.unwrap();
-            assert!(keys.slots.lock().unwrap().len() <= 8);
-        }
-        let asked = plane.keys_asked();
-        keys.get(&scope(KEY)).await.unwrap();
-        assert_eq!(plane.keys_asked(), asked, "the key was still kept");
-    }
-}
+mod tests;

@@ -30,7 +30,7 @@ use crate::sigv4::{self, Claim, Refusal};
 pub struct Door {
     config: Config,
     backend: Backend,
-    keys: DayKeys,
+    keys: Arc<DayKeys>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     under_way: Semaphore,
@@ -41,7 +41,7 @@ pub struct Door {
 impl Door {
     pub fn new(config: Config, backend: Backend, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>, metrics: Metrics) -> Self {
         Self {
-            keys: DayKeys::new(backend.clone(), clock.clone(), config.day_keys.clone()).counting(metrics.clone()),
+            keys: Arc::new(DayKeys::new(backend.clone(), clock.clone(), config.day_keys.clone()).counting(metrics.clone())),
             under_way: Semaphore::new(config.limits.requests),
             room: Room::new(config.limits.bodies_bytes),
             metrics,
@@ -50,6 +50,10 @@ impl Door {
             clock,
             entropy,
         }
+    }
+
+    pub fn keys(&self) -> Arc<DayKeys> {
+        Arc::clone(&self.keys)
     }
 
     /// Answers one request, whatever it is, under a request id of its own.

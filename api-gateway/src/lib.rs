@@ -14,6 +14,7 @@ mod day_keys;
 mod dialect;
 mod door;
 mod form;
+mod key_feed;
 mod line;
 mod metrics;
 mod patient;

@@ -1,6 +1,6 @@
 //! The listening socket: connections are counted, their headers bounded in size and time, and at the end they may finish what they do.
 //!
-//! HTTP/1.1 only: no AWS SDK speaks HTTP/2 without TLS, and what is not spoken needs no limits.
+//! HTTP/1.1 only, with TLS and without: every AWS SDK speaks it, and what is not spoken needs no limits.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,17 +11,20 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::get;
 use freehold_link::metrics::Part;
+use freehold_link::tls::Acceptor;
 use freehold_proto::clock::{Clock, SystemClock};
 use freehold_proto::id::{Entropy, OsEntropy};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::backend::Backend;
 use crate::config::{Config, Invalid, Limits};
+use crate::day_keys::DayKeys;
 use crate::door::Door;
 use crate::line::Peer;
 use crate::metrics::{Counted, Metrics};
@@ -37,8 +40,13 @@ pub enum ServeError {
 }
 
 /// Listens and serves until `shutdown` resolves.
-pub async fn serve(config: Config, backend: Backend, shutdown: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
-    let gateway = Gateway::bind(config, backend).await?;
+pub async fn serve(
+    config: Config,
+    backend: Backend,
+    https: Option<Acceptor>,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), ServeError> {
+    let gateway = Gateway::bind(config, backend, https).await?;
     tracing::info!(address = %gateway.address(), "the gateway listens");
     gateway.run(shutdown).await;
     Ok(())
@@ -50,24 +58,35 @@ pub struct Gateway {
     address: SocketAddr,
     limits: Limits,
     metrics: Metrics,
+    https: Option<Acceptor>,
     routes: Router,
+    keys: Arc<DayKeys>,
 }
 
 impl Gateway {
     /// Checks the configuration and takes the port.
-    pub async fn bind(config: Config, backend: Backend) -> Result<Self, ServeError> {
-        Self::bind_with(config, backend, Arc::new(SystemClock), Arc::new(OsEntropy)).await
+    pub async fn bind(config: Config, backend: Backend, https: Option<Acceptor>) -> Result<Self, ServeError> {
+        Self::bind_with(config, backend, https, Arc::new(SystemClock), Arc::new(OsEntropy)).await
     }
 
     /// As [`Self::bind`], with time and randomness of the caller's.
-    pub async fn bind_with(config: Config, backend: Backend, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self, ServeError> {
+    pub async fn bind_with(
+        config: Config,
+        backend: Backend,
+        https: Option<Acceptor>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, ServeError> {
         config.validate()?;
+        if https.is_none() && config.is_https() {
+            return Err(Invalid::NotLoopback(config.listen).into());
+        }
         let failed = |source| ServeError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let (limits, metrics) = (config.limits.clone(), Metrics::default());
         let door = Door::new(config, backend, clock, entropy, metrics.clone());
-        Ok(Self { listener, address, limits, metrics, routes: routes(door) })
+        Ok(Self { listener, address, limits, metrics, https, keys: door.keys(), routes: routes(door) })
     }
 
     /// What answers requests, for whoever brings them by another way than a socket.
@@ -88,7 +107,7 @@ impl Gateway {
 
     /// Serves until `shutdown` resolves, then lets requests under way finish within their bound.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
-        let Self { listener, limits, metrics, routes, .. } = self;
+        let Self { listener, limits, metrics, https, routes, keys, .. } = self;
         let (stop, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
         let accepting = async {
@@ -96,12 +115,13 @@ impl Gateway {
             loop {
                 let (stream, place) = accept(&listener, &places).await;
                 while connections.try_join_next().is_some() {}
-                let counted = Counted::in_gauge(&metrics.connections);
-                connections.spawn(converse(stream, (place, counted), limits.clone(), routes.clone(), stopped.clone()));
+                let place = (place, Counted::in_gauge(&metrics.connections));
+                connections.spawn(welcome(stream, place, https.clone(), limits.clone(), routes.clone(), stopped.clone()));
             }
         };
         tokio::select! {
             () = accepting => {}
+            () = keys.follow() => {}
             () = shutdown => {}
         }
         drop(listener);
@@ -145,13 +165,14 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, 
     }
 }
 
-/// One connection, request after request.
-async fn converse(
+/// One connection, from its first byte.
+async fn welcome(
     stream: TcpStream,
     _place: (Option<OwnedSemaphorePermit>, Counted),
+    https: Option<Acceptor>,
     limits: Limits,
     routes: Router,
-    mut stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<bool>,
 ) {
     let routes = match stream.peer_addr() {
         Ok(address) => routes.layer(axum::Extension(Peer(address))),
@@ -161,6 +182,18 @@ async fn converse(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps Nagle's algorithm");
     }
+    let Some(https) = https else { return converse(stream, limits, routes, stopped).await };
+    match https.accept(stream, limits.header_time).await {
+        Ok(stream) => converse(stream, limits, routes, stopped).await,
+        Err(error) => tracing::debug!(%error, "a client's TLS handshake failed"),
+    }
+}
+
+/// Request after request.
+async fn converse<S>(stream: S, limits: Limits, routes: Router, mut stopped: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_time)

@@ -1,5 +1,6 @@
 //! What an operator can set.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use freehold_link::metrics::Address;
@@ -21,6 +22,13 @@ pub struct Config {
     pub concurrent_downloads: usize,
     /// Where metrics are read: a loopback address, or the path of a Unix socket. Default: nowhere.
     pub metrics: Option<Address>,
+    /// Where hosts elsewhere reach this image store, over TLS with certificates on both sides; `0.0.0.0:8775` for all addresses. Default: none.
+    pub listen: Option<SocketAddr>,
+    /// What join tokens say of where that is, and where this host finds the image store if it runs elsewhere: `host:port`, each tried in turn.
+    /// Default: `listen`, which must then be one address.
+    pub advertise: Vec<String>,
+    /// Where an image store that has joined a cluster elsewhere reaches its scheduler, `host:port` each. Default: what its join token said.
+    pub scheduler: Vec<String>,
 }
 
 impl Default for Config {
@@ -32,6 +40,9 @@ impl Default for Config {
             concurrent_uploads: 4,
             concurrent_downloads: 32,
             metrics: None,
+            listen: None,
+            advertise: Vec::new(),
+            scheduler: Vec::new(),
         }
     }
 }

@@ -30,6 +30,7 @@ mod blocks;
 mod config;
 mod durable;
 mod error;
+mod guard;
 mod manifest;
 mod metrics;
 mod service;
@@ -38,6 +39,7 @@ mod sweep;
 
 pub use config::Config;
 pub use error::Error;
+pub use guard::{Guard, admits};
 pub use manifest::{BLOCK_BYTES, BlockHash, Manifest, ManifestId};
 pub use store::{ImageStore, Upload};
 pub use sweep::Census;

@@ -15,6 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::error::Error;
+use crate::guard::Guard;
 use crate::manifest::{MAX_BLOCKS, Manifest, ManifestId};
 use crate::metrics::Transfer;
 use crate::store::{ImageStore, Upload};
@@ -26,14 +27,20 @@ const PEER_PATIENCE: Duration = Duration::from_mins(2);
 const IN_FLIGHT: usize = 8;
 
 impl ImageStore {
-    /// The gRPC service `freehold.image.v1.ImageStore`.
+    /// The gRPC service `freehold.image.v1.ImageStore`, for who is on this host.
     pub fn routes(&self) -> tonic::service::Routes {
-        tonic::service::Routes::new(ImageStoreServer::new(Door { store: self.clone() }))
+        tonic::service::Routes::new(ImageStoreServer::new(Door { store: self.clone(), guard: None }))
+    }
+
+    /// The same for parts on other hosts, which need a grant for what they fetch.
+    pub fn link_routes(&self, guard: Guard) -> tonic::service::Routes {
+        tonic::service::Routes::new(ImageStoreServer::new(Door { store: self.clone(), guard: Some(guard) }))
     }
 }
 
 struct Door {
     store: ImageStore,
+    guard: Option<Guard>,
 }
 
 #[tonic::async_trait]
@@ -62,6 +69,7 @@ impl Contract for Door {
     }
 
     async fn get_manifest(&self, request: Request<wire::GetManifestRequest>) -> Result<Response<wire::Manifest>, Status> {
+        self.check(&request, &request.get_ref().manifest)?;
         let id = parse_id(&request.get_ref().manifest)?;
         let manifest = self.manifest(id).await?;
         let blocks =
@@ -72,6 +80,7 @@ impl Contract for Door {
     type GetBlocksStream = ReceiverStream<Result<wire::Block, Status>>;
 
     async fn get_blocks(&self, request: Request<wire::GetBlocksRequest>) -> Result<Response<Self::GetBlocksStream>, Status> {
+        self.check(&request, &request.get_ref().manifest)?;
         let request = request.into_inner();
         if request.indexes.len() > MAX_BLOCKS {
             return Err(Status::invalid_argument(format!("at most {MAX_BLOCKS} indexes in one request")));
@@ -114,6 +123,10 @@ impl Contract for Door {
 }
 
 impl Door {
+    fn check<T>(&self, request: &Request<T>, manifest: &str) -> Result<(), Status> {
+        self.guard.as_ref().map_or(Ok(()), |guard| guard.check(request, manifest))
+    }
+
     async fn turn(&self, semaphore: Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Status> {
         turn(semaphore).await.map_err(|busy| {
             self.store.metrics().failed(&busy);

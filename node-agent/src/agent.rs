@@ -19,6 +19,7 @@ use crate::hypervisor::qemu::Qemu;
 use crate::hypervisor::simulated::Simulated;
 use crate::hypervisor::{DriverError, Hypervisor};
 use crate::image_cache::ImageCache;
+use crate::line::{Line, LineError};
 use crate::network::DataPlane;
 use crate::observations::Observations;
 use crate::plan::Plan;
@@ -36,6 +37,8 @@ pub enum AgentError {
     Driver(#[from] DriverError),
     #[error(transparent)]
     Network(#[from] crate::network::Error),
+    #[error(transparent)]
+    Line(#[from] LineError),
     #[error("the machine's capacity can not be measured; set agent.capacity")]
     Capacity(#[source] std::io::Error),
     #[error("a part of the agent ended, which is a fault of this program; guests go on, and the agent is to be started again")]
@@ -76,7 +79,8 @@ impl Agent {
         let plan = Arc::new(Plan::open(&config.state_folder.join("plan"))?);
         let mut tasks = JoinSet::new();
         let ports = ports(&config, host.id().as_str(), &plan, &clock, &mut tasks).await?;
-        let drivers = drivers(&config, &ports, &clock, &queue, &mut tasks).await?;
+        let line = Line::open(&config, &host, &clock, &mut tasks)?;
+        let drivers = drivers(&config, &line, &ports, &clock, &queue, &mut tasks).await?;
         let around = Surroundings {
             plan,
             drivers,
@@ -97,14 +101,8 @@ impl Agent {
         let reconciler = Reconciler::open(around.clone(), &config.state_folder.join("records"))?;
         let capacity = capacity::measure(&config.capacity, &config.state_folder).map_err(AgentError::Capacity)?;
         tracing::info!(host_id = %host.id(), ?capacity, drivers = ?config.drivers, "the node agent starts");
-        let session = Session {
-            hosts_socket: config.hosts_socket,
-            hostname: hostname(config.hostname),
-            availability_zone: config.availability_zone,
-            capacity,
-            entropy,
-            around,
-        };
+        let session =
+            Session { line, hostname: hostname(config.hostname), availability_zone: config.availability_zone, capacity, entropy, around };
         tasks.spawn(session.run(host));
         let done = tokio::select! {
             done = reconciler.run(shutdown) => done.map_err(AgentError::from),
@@ -148,6 +146,7 @@ async fn ports(
 
 pub(crate) async fn drivers(
     config: &Config,
+    line: &Line,
     ports: &Arc<dyn Ports>,
     clock: &Arc<dyn Clock>,
     queue: &Queue,
@@ -164,7 +163,7 @@ pub(crate) async fn drivers(
             }
             DriverName::Qemu => {
                 let limit = config.qemu.image_cache_mib.saturating_mul(1 << 20);
-                let images = ImageCache::open(&config.state_folder.join("images"), &config.images_socket, limit, queue.clone())?;
+                let images = ImageCache::open(&config.state_folder.join("images"), line, limit, queue.clone())?;
                 let qemu = Qemu::open(&config.qemu, &config.state_folder.join("qemu"), images, Arc::clone(ports), queue.clone()).await?;
                 tasks.spawn(Arc::clone(&qemu).bound_logs());
                 qemu

@@ -18,6 +18,10 @@ pub struct Config {
     pub hosts_socket: PathBuf,
     /// Where the image store answers. Default `/run/freehold/images.sock`.
     pub images_socket: PathBuf,
+    /// Where a host that has joined a cluster elsewhere reaches its scheduler and its image store, `host:port` each. Default: what its join token
+    /// said.
+    pub scheduler: Vec<String>,
+    pub image_store: Vec<String>,
     /// What operators see; the machine's own name if empty, which is the default.
     pub hostname: String,
     /// Default `us-east-1a`.
@@ -56,6 +60,8 @@ impl Default for Config {
             state_folder: PathBuf::from("/var/lib/freehold/agent"),
             hosts_socket: PathBuf::from("/run/freehold/hosts.sock"),
             images_socket: PathBuf::from("/run/freehold/images.sock"),
+            scheduler: Vec::new(),
+            image_store: Vec::new(),
             hostname: String::new(),
             availability_zone: "us-east-1a".to_owned(),
             drivers: vec![DriverName::Qemu],

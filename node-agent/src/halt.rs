@@ -16,6 +16,7 @@ use crate::config::{Config, DriverName};
 use crate::desired::Desired;
 use crate::host::Host;
 use crate::hypervisor::{DriverError, Guest, Hypervisor};
+use crate::line::Line;
 use crate::network::DataPlane;
 use crate::ports::{NoPorts, Ports};
 use crate::reconciler::Queue;
@@ -27,7 +28,7 @@ pub async fn halt(config: Config) -> Result<usize, AgentError> {
     let host = Host::open(&config.state_folder, &OsEntropy)?;
     let mut tasks = JoinSet::new();
     let ports: Arc<dyn Ports> = Arc::new(NoPorts);
-    let drivers = drivers(&config, &ports, &(Arc::new(SystemClock) as _), &Queue::default(), &mut tasks).await?;
+    let drivers = drivers(&config, &Line::local(&config), &ports, &(Arc::new(SystemClock) as _), &Queue::default(), &mut tasks).await?;
     let patience = Duration::from_secs(config.stop_timeout_seconds);
     let mut halted = 0;
     for driver in drivers.values() {

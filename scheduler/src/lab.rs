@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use freehold_link::tls::Peer;
 use freehold_proto::aws::ec2;
 use freehold_proto::clock::ManualClock;
 use freehold_proto::id::{HostId, OsEntropy};
@@ -74,6 +75,16 @@ impl Lab {
 
     pub fn store(&self) -> &Arc<Store> {
         self.scheduler.store()
+    }
+
+    /// What parts on other hosts speak to, as `peer` would.
+    pub fn link(&self, peer: Peer) -> freehold_link::Service {
+        let routes = freehold_link::unix::in_process(self.scheduler.link_routes());
+        let routes = tower::ServiceExt::map_request(routes, move |mut request: http::Request<tonic::body::Body>| {
+            request.extensions_mut().insert(peer.clone());
+            request
+        });
+        tower::util::BoxCloneSyncService::new(routes)
     }
 
     pub async fn call<A: Action>(&self, account: &str, request: A) -> Result<A::Answer, Fault> {
@@ -154,6 +165,8 @@ pub struct Told {
     pub vpcs: BTreeMap<String, VpcDesired>,
     pub groups: BTreeMap<String, SecurityGroupDesired>,
     pub tombstones: Vec<Tombstone>,
+    /// By manifest.
+    pub grants: BTreeMap<String, String>,
     pub complete: bool,
     pub cluster_id: String,
     pub epoch: u64,
@@ -195,7 +208,16 @@ impl Agent {
     }
 
     pub async fn try_attend(lab: &Lab, hello: Hello, obeys: bool) -> Result<Self, tonic::Status> {
-        let mut client = HostsClient::new(freehold_link::unix::in_process(lab.scheduler.host_routes()));
+        Self::over(freehold_link::unix::in_process(lab.scheduler.host_routes()), hello, obeys).await
+    }
+
+    /// From another machine, with a certificate or without.
+    pub async fn try_attend_as(lab: &Lab, hello: Hello, peer: Peer) -> Result<Self, tonic::Status> {
+        Self::over(lab.link(peer), hello, false).await
+    }
+
+    async fn over(scheduler: freehold_link::Service, hello: Hello, obeys: bool) -> Result<Self, tonic::Status> {
+        let mut client = HostsClient::new(scheduler);
         let (up, messages) = mpsc::channel(1024);
         let host_id = hello.host_id.clone();
         up.send(FromAgent { kind: Some(from_agent::Kind::Hello(hello)) }).await.expect("sent");
@@ -255,6 +277,7 @@ fn note_down(told: &mut Told, kind: to_agent::Kind) {
         to_agent::Kind::SecurityGroup(group) => _ = told.groups.insert(group.group_id.clone(), group),
         to_agent::Kind::Tombstone(tombstone) => told.tombstones.push(tombstone),
         to_agent::Kind::DesiredComplete(_) => told.complete = true,
+        to_agent::Kind::ImageGrant(grant) => _ = told.grants.insert(grant.manifest, grant.grant),
         to_agent::Kind::ConsoleRequest(_) => {}
     }
 }

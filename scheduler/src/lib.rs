@@ -16,6 +16,7 @@ pub mod lifecycle;
 pub mod metrics;
 pub mod operator;
 pub mod page;
+pub mod parts;
 pub mod placement;
 pub mod reconcile;
 mod scheduler;

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use freehold_link::identity as link;
 use freehold_link::metrics::Part;
 use freehold_link::unix::MAX_MESSAGE_BYTES;
 use freehold_proto::clock::Clock;
@@ -12,15 +13,17 @@ use freehold_proto::id::Entropy;
 use freehold_proto::internal::host::hosts_server::HostsServer;
 use freehold_proto::internal::identity::identity_server::IdentityServer;
 use freehold_proto::internal::operator::operator_server::OperatorServer;
+use freehold_proto::internal::parts::parts_server::PartsServer;
 use freehold_proto::{Action, Caller, Fault};
 use tonic::service::Routes;
 
 use crate::engine::{self, Audit, Engine, Table};
 use crate::hosts::{Hosts, HostsService, forget_connections};
-use crate::identity::{self, IdentityService, Vault};
+use crate::identity::{self, IdentityService, KeyFeed, Vault};
 use crate::metrics::Metrics;
 use crate::operator::OperatorService;
 use crate::page::Sealer;
+use crate::parts::{self, PartsService, Trust};
 use crate::store::{self, Store};
 use crate::{Config, Invalid, Settings, cluster};
 
@@ -45,6 +48,8 @@ pub enum OpenError {
 pub struct Scheduler {
     engine: Arc<Engine>,
     vault: Arc<Vault>,
+    trust: Arc<Trust>,
+    keys: Arc<KeyFeed>,
     table: Arc<Table>,
 }
 
@@ -59,8 +64,9 @@ impl Scheduler {
         let store = Store::open(&config.place(), settings, clock, entropy).await?;
         cluster::begin_epoch(&store).await.map_err(Fault::from)?;
         forget_connections(&store).await.map_err(Fault::from)?;
+        let trust = Trust::open(&store, &vault, store.settings().grant_lifetime).await.map_err(Fault::from)?;
         let engine = Arc::new(Engine { store, hosts: Arc::new(Hosts::default()), sealer, audit });
-        Ok(Arc::new(Self { engine, vault, table: Arc::new(table()) }))
+        Ok(Arc::new(Self { engine, vault, trust: Arc::new(trust), keys: Arc::default(), table: Arc::new(table()) }))
     }
 
     pub fn store(&self) -> &Arc<Store> {
@@ -73,6 +79,11 @@ impl Scheduler {
     }
 
     #[cfg(test)]
+    pub(crate) fn trust(&self) -> Arc<Trust> {
+        Arc::clone(&self.trust)
+    }
+
+    #[cfg(test)]
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.engine
     }
@@ -82,10 +93,29 @@ impl Scheduler {
         Metrics::part(&self.engine.store, &self.engine.hosts)
     }
 
-    /// AWS's actions and the gateway's questions about who signed.
+    /// AWS's actions, the gateway's questions about who signed, and certificates; for who is on this host.
     pub fn command_routes(&self) -> Routes {
-        let identity = IdentityService { store: Arc::clone(&self.engine.store), vault: Arc::clone(&self.vault) };
-        engine::routes(Routes::new(IdentityServer::new(identity)), Arc::clone(&self.engine), Arc::clone(&self.table))
+        self.with_actions(Routes::new(PartsServer::new(self.parts())))
+    }
+
+    /// The same and the agents' streams, for parts on other hosts. Who may call what of it is for [`Self::admits`] to say.
+    pub fn link_routes(&self) -> Routes {
+        self.with_actions(self.host_routes().add_service(PartsServer::new(self.parts())))
+    }
+
+    pub fn admits(identity: Option<&link::Identity>, path: &str) -> bool {
+        parts::admits(identity, path)
+    }
+
+    fn with_actions(&self, routes: Routes) -> Routes {
+        let (store, vault, feed) = (Arc::clone(&self.engine.store), Arc::clone(&self.vault), Arc::clone(&self.keys));
+        let identity = IdentityServer::new(IdentityService { store, vault, feed });
+        engine::routes(routes.add_service(identity), Arc::clone(&self.engine), Arc::clone(&self.table))
+    }
+
+    fn parts(&self) -> PartsService {
+        let store = Arc::clone(&self.engine.store);
+        PartsService { lifetime: store.settings().certificate_lifetime, store, trust: Arc::clone(&self.trust) }
     }
 
     /// The agents' streams.
@@ -95,19 +125,30 @@ impl Scheduler {
 
     /// The agents' door without a transport.
     pub fn hosts_service(&self) -> HostsService {
-        HostsService { store: Arc::clone(&self.engine.store), hosts: Arc::clone(&self.engine.hosts) }
+        let (store, hosts) = (Arc::clone(&self.engine.store), Arc::clone(&self.engine.hosts));
+        HostsService { store, hosts, trust: Arc::clone(&self.trust) }
     }
 
     /// The operator's commands.
     pub fn operator_routes(&self) -> Routes {
-        let operator = OperatorService { store: Arc::clone(&self.engine.store), vault: Arc::clone(&self.vault) };
+        let operator = OperatorService {
+            store: Arc::clone(&self.engine.store),
+            vault: Arc::clone(&self.vault),
+            trust: Arc::clone(&self.trust),
+            keys: Arc::clone(&self.keys),
+        };
         Routes::new(OperatorServer::new(operator))
     }
 
     /// Runs the reconcilers until `shutdown` resolves, and then ends the hosts' sessions.
     pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) {
-        crate::reconcile::run(Arc::clone(&self.engine.store), shutdown).await;
+        let keys = identity::follow_keys(Arc::clone(&self.engine.store), Arc::clone(&self.keys));
+        tokio::select! {
+            () = crate::reconcile::run(Arc::clone(&self.engine.store), shutdown) => {}
+            () = keys => {}
+        }
         self.engine.hosts.close();
+        self.keys.close();
     }
 }
 

@@ -1,5 +1,6 @@
 //! The scheduler's configuration, and what is left of it once it has been found valid.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -37,6 +38,16 @@ pub struct Config {
     /// How long after it began to run an instance's status checks are `initializing`, as they are for some minutes on EC2. Default 120, at
     /// most 3600.
     pub status_initializing_seconds: u64,
+    /// Where parts on other hosts reach this scheduler, over TLS with certificates on both sides; `0.0.0.0:8774` for all addresses. Default:
+    /// none, so that a cloud on one host opens nothing.
+    pub listen: Option<SocketAddr>,
+    /// What join tokens say of where that is: `host:port`, each tried in turn. Default: `listen`, which must then be one address.
+    pub advertise: Vec<String>,
+    /// How long a part's certificate is good for; a fresh one is fetched at half of it. Default 1209600 (14 days), at least 2: a host that is
+    /// off for longer must join again.
+    pub certificate_seconds: u64,
+    /// How long a host may fetch an image once it was told to run it; extended while the instance stands. Default 3600.
+    pub grant_seconds: u64,
 }
 
 /// Promised capacity per real capacity. A stopped instance holds disk only, a terminated one nothing.
@@ -70,6 +81,10 @@ impl Default for Config {
             overcommit: Overcommit::default(),
             launch_timeout_seconds: 600,
             status_initializing_seconds: 120,
+            listen: None,
+            advertise: Vec::new(),
+            certificate_seconds: 14 * 24 * 60 * 60,
+            grant_seconds: 60 * 60,
         }
     }
 }
@@ -104,6 +119,9 @@ pub struct Settings {
     pub launch_timeout: Duration,
     /// For how long a running instance's status checks are `initializing`.
     pub status_initializing: Duration,
+    /// Of certificates.
+    pub certificate_lifetime: Duration,
+    pub grant_lifetime: Duration,
     /// Which instance types there are.
     pub catalogue: Catalogue,
 }
@@ -125,6 +143,8 @@ pub enum Invalid {
     LaunchTimeout,
     #[error("scheduler.status_initializing_seconds must be at most 3600")]
     StatusInitializing,
+    #[error("scheduler.certificate_seconds must be between 2 and 31536000, scheduler.grant_seconds between 60 and 604800")]
+    Lifetimes,
 }
 
 /// The default VPC's /16 holds sixteen /20 subnets.
@@ -133,6 +153,9 @@ const MOST_ZONES: usize = 16;
 const LONGEST_LAUNCH_SECONDS: u64 = 7 * 24 * 60 * 60;
 
 const LONGEST_INITIALIZING_SECONDS: u64 = 60 * 60;
+const LONGEST_CERTIFICATE_SECONDS: u64 = 365 * 24 * 60 * 60;
+
+const LONGEST_GRANT_SECONDS: u64 = 7 * 24 * 60 * 60;
 
 impl TryFrom<&Config> for Settings {
     type Error = Invalid;
@@ -161,6 +184,11 @@ impl TryFrom<&Config> for Settings {
         if config.status_initializing_seconds > LONGEST_INITIALIZING_SECONDS {
             return Err(Invalid::StatusInitializing);
         }
+        if !(2..=LONGEST_CERTIFICATE_SECONDS).contains(&config.certificate_seconds)
+            || !(60..=LONGEST_GRANT_SECONDS).contains(&config.grant_seconds)
+        {
+            return Err(Invalid::Lifetimes);
+        }
         let zone = |(at, letter): (usize, &char)| Zone { name: format!("{}{letter}", config.region), id: format!("{short}-az{}", at + 1) };
         Ok(Self {
             region: config.region.clone(),
@@ -169,6 +197,8 @@ impl TryFrom<&Config> for Settings {
             overcommit: config.overcommit,
             launch_timeout: Duration::from_secs(config.launch_timeout_seconds),
             status_initializing: Duration::from_secs(config.status_initializing_seconds),
+            certificate_lifetime: Duration::from_secs(config.certificate_seconds),
+            grant_lifetime: Duration::from_secs(config.grant_seconds),
             catalogue: Catalogue::built_in()?,
         })
     }

@@ -1,10 +1,11 @@
-//! `freehold account create | ls`.
+//! `freehold account create | ls`; keys are in [`super::access_key`].
 
 use freehold_proto::internal::operator::{CreateAccessKeyRequest, CreateAccountRequest, ListAccountsRequest};
 use serde::Serialize;
 
 use crate::Failure;
 use crate::cli::{Account, Output};
+use crate::commands::access_key;
 use crate::config::Config;
 use crate::operator::{self, Operator};
 use crate::output::{self, Row};
@@ -37,10 +38,11 @@ pub struct Created {
 pub async fn run(config: &Config, output: Output, command: Account) -> Result<(), Failure> {
     match command {
         Account::Ls => list(config, output).await,
+        Account::Key(command) => access_key::run(config, output, command).await,
         Account::Create { name, account_id, profile } => {
             let created = create(config, name, account_id.unwrap_or_default()).await?;
             if let Some(profile) = &profile {
-                write_profile(config, profile, &created)?;
+                write_profile(config, profile, &created).await?;
             }
             match output {
                 Output::Json => output::json(&created),
@@ -77,12 +79,17 @@ pub async fn key(config: &Config, operator: &mut Operator, account_id: String, n
 }
 
 /// Writes the key as a profile of the AWS CLI and says where.
-pub fn write_profile(config: &Config, name: &str, created: &Created) -> Result<(), Failure> {
+pub async fn write_profile(config: &Config, name: &str, created: &Created) -> Result<(), Failure> {
     let files = Files::locate()?;
+    let ca_bundle = match operator::authority(config).await? {
+        Some(pem) => Some(files.write_authority(name, &pem)?),
+        None => None,
+    };
     files.write(&Profile {
         name,
         endpoint_url: &config.endpoint_url(),
         region: config.region(),
+        ca_bundle: ca_bundle.as_deref(),
         access_key_id: &created.access_key_id,
         secret_access_key: &created.secret_access_key,
     })?;

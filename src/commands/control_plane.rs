@@ -2,24 +2,30 @@
 //!
 //! A door that can not be opened (an address in use, a damaged store) ends the process at once, with the reason as its last word.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use freehold_api_gateway::{Backend, Gateway};
-use freehold_image_store::ImageStore;
+use freehold_image_store::{Guard, ImageStore};
+use freehold_link::identity::Kind;
 use freehold_link::metrics::Doors;
+use freehold_link::tls::{self, Acceptor, Admits, LOOK, Renewal};
 use freehold_link::{BoxError, Service, unix};
 use freehold_proto::clock::SystemClock;
 use freehold_proto::id::OsEntropy;
 use freehold_scheduler::Scheduler;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tonic::service::Routes;
 
 use crate::Failure;
+use crate::cli::Join;
 use crate::config::Config;
 use crate::part::Part;
 use crate::supervise;
+use crate::trust::{self, Identified};
 
 /// What runs side by side in this process; the first that ends ends them all.
 struct Process {
@@ -50,7 +56,8 @@ impl Process {
         Ok(())
     }
 
-    fn image_store(&mut self, config: &Config) -> Result<(), Failure> {
+    /// Serves on the socket of this host, and answers what serves hosts elsewhere once there is a certificate for that.
+    fn image_store(&mut self, config: &Config) -> Result<ImageStore, Failure> {
         let store = ImageStore::open(&config.image_store)?;
         self.metrics.show(config.image_store.metrics.as_ref(), store.metrics_part());
         let swept = store.clone().keep_swept(self.asked_to_end());
@@ -58,7 +65,34 @@ impl Process {
             swept.await;
             Ok(())
         });
-        self.serve(&config.sockets().images, store.routes())
+        self.serve(&config.sockets().images, store.routes())?;
+        Ok(store)
+    }
+
+    async fn image_store_elsewhere(&mut self, store: &ImageStore, listen: SocketAddr, who: Identified) -> Result<(), Failure> {
+        let guard = Guard { current: Arc::clone(&who.current), clock: trust::clock() };
+        self.serve_tls(listen, store.link_routes(guard), freehold_image_store::admits, who).await
+    }
+
+    async fn serve_tls(&mut self, listen: SocketAddr, routes: Routes, admits: Admits, who: Identified) -> Result<(), Failure> {
+        let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?;
+        let Identified { current, renewal, .. } = who;
+        tracing::info!(%listen, identity = %current.get().identity, "parts on other hosts are served");
+        self.keep(renewal);
+        let stop = self.asked_to_end();
+        self.tasks.spawn(async move { Box::pin(tls::serve(listener, routes, admits, &current, trust::clock(), stop)).await });
+        Ok(())
+    }
+
+    fn keep(&mut self, renewal: Renewal) {
+        let stop = self.asked_to_end();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = renewal.run(LOOK) => {}
+                () = stop => {}
+            }
+            Ok(())
+        });
     }
 
     /// Opens the store, serves its three doors and returns the one that the gateway of the same process may use directly.
@@ -70,6 +104,10 @@ impl Process {
         self.serve(&sockets.hosts, scheduler.host_routes())?;
         self.serve(&sockets.operator, scheduler.operator_routes())?;
         let commands = unix::in_process(scheduler.command_routes());
+        if let Some(listen) = config.scheduler.listen {
+            let who = trust::beside(commands.clone(), Kind::Scheduler, Vec::new()).await?;
+            self.serve_tls(listen, scheduler.link_routes(), Scheduler::admits, who).await?;
+        }
         let stop = self.asked_to_end();
         self.tasks.spawn(async move {
             scheduler.run(stop).await;
@@ -78,9 +116,19 @@ impl Process {
         Ok(commands)
     }
 
-    async fn gateway(&mut self, config: &Config, scheduler: Service) -> Result<(), Failure> {
+    /// `who`: the certificate of a gateway that has joined; one beside its scheduler fetches its own if it needs it.
+    async fn gateway(&mut self, config: &Config, scheduler: Service, who: Option<Identified>) -> Result<(), Failure> {
+        let who = match who {
+            None if config.gateway.is_https() => Some(trust::beside(scheduler.clone(), Kind::Gateway, trust::api_names(config)).await?),
+            who => who,
+        };
+        let acceptor = |who: &Identified| Acceptor::new(&who.current, &trust::clock());
+        let https = who.as_ref().filter(|_| config.gateway.is_https()).map(acceptor).transpose()?;
         let backend = Backend { commands: scheduler.clone(), identity: scheduler };
-        let gateway = Gateway::bind(config.gateway.clone(), backend).await?;
+        let gateway = Gateway::bind(config.gateway.clone(), backend, https).await?;
+        if let Some(who) = who {
+            self.keep(who.renewal);
+        }
         tracing::info!(address = %gateway.address(), "the API listens");
         self.metrics.show(config.gateway.metrics.as_ref(), gateway.metrics());
         let stop = self.asked_to_end();
@@ -111,10 +159,12 @@ impl Process {
     }
 }
 
-pub async fn gateway(config: &Config) -> Result<(), Failure> {
+pub async fn gateway(config: &Config, join: &Join) -> Result<(), Failure> {
     let _claim = super::claim(config, Part::Gateway)?;
     let mut process = Process::new()?;
-    process.gateway(config, unix::service(config.sockets().scheduler)).await?;
+    let who = trust::joined(config, Kind::Gateway, join, trust::api_names(config)).await?;
+    let scheduler = who.as_ref().map_or_else(|| unix::service(config.sockets().scheduler), |who| who.scheduler.clone());
+    process.gateway(config, scheduler, who).await?;
     process.run().await
 }
 
@@ -125,18 +175,34 @@ pub async fn scheduler(config: &Config) -> Result<(), Failure> {
     process.run().await
 }
 
-pub async fn image_store(config: &Config) -> Result<(), Failure> {
+pub async fn image_store(config: &Config, join: &Join) -> Result<(), Failure> {
     let _claim = super::claim(config, Part::ImageStore)?;
     let mut process = Process::new()?;
-    process.image_store(config)?;
+    let who = trust::joined(config, Kind::ImageStore, join, Vec::new()).await?;
+    let store = process.image_store(config)?;
+    if let Some(listen) = config.image_store.listen {
+        let who = match who {
+            Some(who) => who,
+            None => trust::beside(unix::service(config.sockets().scheduler), Kind::ImageStore, Vec::new()).await?,
+        };
+        process.image_store_elsewhere(&store, listen, who).await?;
+    } else if who.is_some() {
+        return Err(
+            "this image store has joined a cluster and no host reaches it: set [image_store] listen, 0.0.0.0:8775 for instance".into()
+        );
+    }
     process.run().await
 }
 
 pub async fn all(config: &Config) -> Result<(), Failure> {
     let _claim = super::claim(config, Part::ControlPlane)?;
     let mut process = Process::new()?;
-    process.image_store(config)?;
+    let images = process.image_store(config)?;
     let scheduler = process.scheduler(config).await?;
-    process.gateway(config, scheduler).await?;
+    if let Some(listen) = config.image_store.listen {
+        let who = trust::beside(scheduler.clone(), Kind::ImageStore, Vec::new()).await?;
+        process.image_store_elsewhere(&images, listen, who).await?;
+    }
+    process.gateway(config, scheduler, None).await?;
     process.run().await
 }

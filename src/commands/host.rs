@@ -1,4 +1,4 @@
-//! `freehold host ls | drain | undrain | rm` and `freehold host quarantine ls | rm`.
+//! `freehold host ls | drain | undrain | rm` and `freehold host quarantine ls | rm`; `token` is in [`super::host_token`].
 
 mod listed;
 mod quarantine;
@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::confirm::confirm;
 use crate::Failure;
 use crate::cli;
+use crate::commands::host_token;
 use crate::config::Config;
 use crate::operator;
 use crate::output;
@@ -22,6 +23,7 @@ pub async fn run(config: &Config, output: cli::Output, command: cli::Host) -> Re
         cli::Host::Undrain { host } => drain(config, output, host, true).await,
         cli::Host::Rm { host, lost, yes } => remove(config, output, host, lost, yes).await,
         cli::Host::Quarantine(command) => quarantine::run(config, output, command).await,
+        cli::Host::Token(options) => host_token::run(config, output, &options).await,
     }
 }
 

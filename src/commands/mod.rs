@@ -1,11 +1,13 @@
 //! One file per command.
 
+mod access_key;
 mod account;
 mod agent;
 mod confirm;
 mod control_plane;
 mod down;
 mod host;
+mod host_token;
 pub mod image;
 mod status;
 mod up;
@@ -61,11 +63,11 @@ async fn dispatch(config: &Config, global: &Global, command: Command) -> Result<
         Command::Image(command) => image::run(config, output, command).await,
         Command::Config => output::line(toml::to_string_pretty(&Config::table(global)?)?.trim_end()),
         Command::Version | Command::LaunchGuest { .. } => Ok(()),
-        Command::Gateway => control_plane::gateway(config).await,
+        Command::Gateway(join) => control_plane::gateway(config, &join).await,
         Command::Scheduler => control_plane::scheduler(config).await,
-        Command::ImageStore => control_plane::image_store(config).await,
+        Command::ImageStore(join) => control_plane::image_store(config, &join).await,
         Command::ControlPlane => control_plane::all(config).await,
-        Command::Agent => agent::run(config).await,
+        Command::Agent(join) => agent::run(config, &join).await,
     }?;
     Ok(ExitCode::SUCCESS)
 }

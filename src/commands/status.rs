@@ -58,7 +58,7 @@ pub async fn run(config: &Config, output: Output) -> Result<ExitCode, Failure> {
 
 async fn gather(config: &Config) -> Report {
     let here = Here::look(config);
-    let api = health::ask(config.api_address()).await;
+    let api = health::ask(config).await;
     let socket = config.sockets().operator;
     let status = operator::call(&socket, operator::connect(config).get_status(GetStatusRequest {})).await;
     let problems = problems(&here, &api, &status);

@@ -67,7 +67,7 @@ async fn wait_until_healthy(config: &Config) -> Result<(), Failure> {
         if runs {
             last_seen = Instant::now();
         }
-        let reason = match health::ask(config.api_address()).await {
+        let reason = match health::ask(config).await {
             // That something answers at the address is not enough: it may be somebody else.
             Ok(()) if runs => return Ok(()),
             Ok(()) => "the control plane does not stay up, and another process answers at its address".into(),
@@ -103,12 +103,18 @@ async fn first_account(config: &Config) -> Result<(), Failure> {
         Some(first) => account::key(config, &mut operator, first.account_id, first.name).await?,
     };
     output::progress(&format!("account {} ({}), access key {}", created.account_id, created.name, created.access_key_id));
-    account::write_profile(config, PROFILE, &created)
+    account::write_profile(config, PROFILE, &created).await
 }
 
 /// Whether the profile has this endpoint and a key that this cloud, and not an earlier one at the same address, has given out.
 async fn profile_opens(config: &Config) -> Result<bool, Failure> {
-    let Some(access_key_id) = Files::locate()?.access_key_id(PROFILE, &config.endpoint_url())? else { return Ok(false) };
+    let files = Files::locate()?;
+    let Some(access_key_id) = files.access_key_id(PROFILE, &config.endpoint_url())? else { return Ok(false) };
+    if let Some(pem) = operator::authority(config).await?
+        && !files.believes(PROFILE, &pem)?
+    {
+        return Ok(false);
+    }
     let socket = config.sockets().scheduler;
     let mut identity = IdentityClient::new(freehold_link::unix::channel(&socket));
     // Any day will do: the question is whether the key exists.

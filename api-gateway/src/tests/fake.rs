@@ -1,16 +1,18 @@
 //! The control plane, played: one access key, and commands that answer what the test says.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use freehold_link::raw::RawCodec;
 use freehold_link::{Service, Unreachable};
 use freehold_proto::internal::identity::identity_server::{Identity, IdentityServer};
-use freehold_proto::internal::identity::{GetDayKeyRequest, GetDayKeyResponse};
+use freehold_proto::internal::identity::{FollowKeysRequest, FollowKeysResponse, GetDayKeyRequest, GetDayKeyResponse};
 use freehold_proto::{Caller, Fault};
-use tokio::sync::Semaphore;
-use tonic::{Request, Response, Status};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
 use tower::util::BoxCloneSyncService;
 
 use crate::Backend;
@@ -52,6 +54,12 @@ struct State {
     waiting: AtomicUsize,
     play: Mutex<Play>,
     session_token: Mutex<String>,
+    /// The key there is was disabled.
+    disabled: AtomicBool,
+    lease_millis: AtomicU64,
+    changes: AtomicU64,
+    dropped: AtomicU64,
+    follower: Mutex<Option<mpsc::Sender<Result<FollowKeysResponse, Status>>>>,
 }
 
 impl Default for ControlPlane {
@@ -63,6 +71,11 @@ impl Default for ControlPlane {
             waiting: AtomicUsize::default(),
             play: Mutex::new(Arc::new(|_| Ok(Bytes::new()))),
             session_token: Mutex::default(),
+            disabled: AtomicBool::default(),
+            lease_millis: AtomicU64::new(2000),
+            changes: AtomicU64::default(),
+            dropped: AtomicU64::default(),
+            follower: Mutex::default(),
         }))
     }
 }
@@ -96,6 +109,26 @@ impl ControlPlane {
 
     pub fn keys_asked(&self) -> usize {
         self.0.keys_asked.load(Ordering::SeqCst)
+    }
+
+    pub fn disable(&self) {
+        self.0.disabled.store(true, Ordering::SeqCst);
+    }
+
+    pub fn lease(&self, lease: Duration) {
+        self.0.lease_millis.store(u64::try_from(lease.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// Tells who follows that a key changed.
+    pub fn change(&self, access_key_id: &str) {
+        let change = self.0.changes.fetch_add(1, Ordering::SeqCst) + 1;
+        let message = FollowKeysResponse { change, access_key_id: access_key_id.into(), ..FollowKeysResponse::default() };
+        self.0.follower.lock().unwrap().as_ref().expect("somebody follows").try_send(Ok(message)).unwrap();
+    }
+
+    /// The newest change that the follower said it has carried out.
+    pub fn dropped(&self) -> u64 {
+        self.0.dropped.load(Ordering::SeqCst)
     }
 
     pub fn require_session_token(&self, token: &str) {
@@ -149,11 +182,30 @@ impl ControlPlane {
 
 #[tonic::async_trait]
 impl Identity for ControlPlane {
+    type FollowKeysStream = ReceiverStream<Result<FollowKeysResponse, Status>>;
+
+    async fn follow_keys(&self, request: Request<Streaming<FollowKeysRequest>>) -> Result<Response<Self::FollowKeysStream>, Status> {
+        let (sender, receiver) = mpsc::channel(64);
+        *self.0.follower.lock().unwrap() = Some(sender.clone());
+        let (state, mut said) = (Arc::clone(&self.0), request.into_inner());
+        tokio::spawn(async move {
+            while let Ok(Some(FollowKeysRequest { ping, dropped })) = said.message().await {
+                state.dropped.fetch_max(dropped, Ordering::SeqCst);
+                let lease_millis = state.lease_millis.load(Ordering::SeqCst);
+                let pong = FollowKeysResponse { pong: ping, lease_millis, ..FollowKeysResponse::default() };
+                if ping != 0 && sender.send(Ok(pong)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(receiver)))
+    }
+
     async fn get_day_key(&self, request: Request<GetDayKeyRequest>) -> Result<Response<GetDayKeyResponse>, Status> {
         self.0.keys_asked.fetch_add(1, Ordering::SeqCst);
         self.wait_for_pace().await;
         let GetDayKeyRequest { access_key_id, date, region, service } = request.into_inner();
-        if access_key_id != KEY {
+        if access_key_id != KEY || self.0.disabled.load(Ordering::SeqCst) {
             return Ok(Response::new(GetDayKeyResponse::default()));
         }
         let key = DayKey::derive(SECRET, &Scope { access_key_id, date, region, service });

@@ -37,7 +37,7 @@ impl Running {
         let control_plane = ControlPlane::default();
         let config = Config { listen: "127.0.0.1:0".parse().unwrap(), limits, ..Config::default() };
         let clock = Arc::new(ManualClock::at(noon()));
-        let gateway = Gateway::bind_with(config, control_plane.backend(), clock, Arc::new(OsEntropy)).await.unwrap();
+        let gateway = Gateway::bind_with(config, control_plane.backend(), None, clock, Arc::new(OsEntropy)).await.unwrap();
         let client = Client(gateway.address());
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(gateway.run(async { drop(stopped.await) }));

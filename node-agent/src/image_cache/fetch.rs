@@ -9,6 +9,8 @@ use std::time::Duration;
 use freehold_link::unix::MAX_MESSAGE_BYTES;
 use freehold_proto::internal::image::image_store_client::ImageStoreClient;
 use freehold_proto::internal::image::{Block, GetBlocksRequest, GetManifestRequest};
+use tonic::Request;
+use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
 
 use super::ImageError;
@@ -18,8 +20,8 @@ use super::manifest::{BLOCK_BYTES, Manifest};
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// Publishes `ID.raw` and `ID.manifest` in `folder`, or leaves nothing.
-pub(super) async fn fetch(store: &Channel, folder: &Path, id: &str) -> Result<(), ImageError> {
-    let fetched = try_fetch(store, folder, id).await;
+pub(super) async fn fetch(store: &Channel, grant: Option<String>, folder: &Path, id: &str) -> Result<(), ImageError> {
+    let fetched = try_fetch(store, grant, folder, id).await;
     if fetched.is_err() {
         // Without the space that it took, another image may fit. That it never came so far is no error.
         drop(fs::remove_file(folder.join(format!("{id}.part"))));
@@ -27,8 +29,16 @@ pub(super) async fn fetch(store: &Channel, folder: &Path, id: &str) -> Result<()
     fetched
 }
 
-async fn try_fetch(store: &Channel, folder: &Path, id: &str) -> Result<(), ImageError> {
-    let mut store = ImageStoreClient::new(store.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES);
+async fn try_fetch(store: &Channel, grant: Option<String>, folder: &Path, id: &str) -> Result<(), ImageError> {
+    // What is none that a header can carry opens no door either, and the store says so.
+    let grant: Option<MetadataValue<Ascii>> = grant.and_then(|grant| grant.parse().ok());
+    let shown = |mut request: Request<()>| {
+        if let Some(grant) = &grant {
+            request.metadata_mut().insert(freehold_link::grant::METADATA, grant.clone());
+        }
+        Ok(request)
+    };
+    let mut store = ImageStoreClient::with_interceptor(store.clone(), shown).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let request = GetManifestRequest { manifest: id.to_owned() };
     let answered = heard(store.get_manifest(request)).await?.into_inner();
     let manifest = Manifest::verify(id, &answered).ok_or_else(|| ImageError::Forged(id.to_owned()))?;

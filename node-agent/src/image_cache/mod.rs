@@ -23,6 +23,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tonic::transport::Channel;
 
 use crate::durable::{self, DurableError};
+use crate::grants::Grants;
+use crate::line::Line;
 use crate::reconciler::Queue;
 use manifest::{BLOCK_BYTES, Manifest};
 pub use space::held;
@@ -61,6 +63,7 @@ enum Fetch {
 pub struct ImageCache {
     folder: PathBuf,
     store: Channel,
+    grants: Arc<Grants>,
     limit_bytes: u64,
     queue: Queue,
     fetches: Mutex<BTreeMap<String, Fetch>>,
@@ -69,12 +72,13 @@ pub struct ImageCache {
 }
 
 impl ImageCache {
-    pub fn open(folder: &Path, images_socket: &Path, limit_bytes: u64, queue: Queue) -> Result<Arc<Self>, DurableError> {
+    pub fn open(folder: &Path, line: &Line, limit_bytes: u64, queue: Queue) -> Result<Arc<Self>, DurableError> {
         durable::private_folder(folder)?;
         space::remove_parts(folder);
         Ok(Arc::new(Self {
             folder: folder.to_owned(),
-            store: freehold_link::unix::channel(images_socket),
+            store: line.images.clone(),
+            grants: Arc::clone(&line.grants),
             limit_bytes,
             queue,
             fetches: Mutex::default(),
@@ -119,7 +123,7 @@ impl ImageCache {
         }
         let (this, id) = (Arc::clone(self), id.to_owned());
         tokio::spawn(async move {
-            let outcome = fetch::fetch(&this.store, &this.folder, &id).await;
+            let outcome = fetch::fetch(&this.store, this.grants.of(&id), &this.folder, &id).await;
             this.fetched(&id, outcome);
         });
     }

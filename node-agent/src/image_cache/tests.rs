@@ -12,6 +12,16 @@ use super::*;
 struct Store {
     fetches: Arc<AtomicUsize>,
     lies: Arc<AtomicBool>,
+    /// As the image store of another machine: both calls of a fetch need this grant.
+    asks_for: Arc<Mutex<Option<String>>>,
+}
+
+impl Store {
+    fn check<T>(&self, request: &Request<T>) -> Result<(), Status> {
+        let wanted = self.asks_for.lock().unwrap().clone();
+        let shown = request.metadata().get(freehold_link::grant::METADATA).map(|grant| grant.to_str().unwrap().to_owned());
+        if wanted.is_none() || wanted == shown { Ok(()) } else { Err(Status::permission_denied("no grant")) }
+    }
 }
 
 const SIZE: u64 = 2 * BLOCK_BYTES + 1024;
@@ -31,6 +41,7 @@ impl ImageStore for Store {
     type GetBlocksStream = tokio_stream::Iter<std::vec::IntoIter<Result<Block, Status>>>;
 
     async fn get_manifest(&self, request: Request<wire::GetManifestRequest>) -> Result<Response<wire::Manifest>, Status> {
+        self.check(&request)?;
         let (id, manifest) = manifest();
         if request.into_inner().manifest != id {
             return Err(Status::not_found("no such manifest"));
@@ -40,7 +51,8 @@ impl ImageStore for Store {
         Ok(Response::new(wire::Manifest { manifest: id, size_bytes: SIZE, blocks }))
     }
 
-    async fn get_blocks(&self, _: Request<wire::GetBlocksRequest>) -> Result<Response<Self::GetBlocksStream>, Status> {
+    async fn get_blocks(&self, request: Request<wire::GetBlocksRequest>) -> Result<Response<Self::GetBlocksStream>, Status> {
+        self.check(&request)?;
         let mut blocks = [0, 2].map(|index| Block { index, data: block(index).into() });
         if self.lies.load(Ordering::SeqCst) {
             blocks[1].data = vec![9; 1024].into();
@@ -81,8 +93,14 @@ impl Setting {
     }
 
     fn cache(&self, limit_bytes: u64) -> Arc<ImageCache> {
+        self.cache_with(limit_bytes, &Arc::default())
+    }
+
+    fn cache_with(&self, limit_bytes: u64, grants: &Arc<Grants>) -> Arc<ImageCache> {
         let folder = self.folder.path();
-        ImageCache::open(&folder.join("images"), &folder.join("images.sock"), limit_bytes, self.queue.clone()).unwrap()
+        let config = crate::Config { images_socket: folder.join("images.sock"), ..crate::Config::default() };
+        let line = Line { grants: Arc::clone(grants), ..Line::local(&config) };
+        ImageCache::open(&folder.join("images"), &line, limit_bytes, self.queue.clone()).unwrap()
     }
 
     /// Asks as a reconciler does: again when woken.
@@ -117,6 +135,21 @@ async fn an_image_is_fetched_once_sparse_and_read_only() {
     assert!(metadata.blocks() * 512 < SIZE && metadata.mode() & 0o222 == 0);
     setting.fetched(&setting.cache(u64::MAX), &id).await.unwrap();
     assert_eq!(setting.store.fetches.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn the_newest_grant_of_an_image_is_shown_and_without_one_the_store_s_word_is_reported() {
+    let setting = Setting::new();
+    let (id, _) = manifest();
+    *setting.store.asks_for.lock().unwrap() = Some("fresh".into());
+    let grants = Arc::new(Grants::default());
+    let cache = setting.cache_with(u64::MAX, &grants);
+    let refused = setting.fetched(&cache, &id).await.unwrap_err();
+    assert!(refused.to_string().contains("no grant"), "{refused}");
+    grants.take(id.clone(), "stale".into());
+    assert!(setting.fetched(&cache, &id).await.is_err());
+    grants.take(id.clone(), "fresh".into());
+    setting.fetched(&cache, &id).await.unwrap();
 }
 
 #[tokio::test]

@@ -75,6 +75,9 @@ pub struct Config {
     /// Let guests' packets through a firewall of the host that drops what is forwarded (Docker's, ufw's, firewalld's). Default: true.
     /// If not, the operator lets them through, or guests reach the host only.
     pub open_host_firewall: bool,
+    /// Ports of TCP at which guests with a public address reach this host: the API's, 8773, for clients in guests. Default: none, so that guests
+    /// reach nothing of it but DHCP, DNS and instance metadata.
+    pub host_ports: Vec<u16>,
     /// Of every guest's interface. Default: 1500.
     pub mtu: u32,
     /// For how long a guest may use its address without asking again; at half of that it does. Default: 3600, as on EC2.
@@ -90,6 +93,7 @@ impl Default for Config {
             host_address: Ipv4Addr::new(198, 18, 0, 0),
             vpc_address: Ipv4Addr::new(198, 19, 255, 255),
             open_host_firewall: true,
+            host_ports: Vec::new(),
             mtu: 1500,
             dhcp_lease_seconds: 3600,
         }

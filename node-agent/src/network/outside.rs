@@ -33,7 +33,7 @@ impl HostSide {
         let namespace = current()?;
         let netlink = Netlink::open(&namespace).await?;
         let opened = self.open_forwarding(&netlink, &netlink.links().await?).await?;
-        let outside = Outside { masquerade: self.config.masquerade.clone(), opened };
+        let outside = Outside { masquerade: self.config.masquerade.clone(), opened, host_ports: self.config.host_ports.clone() };
         nft::load(&namespace, &plan.host_ruleset(&self.host_id, &outside)).await
     }
 

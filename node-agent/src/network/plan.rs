@@ -165,6 +165,8 @@ pub struct Outside {
     pub masquerade: Vec<Ipv4Net>,
     /// Interfaces on which the data plane itself switched forwarding on: only guests may profit from it.
     pub opened: BTreeSet<String>,
+    /// Ports of TCP at which guests reach the host itself.
+    pub host_ports: Vec<u16>,
 }
 
 fn add<'a>(

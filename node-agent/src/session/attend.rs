@@ -10,9 +10,9 @@ use freehold_proto::internal::host::{FromAgent, ObservedComplete, ToAgent, from_
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
-use tonic::transport::Channel;
 
 use super::{Ended, Session};
+use crate::grants::Grants;
 use crate::host::Host;
 use crate::reconciler::Surroundings;
 
@@ -27,18 +27,18 @@ const BATCH: usize = 512;
 
 impl Session {
     /// Attends until it ends, and says why.
-    pub(super) async fn attend(&self, channel: Channel, host: &mut Host, welcomed: &mut bool) -> Ended {
-        match self.try_attend(channel, host, welcomed).await {
+    pub(super) async fn attend(&self, host: &mut Host, welcomed: &mut bool) -> Ended {
+        match self.try_attend(host, welcomed).await {
             Ok(never) => never,
             Err(ended) => ended,
         }
     }
 
-    async fn try_attend(&self, channel: Channel, host: &mut Host, welcomed: &mut bool) -> Result<Ended, Ended> {
+    async fn try_attend(&self, host: &mut Host, welcomed: &mut bool) -> Result<Ended, Ended> {
         let (up, upward) = mpsc::channel(UPWARD);
         // The channel was just made and is empty: this does not wait.
         send(&up, from_agent::Kind::Hello(self.hello(host))).await?;
-        let mut client = HostsClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        let mut client = HostsClient::new(self.line.hosts.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES);
         let dial = async {
             let mut down = client.attend(ReceiverStream::new(upward)).await?.into_inner();
             let first = down.message().await?;
@@ -53,7 +53,7 @@ impl Session {
         tracing::info!(cluster_id = welcome.cluster_id, epoch = welcome.epoch, "attending the scheduler");
         tokio::select! {
             ended = report(&self.around, &up) => ended,
-            ended = receive(&self.around, down, &up) => ended,
+            ended = receive(&self.around, &self.line.grants, down, &up) => ended,
         }
     }
 }
@@ -93,12 +93,12 @@ async fn report(around: &Surroundings, up: &mpsc::Sender<FromAgent>) -> Result<E
     }
 }
 
-async fn receive(around: &Surroundings, down: Streaming<ToAgent>, up: &mpsc::Sender<FromAgent>) -> Result<Ended, Ended> {
+async fn receive(around: &Surroundings, grants: &Grants, down: Streaming<ToAgent>, up: &mpsc::Sender<FromAgent>) -> Result<Ended, Ended> {
     let mut batches = Batches { around, down, ended: None };
     let mut mentioned = Some(BTreeSet::new());
     loop {
         let batch = batches.next().await?;
-        super::deliver::deliver(around, batch, &mut mentioned, up).await?;
+        super::deliver::deliver(around, grants, batch, &mut mentioned, up).await?;
     }
 }
 

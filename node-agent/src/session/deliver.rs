@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 
 use freehold_proto::internal::host::{
-    ConsoleOutput, ConsoleRequest, ResourceKind, SecurityGroupDesired, Tombstone, VpcDesired, from_agent, to_agent,
+    ConsoleOutput, ConsoleRequest, ImageGrant, ResourceKind, SecurityGroupDesired, Tombstone, VpcDesired, from_agent, to_agent,
 };
 
 use super::Ended;
 use super::attend::{Upward, on_disk, send};
+use crate::grants::Grants;
 use crate::plan::{Entombed, Resource, Statement};
 use crate::reconciler::Surroundings;
 
 /// Carries a batch over in its order. `mentioned` collects instances until the list is complete, and is `None` from then on.
 pub(super) async fn deliver(
     around: &Surroundings,
+    grants: &Grants,
     batch: Vec<to_agent::Kind>,
     mentioned: &mut Option<BTreeSet<String>>,
     up: &Upward,
@@ -50,6 +52,7 @@ pub(super) async fn deliver(
             to_agent::Kind::ConsoleRequest(request) => {
                 tokio::spawn(answer(around.clone(), request, up.clone()));
             }
+            to_agent::Kind::ImageGrant(ImageGrant { manifest, grant }) => grants.take(manifest, grant),
             to_agent::Kind::Welcome(_) => tracing::warn!("the scheduler welcomed twice"),
             to_agent::Kind::Instance(_) | to_agent::Kind::Vpc(_) | to_agent::Kind::SecurityGroup(_) => {}
         }

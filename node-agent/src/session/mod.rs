@@ -6,18 +6,18 @@ mod attend;
 mod backoff;
 mod deliver;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use freehold_proto::id::Entropy;
 use freehold_proto::internal::host::{Capacity, Hello};
 
 use crate::host::{Host, Unwelcome};
+use crate::line::Line;
 use crate::reconciler::Surroundings;
 use backoff::Backoff;
 
 pub(crate) struct Session {
-    pub(crate) hosts_socket: PathBuf,
+    pub(crate) line: Line,
     pub(crate) hostname: String,
     pub(crate) availability_zone: String,
     pub(crate) capacity: Capacity,
@@ -46,10 +46,9 @@ impl Session {
     /// Attends until it is dropped.
     pub(crate) async fn run(self, mut host: Host) {
         let mut backoff = Backoff::default();
-        let channel = freehold_link::unix::channel(&self.hosts_socket);
         loop {
             let mut welcomed = false;
-            let ended = self.attend(channel.clone(), &mut host, &mut welcomed).await;
+            let ended = self.attend(&mut host, &mut welcomed).await;
             self.around.metrics.attending.set(0);
             if welcomed {
                 backoff.reset();

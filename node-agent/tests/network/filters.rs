@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, BufReader, Write};
 
+use freehold_node_agent::network::Config;
+
 use crate::lab::{Guest, Lab, Listener, World, all_egress, eventually, from_group, ingress, machine, output, outside, reach, rule, run};
 
 /// The echo requests that reached the guest.
@@ -174,17 +176,22 @@ fn guests_reach_no_listener_of_the_host() {
         a.plug().addressed();
         outside();
         let world = World::default().vpc("vpc-1").group("sg-1", vec![ingress("-1", -1, -1), all_egress()]).guest(&a);
-        let _lab = Lab::start(world.0).await;
+        let lab = Lab::start(world.0.clone()).await;
         // A published port of a container: the host translates it to another address of its own.
         run(
             "nft 'add table ip docker; add chain ip docker pre { type nat hook prerouting priority dstnat; }; add rule ip docker pre tcp dport 8080 dnat to 203.0.113.1:22'",
         );
-        let script = "import socket,threading\nfor p in (22,53,80,67):\n s=socket.create_server(('0.0.0.0',p))\n threading.Thread(target=lambda s=s:[s.accept()[0].sendall(b'reached') for _ in iter(int,1)]).start()";
+        let script = "import socket,threading\nfor p in (22,53,80,8773,8774,8775,67):\n s=socket.create_server(('0.0.0.0',p))\n threading.Thread(target=lambda s=s:[s.accept()[0].sendall(b'reached') for _ in iter(int,1)]).start()";
         let mut host = std::process::Command::new("python3").args(["-c", script]).spawn().unwrap();
         eventually("the host listens", || run("ss -Hltn").contains(":67 "));
         for target in [
             "203.0.113.1 22",
             "203.0.113.1 80",
+            "203.0.113.1 8773",
+            "203.0.113.1 8774",
+            "203.0.113.1 8775",
+            "198.18.0.0 8774",
+            "172.31.0.1 8773",
             "198.18.0.0 22",
             "198.18.0.0 53",
             "198.19.255.255 22",
@@ -196,6 +203,13 @@ fn guests_reach_no_listener_of_the_host() {
             assert_eq!(String::from_utf8_lossy(&heard), "", "{target}");
         }
         assert_eq!(run("timeout 1 busybox nc 203.0.113.1 22 || true"), "reached", "the listeners do answer");
+
+        lab.plane.stop().await.unwrap();
+        let allowed = Config { host_ports: vec![8773], ..Config::default() };
+        let _lab = Lab::configured(allowed, world.0).await;
+        let hear = |target: &str| String::from_utf8_lossy(&a.output(&format!("timeout 1 busybox nc {target}")).stdout).into_owned();
+        assert_eq!(hear("203.0.113.1 8773"), "reached", "the one port that is allowed");
+        assert_eq!((hear("203.0.113.1 8774"), hear("203.0.113.1 22")), (String::new(), String::new()));
         host.kill().unwrap();
         host.wait().unwrap();
     });

@@ -69,7 +69,7 @@ pub struct ToAgent {
     /// W3C Trace Context of the request that this follows from, where one is known. For logs, never for a decision.
     #[prost(string, tag = "20")]
     pub traceparent: ::prost::alloc::string::String,
-    #[prost(oneof = "to_agent::Kind", tags = "1, 2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "to_agent::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     pub kind: ::core::option::Option<to_agent::Kind>,
 }
 /// Nested message and enum types in `ToAgent`.
@@ -91,7 +91,19 @@ pub mod to_agent {
         DesiredComplete(super::DesiredComplete),
         #[prost(message, tag = "7")]
         ConsoleRequest(super::ConsoleRequest),
+        #[prost(message, tag = "8")]
+        ImageGrant(super::ImageGrant),
     }
+}
+/// Lets this host, and no other, fetch one image from the image store. Stated before the instances that need it, and again well before it
+/// expires for as long as they stand. Never written to disk.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ImageGrant {
+    #[prost(string, tag = "1")]
+    pub manifest: ::prost::alloc::string::String,
+    /// A JWT, signed by the scheduler.
+    #[prost(string, tag = "2")]
+    pub grant: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Welcome {

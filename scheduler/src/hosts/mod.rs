@@ -3,6 +3,7 @@
 //! ```text
 //!   agent ── Hello ──▶ service ──▶ session ─┬─ desired:  rows ──▶ messages, whole on connect, then whatever changed
 //!                                           ├─ observed: reports ──▶ rows, through lifecycle::step, fenced by generation
+//!                                           ├─ grants:   leave to fetch the images of what is desired, on other machines
 //!                                           ├─ bury:     tombstones until Buried
 //!                                           └─ console:  questions that wait for an answer
 //! ```
@@ -14,6 +15,7 @@ mod bury;
 mod causes;
 mod console;
 mod desired;
+pub(crate) mod grants;
 mod observed;
 mod presence;
 mod service;

@@ -4,6 +4,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use freehold_link::identity::{Identity, Kind};
+use freehold_link::tls::Peer;
 use freehold_proto::Fault;
 use freehold_proto::id::HostId;
 use freehold_proto::internal::host::hosts_server;
@@ -13,8 +15,10 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::grants::Grants;
 use super::session::{Attendance, Quarantine, Session};
 use super::{Hosts, presence};
+use crate::parts::{self, Trust};
 use crate::store::{Store, cluster};
 
 /// Messages on their way to an agent before the session waits for it.
@@ -26,6 +30,7 @@ const HELLO: Duration = Duration::from_secs(10);
 pub struct HostsService {
     pub store: Arc<Store>,
     pub hosts: Arc<Hosts>,
+    pub trust: Arc<Trust>,
 }
 
 #[tonic::async_trait]
@@ -33,17 +38,28 @@ impl hosts_server::Hosts for HostsService {
     type AttendStream = Pin<Box<dyn tokio_stream::Stream<Item = Result<ToAgent, Status>> + Send>>;
 
     async fn attend(&self, request: Request<Streaming<FromAgent>>) -> Result<Response<Self::AttendStream>, Status> {
+        let peer = request.extensions().get::<Peer>().cloned();
         let mut up = request.into_inner();
         let hello = hello(&mut up).await?;
+        if let Some(peer) = &peer {
+            self.check_speaks_for_itself(peer.identity.as_ref(), &hello).await?;
+        }
+        // A host of this machine reads images over a socket that asks for no grant.
+        let grants = peer.map(|_| Grants::new(Arc::clone(&self.trust), &hello.host_id));
         let (down, messages) = mpsc::channel(IN_FLIGHT);
-        tokio::spawn(self.admit(hello, down).await?.run(up));
+        tokio::spawn(self.admit(hello, grants, down).await?.run(up));
         Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
     }
 }
 
 impl HostsService {
     /// Lets a host in, or says why not. What it is told goes to `down`, the Welcome first.
-    pub async fn admit(&self, hello: Hello, down: mpsc::Sender<Result<ToAgent, Status>>) -> Result<Attendance, Status> {
+    pub async fn admit(
+        &self,
+        hello: Hello,
+        grants: Option<Grants>,
+        down: mpsc::Sender<Result<ToAgent, Status>>,
+    ) -> Result<Attendance, Status> {
         let welcome = self.welcome(&hello).await?;
         let _ = down.try_send(Ok(ToAgent { kind: Some(to_agent::Kind::Welcome(welcome)), ..ToAgent::default() }));
         // From here on nothing that changes is missed.
@@ -56,7 +72,7 @@ impl HostsService {
             return Err(Fault::from(failure).into());
         }
         tracing::info!(host = %hello.host_id, hostname = %hello.hostname, "a host attends");
-        let session = Session { host_id: hello.host_id, store: Arc::clone(&self.store), hosts: Arc::clone(&self.hosts), down };
+        let session = Session { host_id: hello.host_id, store: Arc::clone(&self.store), hosts: Arc::clone(&self.hosts), grants, down };
         Ok(Attendance { session, serial, changes, questions, quarantine: Quarantine::default() })
     }
 
@@ -65,6 +81,21 @@ impl HostsService {
         let now = hello.now?;
         let theirs = now.seconds.checked_mul(1000)?.checked_add(i64::from(now.nanos) / 1_000_000)?;
         theirs.checked_sub(self.store.clock().now_millis())
+    }
+
+    /// Over TLS, a host is whom its certificate names, for as long as it is part of the cluster.
+    async fn check_speaks_for_itself(&self, identity: Option<&Identity>, hello: &Hello) -> Result<(), Status> {
+        let own = identity.is_some_and(|identity| identity.kind == Kind::Host && identity.name == hello.host_id);
+        if !own {
+            let who = identity.map_or_else(|| "a peer without a certificate".to_owned(), ToString::to_string);
+            tracing::warn!(who, host = %hello.host_id, "refused an agent that speaks for another host");
+            return Err(Status::permission_denied(format!("{who} can not speak for {}", hello.host_id)));
+        }
+        let joined = parts::has_joined(self.store.reader(), Kind::Host, &hello.host_id).await;
+        if joined.map_err(|error| Fault::internal("reading who has joined", error))? {
+            return Ok(());
+        }
+        Err(Status::permission_denied(format!("host {} has been removed from this cluster; it may join again with a token", hello.host_id)))
     }
 
     async fn welcome(&self, hello: &Hello) -> Result<Welcome, Status> {

@@ -13,6 +13,7 @@ use freehold_proto::internal::host::{Buried, DesiredComplete, FromAgent, GuestSt
 use tokio::sync::{broadcast, mpsc};
 use tonic::{Status, Streaming};
 
+use super::grants::Grants;
 use super::{Hosts, bury, console, desired, observed, presence};
 use crate::store::{Change, Kind, Outcome, Select, Store};
 
@@ -87,6 +88,8 @@ pub struct Session {
     pub host_id: String,
     pub store: Arc<Store>,
     pub hosts: Arc<Hosts>,
+    /// `None`: the host needs none.
+    pub grants: Option<Grants>,
     pub down: mpsc::Sender<Result<ToAgent, Status>>,
 }
 
@@ -137,10 +140,17 @@ impl Session {
                     Some(question) => self.say(to_agent::Kind::ConsoleRequest(question)).await?,
                     None => return Err(End::Closed),
                 },
-                _ = reminder.tick() => self.state_tombstones().await?,
+                _ = reminder.tick() => self.remind().await?,
                 () = self.down.closed() => return Err(End::Closed),
             }
         }
+    }
+
+    async fn remind(&self) -> Result<(), End> {
+        for grant in self.grants.iter().flat_map(|grants| grants.refreshed(self.store.clock().now())) {
+            self.say(to_agent::Kind::ImageGrant(grant)).await?;
+        }
+        self.state_tombstones().await
     }
 
     /// Whoever fell behind states everything again.
@@ -218,7 +228,11 @@ impl Session {
     }
 
     async fn state_instances(&self, among: &Select) -> Result<(), End> {
-        for instance in desired::instances(self.store.reader(), self.store.settings(), &self.host_id, among).await? {
+        let desired = desired::instances(self.store.reader(), self.store.settings(), &self.host_id, among).await?;
+        for grant in self.grants.iter().flat_map(|grants| grants.needed(&desired, self.store.clock().now())) {
+            self.say(to_agent::Kind::ImageGrant(grant)).await?;
+        }
+        for instance in desired {
             self.say(to_agent::Kind::Instance(instance)).await?;
         }
         Ok(())
@@ -226,6 +240,9 @@ impl Session {
 
     async fn state_tombstones(&self) -> Result<(), End> {
         for tombstone in bury::standing(self.store.reader(), &self.host_id).await? {
+            if let Some(grants) = &self.grants {
+                grants.forget(&tombstone.id);
+            }
             self.say(to_agent::Kind::Tombstone(tombstone)).await?;
         }
         Ok(())

@@ -6,12 +6,14 @@
 pub mod access_key;
 pub mod account;
 mod day_key;
+mod key_feed;
 mod service;
 #[cfg(test)]
 mod tests;
 mod vault;
 
-pub use service::IdentityService;
+pub use key_feed::KeyFeed;
+pub use service::{IdentityService, follow as follow_keys};
 pub use vault::{Unusable, Vault};
 
 /// The ARN of an account's root, the only principal until there are users.

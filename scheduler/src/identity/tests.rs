@@ -3,9 +3,9 @@ use std::sync::Arc;
 use freehold_proto::ErrorCode;
 use freehold_proto::internal::identity::GetDayKeyRequest;
 use freehold_proto::internal::identity::identity_server::Identity;
-use sea_orm::{ActiveModelTrait, ActiveValue, EntityTrait, IntoActiveModel};
+use sea_orm::EntityTrait;
 
-use super::{IdentityService, Vault, access_key, account};
+use super::{IdentityService, KeyFeed, Vault, access_key, account};
 use crate::store::tests::empty_store;
 use crate::store::{self, Failure, Select, subnet, vpc};
 
@@ -48,7 +48,7 @@ async fn a_key_gives_day_keys_until_it_is_disabled() {
     assert_eq!(code(access_key::create(&store, &vault, "444455556666").await), Some(ErrorCode::InvalidParameterValue));
     let key = access_key::create(&store, &vault, "111122223333").await.expect("created");
     assert_eq!((key.access_key_id.len(), key.secret_access_key.len(), &key.access_key_id[..4]), (20, 40, "AKIA"));
-    let service = IdentityService { store: Arc::clone(&store), vault };
+    let service = IdentityService { store: Arc::clone(&store), vault, feed: Arc::new(KeyFeed::default()) };
     let ask = async |access_key_id: &str| {
         let request = GetDayKeyRequest {
             access_key_id: access_key_id.into(),
@@ -63,9 +63,15 @@ async fn a_key_gives_day_keys_until_it_is_disabled() {
     assert!(!ask("AKIANOBODY").await.found);
     let row = store::access_key::Entity::find_by_id(&key.access_key_id).one(store.reader()).await.expect("read").expect("a row");
     assert!(!format!("{row:?}").contains(&key.secret_access_key));
-    let tx = store.begin("111122223333").await.expect("begin");
-    let disabled = store::access_key::ActiveModel { active: ActiveValue::Set(false), ..row.into_active_model() };
-    disabled.update(tx.db()).await.expect("updated");
-    tx.commit().await.expect("commit");
+    access_key::set_active(&store, &key.access_key_id, false).await.expect("disabled");
     assert!(!ask(&key.access_key_id).await.found);
+    access_key::set_active(&store, &key.access_key_id, true).await.expect("enabled");
+    assert!(ask(&key.access_key_id).await.found);
+    assert_eq!(access_key::list(&store, "").await.expect("listed").len(), 1);
+    assert!(access_key::list(&store, "444455556666").await.expect("listed").is_empty());
+    access_key::delete(&store, &key.access_key_id).await.expect("deleted");
+    assert!(!ask(&key.access_key_id).await.found);
+    for absent in [access_key::delete(&store, "AKIANOBODY").await, access_key::set_active(&store, "AKIANOBODY", true).await] {
+        assert_eq!(code(absent), Some(ErrorCode::InvalidParameterValue));
+    }
 }

@@ -11,11 +11,13 @@ mod status;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use hosts::list as hosts;
 pub use images::register as register_image;
 pub use status::status;
 
+use freehold_link::tls;
 use freehold_proto::Fault;
 use freehold_proto::internal::operator as proto;
 use freehold_proto::internal::operator::operator_server::Operator;
@@ -23,12 +25,15 @@ use tonic::{Request, Response, Status};
 
 use crate::Overcommit;
 pub(crate) use crate::ec2::message::timestamp;
-use crate::identity::{Vault, access_key, account};
+use crate::identity::{KeyFeed, Vault, access_key, account};
+use crate::parts::{self, Trust};
 use crate::store::{self, Outcome, Store};
 
 pub struct OperatorService {
     pub store: Arc<Store>,
     pub vault: Arc<Vault>,
+    pub trust: Arc<Trust>,
+    pub keys: Arc<KeyFeed>,
 }
 
 /// To the second, as people read it: `2026-01-02T03:04:05Z`.
@@ -54,6 +59,12 @@ impl From<store::account::Model> for proto::Account {
     }
 }
 
+impl From<store::access_key::Model> for proto::ListedAccessKey {
+    fn from(row: store::access_key::Model) -> Self {
+        Self { access_key_id: row.access_key_id, account_id: row.account_id, active: row.active, created: Some(timestamp(row.created)) }
+    }
+}
+
 #[tonic::async_trait]
 impl Operator for OperatorService {
     async fn create_account(&self, request: Request<proto::CreateAccountRequest>) -> Result<Response<proto::Account>, Status> {
@@ -74,6 +85,49 @@ impl Operator for OperatorService {
             secret_access_key: key.secret_access_key,
             account_id,
         }))
+    }
+
+    async fn list_access_keys(
+        &self,
+        request: Request<proto::ListAccessKeysRequest>,
+    ) -> Result<Response<proto::ListAccessKeysResponse>, Status> {
+        let keys = access_key::list(&self.store, &request.get_ref().account_id).await;
+        answered(keys.map(|rows| proto::ListAccessKeysResponse { keys: rows.into_iter().map(Into::into).collect() }))
+    }
+
+    async fn set_access_key(&self, request: Request<proto::SetAccessKeyRequest>) -> Result<Response<proto::SetAccessKeyResponse>, Status> {
+        let proto::SetAccessKeyRequest { access_key_id, active } = request.into_inner();
+        let set = access_key::set_active(&self.store, &access_key_id, active).await;
+        if set.is_ok() {
+            self.keys.announce(&access_key_id).await;
+        }
+        answered(set.map(|()| proto::SetAccessKeyResponse {}))
+    }
+
+    async fn delete_access_key(
+        &self,
+        request: Request<proto::DeleteAccessKeyRequest>,
+    ) -> Result<Response<proto::DeleteAccessKeyResponse>, Status> {
+        let access_key_id = request.into_inner().access_key_id;
+        let deleted = access_key::delete(&self.store, &access_key_id).await;
+        if deleted.is_ok() {
+            self.keys.announce(&access_key_id).await;
+        }
+        answered(deleted.map(|()| proto::DeleteAccessKeyResponse {}))
+    }
+
+    async fn create_join_token(&self, request: Request<proto::CreateJoinTokenRequest>) -> Result<Response<proto::JoinToken>, Status> {
+        let proto::CreateJoinTokenRequest { kind, name, lifetime_seconds } = request.into_inner();
+        let created = parts::create(&self.store, &kind, &name, Duration::from_secs(lifetime_seconds)).await;
+        answered(created.map(|token| proto::JoinToken {
+            secret: token.secret,
+            authority_fingerprint: tls::fingerprint(self.trust.authority.certificate()).to_vec().into(),
+            expires: Some(timestamp(token.expires)),
+        }))
+    }
+
+    async fn get_authority(&self, _: Request<proto::GetAuthorityRequest>) -> Result<Response<proto::Authority>, Status> {
+        Ok(Response::new(proto::Authority { certificate: self.trust.pem() }))
     }
 
     async fn list_hosts(&self, _: Request<proto::ListHostsRequest>) -> Result<Response<proto::ListHostsResponse>, Status> {

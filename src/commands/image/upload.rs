@@ -13,6 +13,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::progress::Progress;
 use crate::Failure;
 use crate::config::Config;
+use crate::trust;
 
 /// Blocks between reader and store, 512 KiB each.
 const IN_FLIGHT: usize = 4;
@@ -27,14 +28,23 @@ pub async fn run(config: &Config, path: &Path, format: Format) -> Result<wire::P
     let empty = tempfile::tempdir()?;
     let mut disk = Disk::open(reader(config, format)?, file, empty.path()).await.map_err(|error| format!("{}: {error}", path.display()))?;
     let socket = config.sockets().images;
-    let mut store = ImageStoreClient::new(freehold_link::unix::channel(socket.clone()));
+    let elsewhere = config.image_store_addresses();
+    // An image store on this host is the one, whatever else is said of where others reach it.
+    let channel = if socket.exists() || elsewhere.is_empty() {
+        freehold_link::unix::channel(socket.clone())
+    } else {
+        trust::operator_channel(config, elsewhere.clone()).await?
+    };
+    let mut store = ImageStoreClient::new(channel);
     let (sender, receiver) = mpsc::channel(IN_FLIGHT);
     let put = store.put_manifest(ReceiverStream::new(receiver));
     let (sent, answer) = tokio::join!(send(&mut disk, sender), put);
     match (sent, answer) {
         // The store's reason comes first: a reader that could not go on because of it has none of its own.
         (Err(Stopped::Disk(error)), _) => Err(format!("{}: {error}", path.display()).into()),
-        (_, Err(status)) if !socket.exists() => Err(format!("the image store does not run ({status}); `freehold up` starts it").into()),
+        (_, Err(status)) if !socket.exists() && elsewhere.is_empty() => {
+            Err(format!("the image store does not run ({status}); `freehold up` starts it").into())
+        }
         (_, Err(status)) => Err(format!("the image store: {}", status.message()).into()),
         (Err(Stopped::Store), Ok(_)) => Err("the image store stopped listening".into()),
         (Ok(()), Ok(answer)) => Ok(answer.into_inner()),

@@ -13,6 +13,7 @@ pub fn ruleset(plan: &HostPlan, host_id: &str, outside: &Outside) -> String {
     let public: BTreeSet<Ipv4Addr> = plan.vpcs.values().flat_map(|vpc| vpc.public()).map(|(public, _)| public).collect();
     let public = elements(public);
     let masquerade = elements(&outside.masquerade);
+    let host_ports = elements(&outside.host_ports);
     let opened = elements(outside.opened.iter().map(|name| format!("\"{name}\"")));
     format!(
         r#"table inet {table}
@@ -24,12 +25,15 @@ table inet {table} {{
 	}}
 	set opened {{ type ifname;{opened}
 	}}
+	set host_ports {{ type inet_service;{host_ports}
+	}}
 	chain guests_reach_no_listener {{
 		type filter hook prerouting priority mangle; policy accept;
 		iifname != "{ours}*" accept
 		ip saddr != @public drop
 		meta nfproto != ipv4 drop
 		ct state {{ established, related }} accept
+		fib daddr type local tcp dport @host_ports accept
 		fib daddr type local drop
 	}}
 	chain through {{

@@ -13,6 +13,7 @@ async fn every_entity_matches_its_table() {
     select_all!(
         access_key
         account
+        authority
         client_token
         cluster
         condemned_guest
@@ -22,9 +23,11 @@ async fn every_entity_matches_its_table() {
         instance
         interface_security_group
         internet_gateway
+        join_token
         key_pair
         network_interface
         network_interface_attachment
+        part
         placement
         private_address
         public_address

@@ -9,6 +9,7 @@
 mod m0001_first;
 mod m0002_failed_launches;
 mod m0003_volumes_have_hosts;
+mod m0007_parts_apart;
 mod m0008_many_hosts;
 
 use sea_orm::DatabaseConnection;
@@ -56,6 +57,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_first::First),
             Box::new(m0002_failed_launches::FailedLaunches),
             Box::new(m0003_volumes_have_hosts::VolumesHaveHosts),
+            Box::new(m0007_parts_apart::PartsApart),
             Box::new(m0008_many_hosts::ManyHosts),
         ]
     }

@@ -1,0 +1,171 @@
+//! Tokens, certificates and who may speak for whom, at the doors of a whole scheduler.
+
+use std::time::{Duration, SystemTime};
+
+use freehold_link::grant;
+use freehold_link::identity::{Identity, Kind};
+use freehold_link::tls::{Credentials, Key, Peer, Reach, fingerprint};
+use freehold_proto::clock::Clock;
+use freehold_proto::id::{HostId, OsEntropy};
+use freehold_proto::internal::parts::parts_client::PartsClient;
+use freehold_proto::internal::parts::{Certified, CertifyRequest, JoinRequest};
+use sea_orm::EntityTrait;
+use tonic::Status;
+
+use super::{create, remove};
+use crate::lab::{Agent, Lab, hello};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+fn a_host() -> String {
+    HostId::draw(&OsEntropy).to_string()
+}
+
+async fn token(lab: &Lab, kind: &str, name: &str) -> String {
+    create(lab.store(), kind, name, HOUR).await.expect("a token").secret
+}
+
+fn request(key: &Key, kind: &str, name: &str) -> CertifyRequest {
+    CertifyRequest { kind: kind.into(), name: name.into(), request: key.request().expect("a request").into(), names: Vec::new() }
+}
+
+/// As a peer that shows this certificate, or none.
+async fn join(lab: &Lab, secret: &str, certify: CertifyRequest) -> Result<Certified, Status> {
+    let mut parts = PartsClient::new(lab.link(Peer::default()));
+    parts.join(JoinRequest { secret: secret.into(), certify: Some(certify) }).await.map(tonic::Response::into_inner)
+}
+
+async fn certify(lab: &Lab, peer: Identity, certify: CertifyRequest) -> Result<Certified, Status> {
+    PartsClient::new(lab.link(Peer::known(peer))).certify(certify).await.map(tonic::Response::into_inner)
+}
+
+fn identity(lab: &Certified, kind: Kind, name: &str) -> Identity {
+    Identity { cluster_id: lab.cluster_id.clone(), kind, name: name.into() }
+}
+
+fn refused<T>(outcome: Result<T, Status>) -> String {
+    outcome.err().expect("refused").message().to_owned()
+}
+
+#[tokio::test]
+async fn a_token_lets_one_key_join_once_and_a_lost_answer_is_given_again() {
+    let lab = Lab::new().await;
+    let (secret, host, key) = (token(&lab, "host", "").await, a_host(), Key::generate().expect("a key"));
+    let joined = join(&lab, &secret, request(&key, "host", &host)).await.expect("joined");
+    let credentials = Credentials::new(&key, &joined, Reach::default(), lab.clock.now()).expect("credentials");
+    assert_eq!(credentials.identity, identity(&joined, Kind::Host, &host));
+    join(&lab, &secret, request(&key, "host", &host)).await.expect("the same key again");
+    let other = Key::generate().expect("a key");
+    assert!(refused(join(&lab, &secret, request(&other, "host", &host)).await).contains("has been used"));
+    assert!(refused(join(&lab, &secret, request(&key, "host", &a_host())).await).contains("has been used"));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_token_is_said() {
+    let lab = Lab::new().await;
+    let key = Key::generate().expect("a key");
+    let secret = token(&lab, "host", "").await;
+    assert!(refused(join(&lab, "guessed", request(&key, "host", &a_host())).await).contains("no such token"));
+    assert!(refused(join(&lab, &secret, request(&key, "gateway", "g")).await).contains("--for gateway"));
+    assert!(refused(join(&lab, &secret, request(&key, "host", "pizza")).await).contains("not a host's id"));
+    assert!(
+        refused(join(&lab, &secret, CertifyRequest { request: vec![1].into(), ..request(&key, "host", &a_host()) }).await)
+            .contains("malformed")
+    );
+    lab.clock.advance(HOUR);
+    assert!(refused(join(&lab, &secret, request(&key, "host", &a_host())).await).contains("expired"));
+    for (kind, name, lifetime) in [("king", "", HOUR), ("operator", "", HOUR), ("host", "pizza", HOUR), ("host", "", Duration::ZERO)] {
+        assert!(create(lab.store(), kind, name, lifetime).await.is_err(), "{kind} {name}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_is_there_is_not_taken_over_but_by_a_token_for_itself() {
+    let lab = Lab::new().await;
+    let local = Agent::silent(&lab).await.host_id;
+    let joined = a_host();
+    let first = token(&lab, "host", "").await;
+    join(&lab, &first, request(&Key::generate().expect("a key"), "host", &joined)).await.expect("joined");
+    for host in [&local, &joined] {
+        let secret = token(&lab, "host", "").await;
+        let key = Key::generate().expect("a key");
+        assert!(refused(join(&lab, &secret, request(&key, "host", host)).await).contains("--name"), "{host}");
+        let own = token(&lab, "host", host).await;
+        assert!(refused(join(&lab, &own, request(&key, "host", &a_host())).await).contains("alone"));
+        join(&lab, &own, request(&key, "host", host)).await.expect("joined again");
+    }
+}
+
+#[tokio::test]
+async fn a_part_renews_its_own_certificate_until_it_is_removed() {
+    let lab = Lab::new().await;
+    let (host, key) = (a_host(), Key::generate().expect("a key"));
+    let joined = join(&lab, &token(&lab, "host", "").await, request(&key, "host", &host)).await.expect("joined");
+    let own = identity(&joined, Kind::Host, &host);
+    let renewed = certify(&lab, own.clone(), request(&key, "host", &host)).await.expect("renewed");
+    assert_eq!(fingerprint(&renewed.authority), fingerprint(&joined.authority));
+    for (kind, name) in [("host", a_host()), ("gateway", host.clone()), ("scheduler", host.clone()), ("operator", host.clone())] {
+        assert!(certify(&lab, own.clone(), request(&key, kind, &name)).await.is_err(), "{kind} {name}");
+    }
+    let tx = lab.store().begin("").await.expect("begin");
+    remove(&tx, Kind::Host, &host).await.expect("removed");
+    tx.commit().await.expect("commit");
+    assert!(refused(certify(&lab, own.clone(), request(&key, "host", &host)).await).contains("removed"));
+    assert!(Agent::try_attend_as(&lab, hello(&host), Peer::known(own)).await.is_err(), "nor does it attend");
+}
+
+#[tokio::test]
+async fn an_agent_speaks_for_its_own_host_and_is_granted_the_images_of_its_guests() {
+    let lab = Lab::new().await;
+    let (host, key) = (a_host(), Key::generate().expect("a key"));
+    let joined = join(&lab, &token(&lab, "host", "").await, request(&key, "host", &host)).await.expect("joined");
+    let own = Peer::known(identity(&joined, Kind::Host, &host));
+    let other = a_host();
+    assert!(Agent::try_attend_as(&lab, hello(&other), own.clone()).await.is_err(), "another host's id");
+    let gateway = Peer::known(identity(&joined, Kind::Gateway, &host));
+    assert!(Agent::try_attend_as(&lab, hello(&host), gateway).await.is_err(), "no host at all");
+    assert!(Agent::try_attend_as(&lab, hello(&host), Peer::default()).await.is_err(), "without a certificate");
+
+    let agent = Agent::try_attend_as(&lab, hello(&host), own).await.expect("admitted");
+    let id = lab.run(lab.launch()).await.instance_id.expect("an id");
+    let told = agent.until_told("the instance", |told| told.instances.contains_key(&id)).await;
+    let (manifest, granted) = told.grants.first_key_value().expect("a grant");
+    assert_eq!(told.grants.len(), 1);
+    let grant_key = joined.grant_key.as_ref().try_into().expect("32 bytes");
+    let verify = |host: &str, at: SystemTime| grant::verify(granted, grant_key, &joined.cluster_id, host, manifest, at);
+    assert_eq!(verify(&host, lab.clock.now()), Ok(()));
+    assert_eq!(verify(&other, lab.clock.now()), Err(grant::Refused::OtherHost));
+    assert_eq!(verify(&host, lab.clock.now() + HOUR), Err(grant::Refused::Expired));
+}
+
+#[tokio::test]
+async fn a_grant_is_stated_once_and_again_at_half_of_its_life_while_an_instance_needs_it() {
+    use freehold_proto::internal::host::{InstanceDesired, VolumeAttachment};
+    let lab = Lab::new().await;
+    let grants = crate::hosts::grants::Grants::new(lab.scheduler.trust(), "host-a");
+    let volume = |manifest: &str| VolumeAttachment { manifest: manifest.into(), ..VolumeAttachment::default() };
+    let instance = |id: &str, manifest: &str| InstanceDesired {
+        instance_id: id.into(),
+        volumes: vec![volume(manifest), volume("")],
+        ..InstanceDesired::default()
+    };
+    let now = lab.clock.now();
+    assert_eq!(grants.needed(&[instance("i-1", "m1"), instance("i-2", "m1"), instance("i-3", "m2")], now).len(), 2);
+    assert!(grants.needed(&[instance("i-4", "m1")], now).is_empty(), "it has that one");
+    assert!(grants.refreshed(now + HOUR / 2 - Duration::from_secs(1)).is_empty());
+    grants.forget("i-3");
+    let again = grants.refreshed(now + HOUR / 2);
+    assert_eq!(again.iter().map(|grant| grant.manifest.as_str()).collect::<Vec<_>>(), ["m1"]);
+}
+
+#[tokio::test]
+async fn the_authority_stays_the_same_over_restarts_and_its_keys_are_sealed() {
+    let lab = Lab::new().await;
+    let before = lab.scheduler.trust().pem();
+    let row = crate::store::authority::Entity::find_by_id(1).one(lab.store().reader()).await.expect("read").expect("a row");
+    let lab = lab.crash().await;
+    assert_eq!(lab.scheduler.trust().pem(), before);
+    assert!(before.starts_with("-----BEGIN CERTIFICATE-----\n"));
+    // PKCS #8 in base64 begins so, whatever the key.
+    assert!(!row.sealed_key.starts_with("MI") && !row.sealed_grant_key.starts_with("MF"), "sealed");
+}
