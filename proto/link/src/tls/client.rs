@@ -1,8 +1,8 @@
 //! Channels to parts on other hosts.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use freehold_proto::clock::Clock;
@@ -29,15 +29,30 @@ pub fn channel(
     Ok(over(addresses, name, config::client(current, clock)?))
 }
 
-/// The same channel as a [`crate::Service`].
+/// As a [`crate::Service`] that begins a new connection with each new certificate, so that calls under way finish on the old one, long before
+/// that ends with its certificate.
 pub fn service(
     addresses: Vec<String>,
     name: &'static str,
     current: &Arc<Current>,
     clock: &Arc<dyn Clock>,
 ) -> Result<crate::Service, rustls::Error> {
-    let channel = channel(addresses, name, current, clock)?;
-    Ok(tower::util::BoxCloneSyncService::new(channel.map_err(|error| crate::Unreachable(error.into()))))
+    let config = config::client(current, clock)?;
+    let opened = Mutex::new((current.get(), over(addresses.clone(), name, config.clone())));
+    let current = Arc::clone(current);
+    let channel = move || {
+        let mut opened = opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let credentials = current.get();
+        if !Arc::ptr_eq(&opened.0, &credentials) {
+            *opened = (credentials, over(addresses.clone(), name, config.clone()));
+        }
+        opened.1.clone()
+    };
+    let channel = Arc::new(channel);
+    Ok(tower::util::BoxCloneSyncService::new(tower::service_fn(move |request| {
+        let channel = channel();
+        async move { channel.oneshot(request).await.map_err(|error| crate::Unreachable(error.into())) }
+    })))
 }
 
 pub(super) fn over(addresses: Vec<String>, name: &'static str, config: ClientConfig) -> Channel {

@@ -212,6 +212,21 @@ async fn a_certificate_is_renewed_at_half_of_its_life_and_kept_when_that_fails()
 }
 
 #[tokio::test]
+async fn a_service_goes_over_to_a_new_certificate_before_the_old_one_ends() {
+    let cloud = Cloud::new();
+    let address = cloud.serve(Kind::Scheduler).await;
+    let current = Current::new(cloud.credentials(Kind::Host, "host-a"));
+    let parts = service(vec![address.to_string()], SCHEDULER, &current, &cloud.clock()).unwrap();
+    let certify = async || certify(parts.clone(), &wanted(Kind::Host, "host-a"), Reach::default(), &cloud.clock).await.map(|_| ());
+    certify().await.unwrap();
+    cloud.clock.advance(HOUR / 2);
+    current.replace(cloud.credentials(Kind::Host, "host-a"));
+    certify().await.unwrap();
+    cloud.clock.advance(HOUR / 2);
+    certify().await.expect("the first call after the first certificate's end");
+}
+
+#[tokio::test]
 async fn joining_pins_the_authority_and_says_what_is_wrong() {
     let cloud = Cloud::new();
     let address = cloud.serve(Kind::Scheduler).await;
