@@ -11,6 +11,7 @@ use super::timestamp;
 use crate::Overcommit;
 use crate::lifecycle::step::State;
 use crate::lifecycle::transition;
+use crate::parts;
 use crate::placement::promised;
 use crate::store::{Failure, Kind, Outcome, Store, Tx, condemned_guest, fenced_host, host, instance, tombstone, volume};
 
@@ -172,6 +173,8 @@ async fn lose_volumes(tx: &Tx, host_id: &str) -> Outcome<Vec<String>> {
 
 /// Its orders die with it. One that was given up is remembered, so that it is not let in again.
 async fn forget(tx: &mut Tx, row: &host::Model, lost: bool) -> Outcome<()> {
+    // It renews no certificate any more, and is not let in with the one it has.
+    parts::remove(tx, freehold_link::identity::Kind::Host, &row.host_id).await?;
     let host_id = &row.host_id;
     tombstone::Entity::delete_many().filter(tombstone::Column::HostId.eq(host_id)).exec(tx.db()).await?;
     condemned_guest::Entity::delete_many().filter(condemned_guest::Column::HostId.eq(host_id)).exec(tx.db()).await?;
