@@ -25,6 +25,7 @@ mod settings;
 pub mod store;
 mod sts;
 pub mod tags;
+pub mod world;
 
 pub use scheduler::{OpenError, Scheduler, table};
 pub use settings::{Config, Invalid, Overcommit, Settings, Zone};

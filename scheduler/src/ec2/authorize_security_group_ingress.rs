@@ -8,13 +8,13 @@ use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, Set};
 
 use super::create_tags::insert_tags;
-use super::describe_security_groups::{absent_name, default_vpc_id};
+use super::describe_security_groups::absent_name;
 use super::message::{self, missing};
 use super::model::security_group::{permission, rule_message};
 use super::resolve::{SECURITY_GROUP, SECURITY_GROUP_RULE};
 use crate::engine::Command;
 use crate::security_group::{self as rules, GroupReference, MAX_RULES_PER_DIRECTION, Peer, Permission, PermissionPeer, Rule};
-use crate::store::{Kind, Outcome, Tx, is_unique_violation, security_group, security_group_rule};
+use crate::store::{Kind, Outcome, Tx, is_unique_violation, security_group, security_group_rule, vpc};
 use crate::tags::Tags;
 
 impl Command for ec2::AuthorizeSecurityGroupIngressRequest {
@@ -81,7 +81,7 @@ pub(super) async fn find(tx: &Tx, group_id: Option<&str>, group_name: Option<&st
             Ok(group.ok_or_else(|| SECURITY_GROUP.absent(id))?)
         }
         (None, Some(name)) => {
-            let vpc_id = default_vpc_id(tx.db(), tx.account()).await?;
+            let vpc_id = default_vpc_id(tx).await?;
             let of_vpc = of_account.filter(security_group::Column::VpcId.eq(&vpc_id));
             let group = of_vpc.filter(security_group::Column::GroupName.eq(name)).one(tx.db()).await?;
             Ok(group.ok_or_else(|| absent_name(name, &vpc_id))?)
@@ -110,8 +110,14 @@ pub(super) async fn read(tx: &Tx, group: &security_group::Model, plain: &PlainRu
         .filter(security_group::Column::AccountId.eq(tx.account()))
         .filter(security_group::Column::VpcId.eq(&group.vpc_id));
     let neighbours = of_vpc.all(tx.db()).await?;
-    let default_vpc = default_vpc_id(tx.db(), tx.account()).await?;
+    let default_vpc = default_vpc_id(tx).await?;
     Ok(rules::read(permissions, |reference| resolve(reference, &neighbours, &default_vpc))?)
+}
+
+/// "" where the account has none.
+pub(super) async fn default_vpc_id(tx: &Tx) -> Outcome<String> {
+    let default = vpc::Entity::find().filter(vpc::Column::AccountId.eq(tx.account())).filter(vpc::Column::IsDefault.eq(true));
+    Ok(default.one(tx.db()).await?.map(|vpc| vpc.vpc_id).unwrap_or_default())
 }
 
 /// A rule may name a group of the same VPC, by id or, in the default VPC, by name; its account too, as Describe answers it, and another

@@ -4,7 +4,6 @@
 use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
 
-use super::describe_security_groups::default_vpc_id;
 use crate::engine::{Ask, Query};
 use crate::store::Outcome;
 
@@ -20,11 +19,8 @@ impl Query for ec2::DescribeAccountAttributesRequest {
             let message = format!("The account attribute name '{name}' is not valid. Use {}.", known.join(" or "));
             return Err(Fault::new(ErrorCode::InvalidParameterValue, message).into());
         }
-        let mut vpc_id = default_vpc_id(&ask.read.snapshot().await?, ask.account()).await?;
-        if vpc_id.is_empty() {
-            // EC2's word where there is none.
-            vpc_id.push_str("none");
-        }
+        // EC2's word where there is none.
+        let vpc_id = ask.rows().default_vpc(ask.account()).map_or_else(|| "none".to_owned(), |vpc| vpc.vpc_id.clone());
         let all = [(SUPPORTED_PLATFORMS, "VPC"), (DEFAULT_VPC, &vpc_id)];
         let asked = |name: &str| self.attribute_names.is_empty() || self.attribute_names.iter().any(|asked| asked == name);
         let account_attributes = all.into_iter().filter(|(name, _)| asked(name)).map(attribute).collect();

@@ -1,17 +1,14 @@
 //! `DescribeImages`: an account sees its own AMIs and the public ones.
 
-use std::collections::BTreeMap;
-
 use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
+use super::find::find;
 use super::message;
 use super::model::image::{FILTERS, ImageView};
 use super::resolve::IMAGE;
 use crate::engine::{Ask, Query};
-use crate::store::read::{Select, chosen, tags};
-use crate::store::{Outcome, image, snapshot};
+use crate::store::Outcome;
 
 impl Query for ec2::DescribeImagesRequest {
     const ERRORS: &'static [ErrorCode] = &[
@@ -27,13 +24,12 @@ impl Query for ec2::DescribeImagesRequest {
     async fn answer(self, ask: &Ask) -> Outcome<ec2::DescribeImagesResult> {
         let page = ask.page(&self)?;
         let filters = FILTERS.compile(message::filters(&self.filters))?;
-        let select = IMAGE.select(&self.image_ids)?;
+        self.image_ids.iter().try_for_each(|id| IMAGE.check(id))?;
         self.owners.iter().try_for_each(|word| check_owner(word, &["self", "amazon", "aws-marketplace", "aws-backup-vault"]))?;
         self.executable_users.iter().try_for_each(|word| check_owner(word, &["self", "all"]))?;
-        let mut views = visible(&ask.read.snapshot().await?, ask.account(), &select).await?;
-        IMAGE.all_found(&self.image_ids, views.iter().map(|view| view.image.image_id.as_str()))?;
-        views.retain(|view| owned_by(view, &self.owners) && executable_by(view, &self.executable_users) && filters.matches(view));
-        let (views, next_token) = page.cut(views, |view| &view.image.image_id)?;
+        let matches =
+            |view: &ImageView| owned_by(view, &self.owners) && executable_by(view, &self.executable_users) && filters.matches(view);
+        let (views, next_token) = find(ask, &IMAGE, &self.image_ids, page, matches)?;
         Ok(ec2::DescribeImagesResult { images: views.iter().map(Into::into).collect(), next_token })
     }
 }
@@ -57,23 +53,4 @@ fn owned_by(view: &ImageView, owners: &[String]) -> bool {
 /// Whom an AMI was opened to. So far that is everybody or nobody: single accounts can not be named.
 fn executable_by(view: &ImageView, users: &[String]) -> bool {
     users.is_empty() || (view.image.public && users.iter().any(|word| word == "all"))
-}
-
-async fn visible(db: &impl ConnectionTrait, account: &str, select: &Select) -> Outcome<Vec<ImageView>> {
-    let mine_or_public = Condition::any().add(image::Column::AccountId.eq(account)).add(image::Column::Public.eq(true));
-    let mut images = image::Entity::find().filter(mine_or_public).order_by_asc(image::Column::ImageId).all(db).await?;
-    if let Select::Ids(ids) = select {
-        images.retain(|image| ids.contains(&image.image_id));
-    }
-    let snapshot_ids = Select::Ids(images.iter().map(|image| image.snapshot_id.clone()).collect());
-    let snapshots = chosen(db, snapshot::Entity::find(), snapshot::Column::SnapshotId, &snapshot_ids).await?;
-    let snapshots: BTreeMap<_, _> = snapshots.into_iter().map(|row| (row.snapshot_id.clone(), row)).collect();
-    let mut tags = tags::of_resources(db, account, &Select::Ids(images.iter().map(|image| image.image_id.clone()).collect())).await?;
-    let view = |image: image::Model| ImageView {
-        snapshot: snapshots.get(&image.snapshot_id).cloned(),
-        tags: tags.remove(&image.image_id).unwrap_or_default(),
-        own: image.account_id == account,
-        image,
-    };
-    Ok(images.into_iter().map(view).collect())
 }

@@ -3,12 +3,14 @@
 use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
 
+use super::find::find;
 use super::message;
 use super::model::instance_status::{Checked, FILTERS};
 use super::resolve::INSTANCE;
 use crate::engine::{Ask, Query};
 use crate::lifecycle::step::State;
 use crate::store::Outcome;
+use crate::store::read::instances::InstanceView;
 
 impl Query for ec2::DescribeInstanceStatusRequest {
     const ERRORS: &'static [ErrorCode] = &[
@@ -23,14 +25,11 @@ impl Query for ec2::DescribeInstanceStatusRequest {
     async fn answer(self, ask: &Ask) -> Outcome<ec2::DescribeInstanceStatusResult> {
         let page = ask.page(&self)?;
         let filters = FILTERS.compile(message::filters(&self.filters))?;
-        let found = ask.read.instances(ask.account(), &INSTANCE.select(&self.instance_ids)?).await?;
-        INSTANCE.all_found(&self.instance_ids, found.iter().map(|view| view.instance.instance_id.as_str()))?;
         let all = self.include_all_instances.unwrap_or_default();
-        let mut found: Vec<Checked> = found.into_iter().map(|view| Checked::new(view, &ask.settings, ask.now)).collect();
-        found.retain(|checked| (all || checked.instance.state == State::Running.as_str()) && filters.matches(checked));
-        found.sort_by(|a, b| a.instance.instance_id.cmp(&b.instance.instance_id));
-        let (shown, next_token) = page.cut(found, |checked| &checked.instance.instance_id)?;
-        let instance_statuses = shown.iter().map(|checked| checked.shown(&ask.settings)).collect::<Result<_, _>>()?;
+        let checked = |view: &InstanceView| Checked::new(view.clone(), &ask.settings, ask.now);
+        let matches = |view: &InstanceView| (all || view.instance.state == State::Running.as_str()) && filters.matches(&checked(view));
+        let (shown, next_token) = find(ask, &INSTANCE, &self.instance_ids, page, matches)?;
+        let instance_statuses = shown.iter().map(|view| checked(view).shown(&ask.settings)).collect::<Result<_, _>>()?;
         Ok(ec2::DescribeInstanceStatusResult { instance_statuses, next_token })
     }
 }

@@ -4,11 +4,10 @@ use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
 
 use super::message;
-use super::model::key_pair::FILTERS;
+use super::model::key_pair::{FILTERS, KeyPair};
 use super::resolve::KEY_PAIR;
 use crate::engine::{Ask, Query};
-use crate::store::read::{Select, resources};
-use crate::store::{Outcome, key_pair};
+use crate::store::{Outcome, View};
 
 impl Query for ec2::DescribeKeyPairsRequest {
     const ERRORS: &'static [ErrorCode] =
@@ -16,9 +15,9 @@ impl Query for ec2::DescribeKeyPairsRequest {
 
     async fn answer(self, ask: &Ask) -> Outcome<ec2::DescribeKeyPairsResult> {
         let filters = FILTERS.compile(message::filters(&self.filters))?;
-        KEY_PAIR.select(&self.key_pair_ids)?;
+        self.key_pair_ids.iter().try_for_each(|id| KEY_PAIR.check(id))?;
         // An account has few key pairs and may name them by name: all are read.
-        let mut keys = resources::load::<key_pair::Entity>(&ask.read.snapshot().await?, ask.account(), &Select::All).await?;
+        let mut keys: Vec<KeyPair> = KeyPair::all(&ask.rows(), ask.account(), None).collect();
         KEY_PAIR.all_found(&self.key_pair_ids, keys.iter().map(|key| key.item.key_pair_id.as_str()))?;
         KEY_PAIR.all_found(&self.key_names, keys.iter().map(|key| key.item.key_name.as_str()))?;
         let named = |list: &[String], word: &String| list.contains(word);

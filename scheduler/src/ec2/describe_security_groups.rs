@@ -2,15 +2,14 @@
 
 use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
+use super::find::{find, named};
 use super::message;
 use super::model::security_group::{FILTERS, shown};
 use super::resolve::SECURITY_GROUP;
 use crate::engine::{Ask, Query};
-use crate::store::read::Select;
-use crate::store::read::resources::{self, SecurityGroupView};
-use crate::store::{Outcome, vpc};
+use crate::store::read::resources::SecurityGroupView;
+use crate::store::{Outcome, Rows, View};
 
 impl Query for ec2::DescribeSecurityGroupsRequest {
     const ERRORS: &'static [ErrorCode] = &[
@@ -25,37 +24,29 @@ impl Query for ec2::DescribeSecurityGroupsRequest {
     async fn answer(self, ask: &Ask) -> Outcome<ec2::DescribeSecurityGroupsResult> {
         let page = ask.page(&self)?;
         let filters = FILTERS.compile(message::filters(&self.filters))?;
-        SECURITY_GROUP.select(&self.group_ids)?;
-        let db = ask.read.snapshot().await?;
-        let mut views = if self.group_names.is_empty() {
-            resources::security_groups(&db, ask.account(), &SECURITY_GROUP.select(&self.group_ids)?).await?
+        let (views, next_token) = if self.group_names.is_empty() {
+            find(ask, &SECURITY_GROUP, &self.group_ids, page, |view| filters.matches(view))?
         } else {
-            named(&db, ask.account(), &self).await?
+            let mut views = chosen(&ask.rows(), ask.account(), &self)?;
+            views.retain(|view| filters.matches(view));
+            page.cut(views, View::id)?
         };
-        SECURITY_GROUP.all_found(&self.group_ids, views.iter().map(|view| view.group.group_id.as_str()))?;
-        views.retain(|view| filters.matches(view));
-        let (views, next_token) = page.cut(views, |view| &view.group.group_id)?;
         let security_groups = views.iter().map(|view| shown(view, &ask.settings.region)).collect::<Result<_, Fault>>()?;
         Ok(ec2::DescribeSecurityGroupsResult { security_groups, next_token })
     }
 }
 
 /// The groups that a request names by name or id. A name is one of the default VPC.
-async fn named(db: &impl ConnectionTrait, account: &str, request: &ec2::DescribeSecurityGroupsRequest) -> Outcome<Vec<SecurityGroupView>> {
-    let default_vpc = default_vpc_id(db, account).await?;
-    let mut views = resources::security_groups(db, account, &Select::All).await?;
+fn chosen(rows: &Rows, account: &str, request: &ec2::DescribeSecurityGroupsRequest) -> Result<Vec<SecurityGroupView>, Fault> {
+    named::<SecurityGroupView>(rows, account, &SECURITY_GROUP, &request.group_ids)?;
+    let default_vpc = rows.default_vpc(account).map_or("", |vpc| &vpc.vpc_id);
+    let mut views: Vec<SecurityGroupView> = SecurityGroupView::all(rows, account, None).collect();
     let by_name = |view: &SecurityGroupView, name: &String| view.group.vpc_id == default_vpc && view.group.group_name == *name;
     if let Some(name) = request.group_names.iter().find(|name| !views.iter().any(|view| by_name(view, name))) {
-        return Err(absent_name(name, &default_vpc).into());
+        return Err(absent_name(name, default_vpc));
     }
     views.retain(|view| request.group_ids.contains(&view.group.group_id) || request.group_names.iter().any(|name| by_name(view, name)));
     Ok(views)
-}
-
-/// "" where the account has none.
-pub(super) async fn default_vpc_id(db: &impl ConnectionTrait, account: &str) -> Outcome<String> {
-    let default = vpc::Entity::find().filter(vpc::Column::AccountId.eq(account)).filter(vpc::Column::IsDefault.eq(true)).one(db).await?;
-    Ok(default.map(|vpc| vpc.vpc_id).unwrap_or_default())
 }
 
 pub(super) fn absent_name(name: &str, default_vpc: &str) -> Fault {

@@ -3,12 +3,12 @@
 use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
 
+use super::find::find;
 use super::message;
 use super::model::vpc::FILTERS;
 use super::resolve::VPC;
 use crate::engine::{Ask, Query};
-use crate::store::read::resources;
-use crate::store::{Outcome, vpc};
+use crate::store::Outcome;
 
 impl Query for ec2::DescribeVpcsRequest {
     const ERRORS: &'static [ErrorCode] = &[
@@ -23,11 +23,7 @@ impl Query for ec2::DescribeVpcsRequest {
     async fn answer(self, ask: &Ask) -> Outcome<ec2::DescribeVpcsResult> {
         let page = ask.page(&self)?;
         let filters = FILTERS.compile(message::filters(&self.filters))?;
-        let select = VPC.select(&self.vpc_ids)?;
-        let mut vpcs = resources::load::<vpc::Entity>(&ask.read.snapshot().await?, ask.account(), &select).await?;
-        VPC.all_found(&self.vpc_ids, vpcs.iter().map(|vpc| vpc.item.vpc_id.as_str()))?;
-        vpcs.retain(|vpc| filters.matches(vpc));
-        let (vpcs, next_token) = page.cut(vpcs, |vpc| &vpc.item.vpc_id)?;
+        let (vpcs, next_token) = find(ask, &VPC, &self.vpc_ids, page, |vpc| filters.matches(vpc))?;
         Ok(ec2::DescribeVpcsResult { vpcs: vpcs.iter().map(Into::into).collect(), next_token })
     }
 }

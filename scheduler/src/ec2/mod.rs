@@ -1,6 +1,7 @@
 //! EC2's actions, one file each, named as EC2 names them. What they share is in [`message`] (the forms of requests and answers),
-//! [`resolve`] (ids), [`paging`] (EC2's limits of pages) and [`model`] (one file per resource: its message and its filters).
+//! [`resolve`] (ids), [`find`] (by ids or by pages), [`paging`] (EC2's limits of pages) and [`model`] (one file per resource: its message and its filters).
 
+pub mod find;
 pub mod message;
 pub mod model;
 mod paging;

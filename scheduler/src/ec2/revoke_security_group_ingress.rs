@@ -7,9 +7,8 @@ use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{ColumnTrait, EntityTrait, ModelTrait, QueryFilter};
 
-use super::authorize_security_group_ingress::{PlainRule, find, read, touch};
+use super::authorize_security_group_ingress::{PlainRule, default_vpc_id, find, read, touch};
 use super::create_tags::remove_tags;
-use super::describe_security_groups::default_vpc_id;
 use super::model::security_group::{ip_permission, rule};
 use super::resolve::SECURITY_GROUP_RULE;
 use crate::engine::Command;
@@ -92,7 +91,7 @@ async fn by_permissions(
             None => unknown.push(wanted),
         }
     }
-    if !unknown.is_empty() && group.vpc_id != default_vpc_id(tx.db(), tx.account()).await? {
+    if !unknown.is_empty() && group.vpc_id != default_vpc_id(tx).await? {
         let message = "The specified rule does not exist in this security group.";
         return Err(Fault::new(ErrorCode::InvalidPermissionNotFound, message).into());
     }

@@ -12,7 +12,7 @@
 //!
 //! impl Prepared for ec2::CreateKeyPairRequest { … }     // as above, with something slow made before the transaction
 //!
-//! impl Query for ec2::DescribeKeyPairsRequest {         // it only reads: it gets the read interface
+//! impl Query for ec2::DescribeKeyPairsRequest {         // it only reads: it gets the World
 //!     const ERRORS: &'static [ErrorCode] = &[ErrorCode::InvalidKeyPairNotFound];
 //!     async fn answer(self, ask: &Ask) -> Outcome<Self::Answer> { … }
 //! }
@@ -30,7 +30,7 @@ mod table;
 mod tests;
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, RwLockReadGuard};
 
 use freehold_proto::id::Entropy;
 use freehold_proto::{Action, Caller, ErrorCode, Fault};
@@ -43,7 +43,8 @@ pub use table::Table;
 use crate::Settings;
 use crate::hosts::Hosts;
 use crate::page::{Page, Paged, Sealer};
-use crate::store::{Outcome, Read, Store, Tx};
+use crate::store::{Outcome, Rows, Store, Tx};
+use crate::world::World;
 
 /// Codes that any action may give because the engine gives them.
 pub const GIVEN_BY_THE_ENGINE: &[ErrorCode] = &[
@@ -81,10 +82,10 @@ pub trait Query: Action {
     fn answer(self, ask: &Ask) -> impl Future<Output = Outcome<Self::Answer>> + Send;
 }
 
-/// What a query may use.
+/// What a query may use. No database: it is answered from the World, which has caught up with whatever was committed before.
 pub struct Ask {
     pub caller: Caller,
-    pub read: Read,
+    pub world: Arc<World>,
     /// Milliseconds since the Unix epoch.
     pub now: i64,
     pub settings: Arc<Settings>,
@@ -97,6 +98,11 @@ pub struct Ask {
 impl Ask {
     pub fn account(&self) -> &str {
         &self.caller.account_id
+    }
+
+    /// What exists. Not to be held across an `await`.
+    pub fn rows(&self) -> RwLockReadGuard<'_, Rows> {
+        self.world.rows()
     }
 
     /// The page that a request asks for.
@@ -161,9 +167,10 @@ impl Engine {
 
     async fn run_query<A: Query>(&self, request: A, caller: &Caller) -> Outcome<A::Answer> {
         let dry_run = request.dry_run();
+        self.store.world().caught_up().await?;
         let ask = Ask {
             caller: caller.clone(),
-            read: self.store.read(),
+            world: Arc::clone(self.store.world()),
             now: self.store.clock().now_millis(),
             settings: Arc::clone(self.store.settings()),
             sealer: self.sealer.clone(),

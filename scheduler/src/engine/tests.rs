@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use freehold_proto::id::{Entropy, OsEntropy};
 use freehold_proto::{Action, Caller, ErrorCode, Fault};
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, PaginatorTrait};
+use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use tower::ServiceExt;
 
 use super::{Ask, Audit, Command, Engine, Prepared, Query, Table};
@@ -82,7 +82,7 @@ impl Query for Count {
     const ERRORS: &'static [ErrorCode] = &[];
 
     async fn answer(self, ask: &Ask) -> Outcome<Counted> {
-        Ok(Counted { keys: key_pair::Entity::find().count(&ask.read.snapshot().await?).await? })
+        Ok(Counted { keys: ask.rows().key_pairs.count(ask.account()) as u64 })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a host should hold, as messages made of rows. Pure but for the reads.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use freehold_proto::internal::host::{
     InstanceDesired, InterfaceAttachment, Metadata, PowerState, RuleDesired, SecurityGroupDesired, SubnetDesired, VolumeAttachment,
@@ -34,16 +34,8 @@ pub async fn instances(db: &impl ConnectionTrait, settings: &Settings, host_id: 
         .filter(instance::Column::HostId.eq(host_id))
         .filter(instance::Column::State.is_not_in([State::Terminated.as_str(), State::ShuttingDown.as_str()]));
     let rows = crate::store::read::chosen(db, rows, instance::Column::InstanceId, among).await?;
-    let mut by_account: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for row in rows {
-        by_account.entry(row.account_id).or_default().push(row.instance_id);
-    }
-    let mut desired = Vec::new();
-    for (account, ids) in by_account {
-        let views = instances::load(db, &account, &Select::Ids(ids)).await?;
-        desired.extend(views.iter().map(|view| instance(view, settings)));
-    }
-    Ok(desired)
+    let views = instances::load(db, rows.into_iter().map(|row| row.instance_id).collect()).await?;
+    Ok(views.iter().map(|view| instance(view, settings)).collect())
 }
 
 fn instance(view: &InstanceView, settings: &Settings) -> InstanceDesired {

@@ -7,7 +7,7 @@ use sea_orm::EntityTrait;
 
 use super::{IdentityService, KeyFeed, Vault, access_key, account};
 use crate::store::tests::empty_store;
-use crate::store::{self, Failure, Select, subnet, vpc};
+use crate::store::{self, Failure, subnet, vpc};
 
 fn code<T>(outcome: Result<T, Failure>) -> Option<ErrorCode> {
     match outcome {
@@ -27,7 +27,8 @@ async fn an_account_has_its_default_vpc_and_two_accounts_overlap() {
     assert_ne!(vpcs[0].vni, vpcs[1].vni);
     let subnets = subnet::Entity::find().all(store.reader()).await.expect("subnets");
     assert_eq!(subnets.iter().filter(|subnet| subnet.account_id == drawn).count(), 3);
-    assert!(store.read().interfaces(&drawn, &Select::All).await.expect("read").is_empty());
+    store.world().caught_up().await.expect("the World");
+    assert_eq!(store.world().rows().network_interfaces.count(&drawn), 0);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! `MaxResults` and `NextToken`, once for every Describe.
 //!
-//! A Describe sorts what it found by a key that never changes (an id) and asks [`Page::cut`] for the part that is due. The token holds
+//! A Describe walks what there is in the order of a key that never changes (an id), from [`Page::after`] on, and gives it to
+//! [`Page::take`]; a short list it may sort and give to [`Page::cut`] whole. The token holds
 //! the last key given and when it expires; it is sealed, so that nobody can read or forge it, and bound to the account, the action and
 //! the rest of the query, so that it continues the question it came from and no other. What appears or goes between two pages
 //! shifts nothing: the next page starts after a key, not at a count.
@@ -52,6 +53,17 @@ impl Page {
         let after =
             request.next_token().filter(|token| !token.is_empty()).map(|token| sealer.open(token, &query, now_millis)).transpose()?;
         Ok(Self { limit, after, query, sealer: sealer.clone(), now_millis })
+    }
+
+    /// The last key of the page before, behind which this one begins.
+    pub fn after(&self) -> Option<&str> {
+        self.after.as_deref()
+    }
+
+    /// As [`Page::cut`], of what follows [`Page::after`]. Takes no more than it needs.
+    pub fn take<T>(self, found: impl Iterator<Item = T>, key: impl Fn(&T) -> &str) -> Result<(Vec<T>, Option<String>), Fault> {
+        let most = self.limit + 1;
+        self.cut(found.take(most).collect(), key)
     }
 
     /// The page's part of `found`, which is sorted by `key`, and the token for the rest, where there is a rest.

@@ -8,6 +8,7 @@
 mod forget_client_tokens;
 mod forget_refusals;
 mod give_up_launches;
+mod prune_changes;
 mod reap_terminated;
 #[cfg(test)]
 mod standard;
@@ -28,6 +29,7 @@ use crate::store::{Change, Outcome, Store};
 pub use forget_client_tokens::ForgetClientTokens;
 pub use forget_refusals::ForgetRefusals;
 pub use give_up_launches::GiveUpLaunches;
+pub use prune_changes::PruneChanges;
 pub use reap_terminated::ReapTerminated;
 
 /// How often each looks, also if nothing wakes it.
@@ -124,4 +126,4 @@ macro_rules! reconcilers {
     };
 }
 
-reconcilers!(ReapTerminated, GiveUpLaunches, ForgetClientTokens, ForgetRefusals);
+reconcilers!(ReapTerminated, GiveUpLaunches, ForgetClientTokens, ForgetRefusals, PruneChanges);

@@ -13,8 +13,16 @@ pub struct Stage {
 }
 
 pub trait Rehearsal: Reconciler {
-    /// After this long [`DUE`] things are due, and a millisecond earlier none is.
+    /// After this long [`Self::DUE`] things are due, and a millisecond earlier none is.
     const WAIT: Duration;
+
+    /// Enough for a crash before, between and after the steps; one that takes a single step has one.
+    const DUE: usize = 3;
+
+    /// How many are due after a crash behind so many steps.
+    fn due_after(steps: usize) -> usize {
+        Self::DUE - steps
+    }
 
     async fn stage() -> Stage;
 
@@ -30,17 +38,14 @@ pub trait Rehearsal: Reconciler {
     }
 }
 
-/// Enough for a crash before, between and after the steps.
-pub const DUE: usize = 3;
-
 const A_MOMENT: Duration = Duration::from_millis(1);
 
 pub async fn a_crash_after_any_step_converges<R: Rehearsal>(reconciler: R) {
     let undisturbed = R::stage().await;
     undisturbed.lab.clock.advance(R::WAIT);
-    assert_eq!(pass(&reconciler, undisturbed.lab.store()).await.expect("a pass"), DUE);
+    assert_eq!(pass(&reconciler, undisturbed.lab.store()).await.expect("a pass"), R::DUE);
     let outcome = R::outcome(&undisturbed.lab).await;
-    for steps in 0..=DUE {
+    for steps in 0..=R::DUE {
         let stage = R::stage().await;
         assert_ne!(R::outcome(&stage.lab).await, outcome, "there is something to do");
         stage.lab.clock.advance(R::WAIT);
@@ -48,7 +53,7 @@ pub async fn a_crash_after_any_step_converges<R: Rehearsal>(reconciler: R) {
             reconciler.step(stage.lab.store(), one).await.expect("a step");
         }
         let stage = reconciler.crash(stage).await;
-        assert_eq!(pass(&reconciler, stage.lab.store()).await.expect("a pass"), DUE - steps);
+        assert_eq!(pass(&reconciler, stage.lab.store()).await.expect("a pass"), R::due_after(steps));
         assert_eq!(R::outcome(&stage.lab).await, outcome, "after a crash behind step {steps}");
     }
 }
@@ -61,7 +66,7 @@ pub async fn running_twice_changes_nothing<R: Rehearsal>(reconciler: R) {
     assert_eq!(R::rows(&lab).await, early, "nothing is due a millisecond early");
     lab.clock.advance(A_MOMENT);
     let due = reconciler.due(lab.store()).await.expect("due");
-    assert_eq!(pass(&reconciler, lab.store()).await.expect("a pass"), DUE);
+    assert_eq!(pass(&reconciler, lab.store()).await.expect("a pass"), R::DUE);
     let once = R::rows(&lab).await;
     assert_ne!(once, early);
     for one in due {

@@ -139,11 +139,13 @@ async fn change_something(lab: &Lab) {
     let mut tx = lab.store().begin("").await.expect("begin");
     tx.changed(Kind::Host, "somebody");
     tx.commit().await.expect("commit");
+    lab.store().world().caught_up().await.expect("the World");
 }
 
 #[tokio::test]
 async fn a_change_wakes_and_so_do_changes_that_were_missed_but_once() {
     let lab = Lab::new().await;
+    lab.store().world().caught_up().await.expect("the World");
     let mut changes = lab.store().follow();
     assert!(woken(&mut changes).now_or_never().is_none(), "nothing changed");
     change_something(&lab).await;
@@ -153,6 +155,7 @@ async fn a_change_wakes_and_so_do_changes_that_were_missed_but_once() {
         tx.changed(Kind::Host, number.to_string());
     }
     tx.commit().await.expect("commit");
+    lab.store().world().caught_up().await.expect("the World");
     assert!(woken(&mut changes).now_or_never().is_some(), "more were missed than are kept");
     changes = changes.resubscribe();
     assert!(woken(&mut changes).now_or_never().is_none());

@@ -1,20 +1,59 @@
-//! What a transaction changed, told to followers after its commit: reconcilers and host streams.
+//! What changed, as followers hear of it after the commit: reconcilers and host streams.
 //!
-//! A hint, not a truth: whoever is told reads the row. So a lost or repeated change costs a read and nothing else.
+//! A hint, not a truth: whoever is told reads the row. So a repeated change costs a read and nothing else. Who may have missed some
+//! (the channel says so) reads everything.
 
-/// Which table's row.
+use super::feed::triggers::Table;
+
+/// What followers must look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     AccessKey,
     Host,
     /// What a host is told of it.
     Instance,
-    /// What was observed of it, and nothing that its host must hear.
+    /// Anything of its row: most of it is what its own host observed, which that host need not hear.
     InstanceObserved,
     SecurityGroup,
     /// `id` is the host that must bury something.
     Tombstone,
     Vpc,
+}
+
+/// What the feed calls an instance of which its host must be told: no row's change says that.
+const INSTANCE_TOLD: &str = "instance told";
+
+impl Kind {
+    /// None for a row that is the World's alone to follow.
+    fn of_row(table: Table) -> Option<Self> {
+        match table {
+            Table::AccessKey => Some(Self::AccessKey),
+            Table::Host => Some(Self::Host),
+            Table::Instance => Some(Self::InstanceObserved),
+            Table::SecurityGroup => Some(Self::SecurityGroup),
+            Table::Tombstone => Some(Self::Tombstone),
+            Table::Vpc => Some(Self::Vpc),
+            _ => None,
+        }
+    }
+
+    /// What the feed calls it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::AccessKey => Table::AccessKey.name(),
+            Self::Host => Table::Host.name(),
+            Self::Instance => INSTANCE_TOLD,
+            Self::InstanceObserved => Table::Instance.name(),
+            Self::SecurityGroup => Table::SecurityGroup.name(),
+            Self::Tombstone => Table::Tombstone.name(),
+            Self::Vpc => Table::Vpc.name(),
+        }
+    }
+
+    /// A newer scheduler may write words that this one does not know.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        if word == INSTANCE_TOLD { Some(Self::Instance) } else { Table::parse(word).and_then(Self::of_row) }
+    }
 }
 
 /// One changed row.

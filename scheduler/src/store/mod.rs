@@ -1,20 +1,23 @@
 //! The store: what exists, in SQL. SQLite by default, PostgreSQL by configuration; what is either's alone is in [`sqlite`] and
 //! [`postgres`].
 //!
-//! Owns the schema, its entities, transactions and the reads behind every Describe. Holds no rule of EC2's.
+//! Owns the schema, its entities, transactions, the feed of changes and the views that are put together out of rows. Holds no rule of
+//! EC2's.
 //!
 //! Invariants:
 //! * one [`Tx`] per command, which has its turn to write from its first statement on, so that a command never finds its reads overtaken;
 //! * what [`Tx::commit`] returned from is on the disk (`synchronous=FULL`, `synchronous_commit=on`);
-//! * followers learn of a [`Change`] after its commit, never of one rolled back.
+//! * followers learn of a [`Change`] after its commit, never of one rolled back, and find it in the World.
 
 pub mod change;
 pub mod entity;
 pub mod failure;
+pub mod feed;
 mod migration;
 mod place;
 mod postgres;
 pub mod read;
+pub mod rows;
 mod sqlite;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -29,23 +32,27 @@ use tokio::sync::broadcast;
 
 use crate::Settings;
 use crate::metrics::Metrics;
+use crate::world::{Applier, World};
 
 pub use change::{Change, Kind};
 pub use entity::*;
 pub use failure::{Failure, Outcome, is_unique_violation};
 pub use migration::OpenError;
 pub use place::{DatabaseUrl, NotPostgres, Place, without_password};
-pub use read::{Read, Select};
+pub use read::{Select, View};
+pub use rows::{Fresh, Rows};
 pub use tx::Tx;
 
 /// A follower that is further behind than this reads everything anew.
-const CHANGES_KEPT: usize = 4096;
+pub(crate) const CHANGES_KEPT: usize = 4096;
 
 /// The database and who follows it. Cheap to share; one per process.
 pub struct Store {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
     changes: broadcast::Sender<Change>,
+    world: Arc<World>,
+    _applier: Applier,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     settings: Arc<Settings>,
@@ -66,15 +73,9 @@ impl Store {
             Place::File(file) => sqlite::connect(file, sqlite::Pool::Readers).await?,
             Place::Postgres(url) => postgres::connect(url, postgres::Pool::Readers).await?,
         };
-        Ok(Arc::new(Self {
-            writer,
-            reader,
-            changes: broadcast::channel(CHANGES_KEPT).0,
-            clock,
-            entropy,
-            settings,
-            metrics: Arc::default(),
-        }))
+        let changes = broadcast::channel(CHANGES_KEPT).0;
+        let (world, applier) = Applier::start(reader.clone(), changes.clone()).await?;
+        Ok(Arc::new(Self { writer, reader, changes, world, _applier: applier, clock, entropy, settings, metrics: Arc::default() }))
     }
 
     /// Begins the one transaction of a command on behalf of `account`.
@@ -82,16 +83,16 @@ impl Store {
         Tx::begin(self, account).await
     }
 
-    /// The reads behind every Describe.
-    pub fn read(&self) -> Read {
-        Read::new(self.reader.clone())
+    /// What every Describe reads.
+    pub fn world(&self) -> &Arc<World> {
+        &self.world
     }
 
     pub fn reader(&self) -> &DatabaseConnection {
         &self.reader
     }
 
-    /// What is committed from now on.
+    /// What is committed from now on, told when it is in the World.
     pub fn follow(&self) -> broadcast::Receiver<Change> {
         self.changes.subscribe()
     }
@@ -120,7 +121,7 @@ impl Store {
 }
 
 /// What commands write with.
-async fn connect_writer(place: &Place) -> Result<DatabaseConnection, DbErr> {
+pub(crate) async fn connect_writer(place: &Place) -> Result<DatabaseConnection, DbErr> {
     match place {
         Place::File(file) => sqlite::connect(file, sqlite::Pool::Writer).await,
         Place::Postgres(url) => postgres::connect(url, postgres::Pool::Writers).await,

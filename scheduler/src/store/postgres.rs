@@ -36,7 +36,11 @@ pub enum Pool {
 
 pub async fn connect(url: &DatabaseUrl, pool: Pool) -> Result<DatabaseConnection, DbErr> {
     let exact: PgConnectOptions = url.secret().parse().map_err(|error: sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))))?;
-    let exact = exact.application_name("freehold-scheduler").disable_statement_logging().options(bounds());
+    let exact = match exact.get_application_name() {
+        Some(_) => exact,
+        None => exact.application_name("freehold-scheduler"),
+    };
+    let exact = exact.disable_statement_logging().options(bounds());
     // sea-orm traces the address that it is given: it is given one without the password, and the one to be used beside it.
     let mut options = ConnectOptions::new(url.to_string());
     let connections = match pool {

@@ -61,8 +61,13 @@ impl Schema {
 
     fn url(&self) -> DatabaseUrl {
         let with = if self.server.contains('?') { '&' } else { '?' };
-        let url = format!("{}{with}options%5Bsearch_path%5D={}", self.server, self.name);
+        let url = format!("{}{with}options%5Bsearch_path%5D={name}&application_name={name}", self.server, name = self.name);
         DatabaseUrl::try_from(url).expect("FREEHOLD_TEST_DATABASE is an address of PostgreSQL's")
+    }
+
+    /// Ends the connections of those who use it.
+    fn cut(&self) -> String {
+        format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{}'", self.name)
     }
 }
 
@@ -77,12 +82,8 @@ async fn run(server: &str, statements: &[String]) {
 /// What still holds the schema (a session's task between two of its steps) is ended with it.
 impl Drop for Schema {
     fn drop(&mut self) {
-        let Self { server, name } = self;
-        let holders = format!(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_class ON relation = pg_class.oid
-             WHERE relnamespace = '{name}'::regnamespace AND pid <> pg_backend_pid()"
-        );
-        let statements = [holders, format!("DROP SCHEMA {name} CASCADE")];
+        let Self { server, name } = &*self;
+        let statements = [self.cut(), format!("DROP SCHEMA {name} CASCADE")];
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -209,4 +210,23 @@ async fn a_scheduler_that_stands_still_in_its_turn_loses_it_on_a_server() {
     drop(next);
     let fault = freehold_proto::Fault::from(super::Failure::from(stopped.commit().await.expect_err("too late")));
     assert_eq!(fault.code, freehold_proto::ErrorCode::Unavailable, "{fault}: {:?}", fault.source);
+}
+
+/// A server that is started again, or a network that is cut.
+#[tokio::test]
+async fn connections_that_were_cut_are_made_again() {
+    let (ground, store) = empty_store().await;
+    let Some(schema) = &ground.schema else { return };
+    for round in 0..3 {
+        run(&schema.server, &[schema.cut()]).await;
+        let account_id = format!("11112222333{round}");
+        crate::lab::eventually("a command is done", async || {
+            let Ok(tx) = store.begin(&account_id).await else { return false };
+            let row = account::Model { account_id: account_id.clone(), ..somebody() };
+            row.into_active_model().insert(tx.db()).await.is_ok() && tx.commit().await.is_ok()
+        })
+        .await;
+        crate::lab::eventually("the World follows", async || store.world().caught_up().await.is_ok()).await;
+        assert_eq!(account::Entity::find().all(store.reader()).await.expect("read").len(), round + 1);
+    }
 }

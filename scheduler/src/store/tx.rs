@@ -6,11 +6,11 @@ use freehold_proto::id::Entropy;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
-use tokio::sync::broadcast;
 
-use super::{Change, Kind, Store, postgres};
+use super::{Change, Kind, Store, feed, postgres};
 use crate::Settings;
 use crate::metrics::Turn;
+use crate::world::World;
 
 /// Begins a transaction that has its turn to write: nobody else writes until it ends.
 pub async fn begin_writing(writer: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
@@ -33,7 +33,7 @@ pub struct Tx {
     entropy: Arc<dyn Entropy>,
     settings: Arc<Settings>,
     changes: Vec<Change>,
-    followers: broadcast::Sender<Change>,
+    world: Arc<World>,
     turn: Turn,
 }
 
@@ -49,7 +49,7 @@ impl Tx {
             entropy: Arc::clone(&store.entropy),
             settings: Arc::clone(&store.settings),
             changes: Vec::new(),
-            followers: store.changes.clone(),
+            world: Arc::clone(&store.world),
             turn,
         })
     }
@@ -77,7 +77,8 @@ impl Tx {
         &self.settings
     }
 
-    /// Notes that followers should look at this row once it is committed.
+    /// Notes that followers should look at this once it is committed. That a row changed the feed says by itself; this is for what no
+    /// row says, such as that a host must be told.
     pub fn changed(&mut self, kind: Kind, id: impl Into<String>) {
         let change = Change { kind, id: id.into() };
         if !self.changes.contains(&change) {
@@ -90,20 +91,28 @@ impl Tx {
         &self.changes
     }
 
-    /// Makes it durable, then tells the followers.
+    /// Makes it durable. The followers learn of it from the feed.
     pub async fn commit(mut self) -> Result<(), DbErr> {
+        feed::write(&self.db, &self.changes, self.now).await?;
+        // Also where the answer to the commit is lost: it may have happened.
+        let _told = Told(self.world);
         let committed = self.db.commit().await;
         self.turn.committed(committed.as_ref().err());
         committed?;
         self.turn.told(self.changes.len());
-        for change in self.changes {
-            // An error only says that nobody follows right now.
-            let _ = self.followers.send(change);
-        }
         Ok(())
     }
 
     pub async fn rollback(self) -> Result<(), DbErr> {
         self.db.rollback().await
+    }
+}
+
+/// Wakes the World when a commit is over, however it ended.
+struct Told(Arc<World>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.committed();
     }
 }

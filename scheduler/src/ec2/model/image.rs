@@ -1,20 +1,44 @@
 //! AMIs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use freehold_proto::aws::ec2;
 
 use crate::ec2::message;
 use crate::filter::{Table, flag};
-use crate::store::{image, snapshot};
+use crate::store::rows::PUBLIC;
+use crate::store::{Rows, View, image, snapshot};
 
 /// An AMI as Describe shows it to one account: the tags are that account's.
 pub struct ImageView {
-    pub image: image::Model,
-    pub snapshot: Option<snapshot::Model>,
+    pub image: Arc<image::Model>,
+    pub snapshot: Option<Arc<snapshot::Model>>,
     pub tags: BTreeMap<String, String>,
     /// Whether the asking account owns it.
     pub own: bool,
+}
+
+/// An account sees its own AMIs and the public ones.
+impl View for ImageView {
+    fn one(rows: &Rows, account: &str, id: &str) -> Option<Self> {
+        let image = rows.images.one(id).filter(|row| row.public || row.account_id == account)?;
+        Some(Self {
+            snapshot: rows.snapshots.one(&image.snapshot_id).cloned(),
+            tags: rows.tags_of(account, id),
+            own: image.account_id == account,
+            image: Arc::clone(image),
+        })
+    }
+
+    fn ids<'a>(rows: &'a Rows, account: &'a str, after: Option<&'a str>) -> Box<dyn Iterator<Item = &'a str> + 'a> {
+        let seen: BTreeSet<&str> = rows.images.of(account, after).chain(rows.images.of(PUBLIC, after)).collect();
+        Box::new(seen.into_iter())
+    }
+
+    fn id(&self) -> &str {
+        &self.image.image_id
+    }
 }
 
 const STATE: &str = "available";

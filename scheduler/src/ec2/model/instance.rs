@@ -72,7 +72,7 @@ fn here(view: &InstanceView) -> bool {
 }
 
 fn groups(view: &InstanceView) -> impl Iterator<Item = &security_group::Model> {
-    view.interfaces.first().into_iter().flat_map(|interface| &interface.groups)
+    view.interfaces.first().into_iter().flat_map(|interface| &interface.groups).map(AsRef::as_ref)
 }
 
 fn public_address(view: &InstanceView) -> Option<&str> {
@@ -229,7 +229,7 @@ fn network_interface(view: &InterfaceView, settings: &Settings) -> ec2::Instance
         }),
         association,
         description: Some(row.description.clone()),
-        groups: view.groups.iter().map(identifier).collect(),
+        groups: view.groups.iter().map(|group| identifier(group)).collect(),
         interface_type: Some("interface".into()),
         mac_address: Some(row.mac_address.clone()),
         network_interface_id: Some(row.network_interface_id.clone()),

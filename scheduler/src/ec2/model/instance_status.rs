@@ -24,7 +24,7 @@ use crate::store::read::instances::InstanceView;
 
 /// An instance with what its checks found.
 pub struct Checked {
-    pub instance: instance::Model,
+    pub instance: std::sync::Arc<instance::Model>,
     system: Check,
     guest: Check,
 }

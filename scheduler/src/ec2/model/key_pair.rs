@@ -1,5 +1,7 @@
 //! Key pairs.
 
+use std::sync::Arc;
+
 use freehold_proto::aws::ec2;
 
 use crate::ec2::message;
@@ -7,7 +9,7 @@ use crate::filter::Table;
 use crate::store::key_pair;
 use crate::store::read::resources::Tagged;
 
-pub type KeyPair = Tagged<key_pair::Model>;
+pub type KeyPair = Tagged<Arc<key_pair::Model>>;
 
 pub const FILTERS: Table<KeyPair> = Table {
     names: &[

@@ -91,7 +91,7 @@ fn private_addresses(
     association: Option<&ec2::NetworkInterfaceAssociation>,
     settings: &Settings,
 ) -> Vec<ec2::NetworkInterfacePrivateIpAddress> {
-    let one = |address: &crate::store::private_address::Model| ec2::NetworkInterfacePrivateIpAddress {
+    let one = |address: &std::sync::Arc<crate::store::private_address::Model>| ec2::NetworkInterfacePrivateIpAddress {
         association: association.filter(|_| address.is_primary).cloned(),
         primary: Some(address.is_primary),
         private_dns_name: Some(settings.private_dns_name(&address.address)),
@@ -117,7 +117,7 @@ fn attachment(view: &InterfaceView) -> Option<ec2::NetworkInterfaceAttachment> {
 
 /// The groups of an interface, by id.
 pub fn groups(view: &InterfaceView) -> Vec<ec2::GroupIdentifier> {
-    let one = |group: &crate::store::security_group::Model| ec2::GroupIdentifier {
+    let one = |group: &std::sync::Arc<crate::store::security_group::Model>| ec2::GroupIdentifier {
         group_id: Some(group.group_id.clone()),
         group_name: Some(group.group_name.clone()),
     };

@@ -29,7 +29,7 @@ pub const FILTERS: Table<SecurityGroupView> = Table {
 };
 
 fn rules(view: &SecurityGroupView, egress: bool) -> impl Iterator<Item = &security_group_rule::Model> {
-    view.rules.iter().filter(move |rule| rule.is_egress == egress)
+    view.rules.iter().map(AsRef::as_ref).filter(move |rule| rule.is_egress == egress)
 }
 
 /// A rule out of its row.

@@ -1,5 +1,7 @@
 //! Subnets.
 
+use std::sync::Arc;
+
 use freehold_proto::aws::ec2;
 use ipnet::Ipv4Net;
 
@@ -8,9 +10,11 @@ use crate::filter::{Table, flag};
 use crate::store::read::resources::Tagged;
 use crate::store::subnet;
 
+pub type Subnet = Tagged<Arc<subnet::Model>>;
+
 /// A subnet as Describe shows it.
 pub struct SubnetView {
-    pub subnet: Tagged<subnet::Model>,
+    pub subnet: Subnet,
     pub availability_zone_id: String,
     /// `arn:aws:ec2:REGION:ACCOUNT:subnet/ID`
     pub arn: String,

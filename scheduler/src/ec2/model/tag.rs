@@ -1,5 +1,7 @@
 //! Tags as resources of their own, for `DescribeTags`.
 
+use std::sync::Arc;
+
 use freehold_proto::aws::ec2;
 
 use crate::filter::Table;
@@ -7,7 +9,7 @@ use crate::store::tag;
 
 /// A tag with the key by which pages are cut.
 pub struct TagView {
-    pub row: tag::Model,
+    pub row: Arc<tag::Model>,
     /// Resource id and key: unique in an account.
     pub place: String,
 }

@@ -46,7 +46,7 @@ fn state(view: &VolumeView) -> &'static str {
 impl From<&Volume> for ec2::Volume {
     fn from(Tagged { item: view, tags }: &Volume) -> Self {
         let row = &view.volume;
-        let attachment = |attachment: &crate::store::volume_attachment::Model| ec2::VolumeAttachment {
+        let attachment = |attachment: &std::sync::Arc<crate::store::volume_attachment::Model>| ec2::VolumeAttachment {
             attach_time: Some(message::timestamp(attachment.attach_time)),
             delete_on_termination: Some(attachment.delete_on_termination),
             device: Some(attachment.device_name.clone()),

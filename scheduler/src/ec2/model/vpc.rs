@@ -1,5 +1,7 @@
 //! VPCs.
 
+use std::sync::Arc;
+
 use freehold_proto::aws::ec2;
 
 use crate::ec2::message;
@@ -7,7 +9,7 @@ use crate::filter::{Table, flag};
 use crate::store::read::resources::Tagged;
 use crate::store::vpc;
 
-pub type Vpc = Tagged<vpc::Model>;
+pub type Vpc = Tagged<Arc<vpc::Model>>;
 
 /// A VPC is available from the transaction that makes it on.
 const STATE: &str = "available";

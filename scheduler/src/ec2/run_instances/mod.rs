@@ -21,7 +21,7 @@ use self::request::Asked;
 use super::model::instance::reservations;
 use crate::engine::Command;
 use crate::placement::reasons;
-use crate::store::{Failure, Outcome, Select, Tx, key_pair, read, reservation};
+use crate::store::{Failure, Outcome, Tx, key_pair, read, reservation};
 
 impl Command for ec2::RunInstancesRequest {
     const ERRORS: &'static [ErrorCode] = &[
@@ -67,7 +67,7 @@ impl Command for ec2::RunInstancesRequest {
             ids.push(launch.write(tx, index, host).await?);
         }
         launch.restate_network(tx).await?;
-        let views = read::instances::load(tx.db(), tx.account(), &Select::Ids(ids)).await?;
+        let views = read::instances::load(tx.db(), ids).await?;
         let shown = reservations(&views, tx.settings())?.into_iter().next();
         Ok(shown.ok_or_else(|| Fault::internal("RunInstances made nothing", "placement gave no host"))?)
     }

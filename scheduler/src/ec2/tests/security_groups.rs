@@ -41,8 +41,8 @@ async fn the_default_group_lets_its_members_in_and_everything_out() {
 #[tokio::test]
 async fn authorized_rules_come_back_as_one_permission_and_tell_the_hosts() {
     let bench = Bench::new().await;
-    let mut changes = bench.scheduler.engine().store.follow();
     let group = default_group(&bench).await;
+    let mut changes = bench.scheduler.engine().store.follow();
     let before = generation(&bench, &group).await;
     let answer = bench.get(authorize(&group, vec![permission("6", 22, &["10.1.2.3/8", "192.0.2.1/32"])])).await;
     assert_eq!(answer.security_group_rules.len(), 2, "one rule for each range");

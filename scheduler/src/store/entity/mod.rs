@@ -16,6 +16,7 @@ use standalone;
 pub mod access_key;
 pub mod account;
 pub mod authority;
+pub mod change;
 pub mod client_token;
 pub mod cluster;
 pub mod condemned_guest;

@@ -14,6 +14,7 @@ async fn every_entity_matches_its_table() {
         access_key
         account
         authority
+        change
         client_token
         cluster
         condemned_guest

@@ -9,12 +9,14 @@
 mod m0001_first;
 mod m0002_failed_launches;
 mod m0003_volumes_have_hosts;
+mod m0004_change_feed;
 mod m0007_parts_apart;
 mod m0008_many_hosts;
 
 use sea_orm::DatabaseConnection;
 use sea_orm_migration::prelude::*;
 
+use super::feed::triggers;
 use super::tx::begin_writing;
 
 /// Why a store is not opened.
@@ -35,6 +37,7 @@ pub async fn bring_up_to_date(writer: &DatabaseConnection) -> Result<(), OpenErr
     let db = begin_writing(writer).await?;
     refuse_newer(&db).await?;
     Migrator::up(&db, None).await?;
+    triggers::bring_in_line(&db).await?;
     db.commit().await?;
     Ok(())
 }
@@ -57,6 +60,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_first::First),
             Box::new(m0002_failed_launches::FailedLaunches),
             Box::new(m0003_volumes_have_hosts::VolumesHaveHosts),
+            Box::new(m0004_change_feed::ChangeFeed),
             Box::new(m0007_parts_apart::PartsApart),
             Box::new(m0008_many_hosts::ManyHosts),
         ]

@@ -1,76 +1,130 @@
-//! Instances with their interfaces, volumes, tags and the condition of their host.
+//! Instances with their interfaces, volumes, tags and their host.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, JoinType, QuerySelect, SelectTwo};
 
-use super::interfaces::{self, InterfaceView};
-use super::volumes::{self, VolumeView};
-use super::{Read, Select, portions, tags};
-use crate::store::{host, instance};
+use super::interfaces::InterfaceView;
+use super::volumes::VolumeView;
+use super::{Select, View, chosen, chosen_pairs};
+use crate::store::{
+    Rows, host, instance, interface_security_group, network_interface, network_interface_attachment, private_address, public_address,
+    security_group, tag, volume, volume_attachment,
+};
 
 /// An instance as Describe shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceView {
-    pub instance: instance::Model,
+    pub instance: Arc<instance::Model>,
     /// By device index.
     pub interfaces: Vec<InterfaceView>,
     /// The root volume first.
     pub volumes: Vec<VolumeView>,
     pub tags: BTreeMap<String, String>,
+    /// Where it is, if it is anywhere.
+    pub host: Option<Arc<host::Model>>,
     /// Whether the agent of its host is there to vouch for what was observed.
     pub host_connected: bool,
     /// Since when it is, or when it was last there.
     pub host_last_seen: Option<i64>,
 }
 
-impl Read {
-    /// By reservation, launch index and id.
-    pub async fn instances(&self, account: &str, select: &Select) -> Result<Vec<InstanceView>, DbErr> {
-        load(&self.snapshot().await?, account, select).await
+impl View for InstanceView {
+    fn one(rows: &Rows, account: &str, id: &str) -> Option<Self> {
+        let instance = rows.instances.one(id).filter(|row| row.account_id == account)?;
+        let host = instance.host_id.as_deref().and_then(|id| rows.hosts.one(id));
+        Some(Self {
+            interfaces: InterfaceView::of_instance(rows, id),
+            volumes: VolumeView::of_instance(rows, id),
+            tags: rows.tags_of(account, id),
+            host: host.cloned(),
+            host_connected: host.is_some_and(|host| host.connected),
+            host_last_seen: host.map(|host| host.last_seen),
+            instance: Arc::clone(instance),
+        })
+    }
+
+    fn ids<'a>(rows: &'a Rows, account: &'a str, after: Option<&'a str>) -> Box<dyn Iterator<Item = &'a str> + 'a> {
+        Box::new(rows.instances.of(account, after))
+    }
+
+    fn id(&self) -> &str {
+        &self.instance.instance_id
     }
 }
 
-/// By reservation, launch index and id.
-pub async fn load(db: &impl ConnectionTrait, account: &str, select: &Select) -> Result<Vec<InstanceView>, DbErr> {
-    let placed = placed(db, account, select).await?;
-    let mut interfaces = interfaces::of_instances(db, account, select).await?;
-    let mut volumes = volumes::of_instances(db, account, select).await?;
-    let mut tags = tags::of_resources(db, account, select).await?;
-    let view = |Placed { instance, host_connected, host_last_seen }: Placed| InstanceView {
-        interfaces: interfaces.remove(&instance.instance_id).unwrap_or_default(),
-        volumes: volumes.remove(&instance.instance_id).unwrap_or_default(),
-        tags: tags.remove(&instance.instance_id).unwrap_or_default(),
-        host_connected: host_connected.unwrap_or_default(),
-        host_last_seen,
-        instance,
-    };
-    Ok(placed.into_iter().map(view).collect())
+/// Some instances as a transaction sees them, by reservation, launch index and id. The number of queries does not grow with theirs, and is
+/// small, since each is a trip to the connection's own thread: what a row has at most one of comes with it by a join.
+pub async fn load(db: &impl ConnectionTrait, ids: Vec<String>) -> Result<Vec<InstanceView>, DbErr> {
+    let select = Select::Ids(ids);
+    let mut rows = Rows::default();
+    let (instances, hosts) = chosen_pairs(db, placed(), instance::Column::InstanceId, &select).await?;
+    rows.instances.add(instances);
+    rows.hosts.add(hosts);
+    load_interfaces(db, &mut rows, &select).await?;
+    let (attachments, volumes) = chosen_pairs(db, attached_volumes(), volume_attachment::Column::InstanceId, &select).await?;
+    rows.volume_attachments.add(attachments);
+    rows.volumes.add(volumes);
+    rows.tags.add(chosen(db, tag::Entity::find(), tag::Column::ResourceId, &select).await?);
+    let views = rows.instances.values().filter_map(|row| InstanceView::one(&rows, &row.account_id, &row.instance_id));
+    let mut views: Vec<InstanceView> = views.collect();
+    views.sort_by(|a, b| order(a).cmp(&order(b)));
+    Ok(views)
 }
 
-/// An instance and its host, if it has one.
-#[derive(FromQueryResult)]
-struct Placed {
-    #[sea_orm(nested)]
-    instance: instance::Model,
-    host_connected: Option<bool>,
-    host_last_seen: Option<i64>,
+fn order(view: &InstanceView) -> (&str, i32, &str) {
+    let row = &view.instance;
+    (&row.reservation_id, row.ami_launch_index, &row.instance_id)
 }
 
-async fn placed(db: &impl ConnectionTrait, account: &str, select: &Select) -> Result<Vec<Placed>, DbErr> {
-    use instance::{Column, Entity};
-    let on_host = Entity::belongs_to(host::Entity).from(Column::HostId).to(host::Column::HostId).into();
-    let instances = Entity::find()
-        .join(JoinType::LeftJoin, on_host)
-        .column_as(host::Column::Connected, "host_connected")
-        .column_as(host::Column::LastSeen, "host_last_seen")
-        .filter(Column::AccountId.eq(account))
-        .order_by_asc(Column::ReservationId)
-        .order_by_asc(Column::AmiLaunchIndex)
-        .order_by_asc(Column::InstanceId);
-    let mut rows = Vec::new();
-    for portion in portions(instances, Column::InstanceId, select) {
-        rows.extend(portion.into_model::<Placed>().all(db).await?);
-    }
-    Ok(rows)
+async fn load_interfaces(db: &impl ConnectionTrait, rows: &mut Rows, instances: &Select) -> Result<(), DbErr> {
+    let by_instance = network_interface_attachment::Column::InstanceId;
+    let (attachments, interfaces) = chosen_pairs(db, attached_interfaces(), by_instance, instances).await?;
+    let ids = Select::Ids(interfaces.iter().map(|row| row.network_interface_id.clone()).collect());
+    rows.network_interface_attachments.add(attachments);
+    rows.network_interfaces.add(interfaces);
+    let (private, public) = chosen_pairs(db, addresses(), private_address::Column::NetworkInterfaceId, &ids).await?;
+    rows.private_addresses.add(private);
+    // It comes with each of the interface's private addresses.
+    rows.public_addresses.add(once(public, |row| row.address.clone()));
+    let (memberships, groups) = chosen_pairs(db, memberships(), interface_security_group::Column::NetworkInterfaceId, &ids).await?;
+    rows.interface_security_groups.add(memberships);
+    rows.security_groups.add(once(groups, |row| row.group_id.clone()));
+    Ok(())
+}
+
+fn once<M>(rows: Vec<M>, key: impl Fn(&M) -> String) -> impl Iterator<Item = M> {
+    rows.into_iter().map(|row| (key(&row), row)).collect::<BTreeMap<_, _>>().into_values()
+}
+
+fn placed() -> SelectTwo<instance::Entity, host::Entity> {
+    let host = instance::Entity::belongs_to(host::Entity).from(instance::Column::HostId).to(host::Column::HostId);
+    instance::Entity::find().join(JoinType::LeftJoin, host.into()).select_also(host::Entity)
+}
+
+fn attached_interfaces() -> SelectTwo<network_interface_attachment::Entity, network_interface::Entity> {
+    use network_interface_attachment::{Column, Entity};
+    let interface = Entity::belongs_to(network_interface::Entity).from(Column::NetworkInterfaceId);
+    let interface = interface.to(network_interface::Column::NetworkInterfaceId);
+    Entity::find().join(JoinType::InnerJoin, interface.into()).select_also(network_interface::Entity)
+}
+
+/// An interface has a primary private address for as long as it is, so the public one can come along.
+fn addresses() -> SelectTwo<private_address::Entity, public_address::Entity> {
+    use private_address::{Column, Entity};
+    let public = Entity::belongs_to(public_address::Entity).from(Column::NetworkInterfaceId).to(public_address::Column::NetworkInterfaceId);
+    Entity::find().join(JoinType::LeftJoin, public.into()).select_also(public_address::Entity)
+}
+
+fn memberships() -> SelectTwo<interface_security_group::Entity, security_group::Entity> {
+    use interface_security_group::{Column, Entity};
+    let group = Entity::belongs_to(security_group::Entity).from(Column::GroupId).to(security_group::Column::GroupId);
+    Entity::find().join(JoinType::InnerJoin, group.into()).select_also(security_group::Entity)
+}
+
+fn attached_volumes() -> SelectTwo<volume_attachment::Entity, volume::Entity> {
+    use volume_attachment::{Column, Entity};
+    let volume = Entity::belongs_to(volume::Entity).from(Column::VolumeId).to(volume::Column::VolumeId);
+    Entity::find().join(JoinType::InnerJoin, volume.into()).select_also(volume::Entity)
 }

@@ -1,40 +1,34 @@
-//! The one read interface behind every Describe.
+//! What Describes show: rows put together to views. Written once, over [`Rows`]: those of the World for a query, those that its own
+//! transaction has read for a command, which must see what it has just written.
 //!
-//! Over SQL now; the in-memory World takes its place with the change feed, so nothing outside this module may know that a Describe is
-//! a SELECT. Every read is of one account and one moment: its queries share a snapshot.
-//!
-//! The `load` functions are generic over the connection, because a command reads the same views inside its own transaction, where it
-//! must see what it has just written. The number of queries does not grow with the rows of a page, and is small, since each is a trip to
-//! the connection's own thread: what a row has at most one of comes with it by a join.
+//! A view is of one account: what is another's is as absent as what never was.
 
 pub mod instances;
 pub mod interfaces;
 pub mod resources;
-pub mod tags;
 pub mod volumes;
 
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, SelectTwo, TransactionTrait,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, SelectTwo};
 
-/// Reads from a snapshot of the store. Cheap to clone.
-#[derive(Clone)]
-pub struct Read {
-    db: DatabaseConnection,
+use super::Rows;
+
+/// Something that an account can describe.
+pub trait View: Sized {
+    /// One, unless it is absent or another account's.
+    fn one(rows: &Rows, account: &str, id: &str) -> Option<Self>;
+
+    /// The ids of all that the account sees, in order, from the one behind `after` on.
+    fn ids<'a>(rows: &'a Rows, account: &'a str, after: Option<&'a str>) -> Box<dyn Iterator<Item = &'a str> + 'a>;
+
+    fn id(&self) -> &str;
+
+    /// All of them, by id, one at a time.
+    fn all<'a>(rows: &'a Rows, account: &'a str, after: Option<&'a str>) -> impl Iterator<Item = Self> + 'a {
+        Self::ids(rows, account, after).filter_map(move |id| Self::one(rows, account, id))
+    }
 }
 
-impl Read {
-    pub(super) fn new(db: DatabaseConnection) -> Self {
-        Self { db }
-    }
-
-    /// One consistent moment, for a read that takes several queries.
-    pub(crate) async fn snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
-        self.db.begin().await
-    }
-}
-
-/// Which rows of an account a Describe is about.
+/// Which rows a read is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Select {
     All,
@@ -65,12 +59,15 @@ async fn chosen_pairs<E: EntityTrait, F: EntityTrait>(
     query: SelectTwo<E, F>,
     column: impl ColumnTrait,
     select: &Select,
-) -> Result<Vec<(E::Model, Option<F::Model>)>, DbErr> {
-    let mut rows = Vec::new();
+) -> Result<(Vec<E::Model>, Vec<F::Model>), DbErr> {
+    let (mut left, mut right) = (Vec::new(), Vec::new());
     for portion in portions(query, column, select) {
-        rows.extend(portion.all(db).await?);
+        for (row, other) in portion.all(db).await? {
+            left.push(row);
+            right.extend(other);
+        }
     }
-    Ok(rows)
+    Ok((left, right))
 }
 
 /// The queries that together find the rows of `query` whose `column` is one of `ids`.
@@ -81,24 +78,5 @@ fn portions<Q: QueryFilter + Clone>(query: Q, column: impl ColumnTrait, select: 
             let portion = |some: &[String]| query.clone().filter(column.is_in(some.iter().map(String::as_str)));
             ids.chunks(IDS_PER_QUERY).map(portion).collect()
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryTrait, SelectTwo, Statement};
-
-    use crate::store::migration::bring_up_to_date;
-    use crate::store::{Place, connect_writer};
-
-    /// How SQLite would find the rows, step by step.
-    pub(super) async fn plan<E: EntityTrait, F: EntityTrait>(query: &SelectTwo<E, F>) -> Vec<String> {
-        let folder = tempfile::tempdir().expect("a folder");
-        let db = connect_writer(&Place::File(folder.path().join("plan.db"))).await.expect("a database");
-        bring_up_to_date(&db).await.expect("a schema");
-        let Statement { sql, values, .. } = query.build(DbBackend::Sqlite);
-        let explain = Statement { sql: format!("EXPLAIN QUERY PLAN {sql}"), values, db_backend: DbBackend::Sqlite };
-        let steps = db.query_all_raw(explain).await.expect("a plan");
-        steps.iter().map(|step| step.try_get("", "detail").expect("a step's text")).collect()
     }
 }

@@ -1,0 +1,135 @@
+//! Rows in memory, with the indexes that views need: all of them (the World), or those that a command has read in its transaction. A
+//! view is put together out of [`Rows`], whichever these are, and so in one place only.
+//!
+//! Reads tables; knows no view. What a table is looked up by stands in the one list below.
+
+mod mirror;
+
+use std::sync::Arc;
+
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
+
+pub use mirror::{Mirror, Mirrored};
+
+use super::feed::triggers::Table;
+use super::read::{Select, chosen};
+use super::{
+    host, image, instance, interface_security_group, key_pair, network_interface, network_interface_attachment, private_address,
+    public_address, security_group, security_group_rule, snapshot, subnet, tag, volume, volume_attachment, vpc,
+};
+
+/// The owner of what everybody may see.
+pub const PUBLIC: &str = "public";
+
+macro_rules! mirrored {
+    ($($rows:ident = $table:ident ($variant:ident) by $column:ident $key:ident, of $belongs:expr $(, ranked $rank:expr)?;)*) => {
+        /// The tables that Describes show.
+        #[derive(Debug, Default, PartialEq)]
+        pub struct Rows {
+            $(pub $rows: Mirror<$table::Model>,)*
+        }
+
+        $(impl Mirrored for $table::Model {
+            fn feed_key(&self) -> &str {
+                &self.$key
+            }
+
+            fn belongs_to(&self, say: &mut dyn FnMut(&str)) {
+                let belongs: fn(&Self, &mut dyn FnMut(&str)) = $belongs;
+                belongs(self, say);
+            }
+
+            $(fn rank(&self) -> (i64, &str) {
+                let rank: fn(&Self) -> (i64, &str) = $rank;
+                rank(self)
+            })?
+        })*
+
+        /// Some rows of one table as they are now, with the keys that were asked for.
+        #[derive(Debug)]
+        pub enum Fresh {
+            $($variant(Vec<String>, Vec<$table::Model>),)*
+        }
+
+        impl Fresh {
+            /// None for a table that is not mirrored.
+            pub async fn read(db: &impl ConnectionTrait, table: Table, keys: Vec<String>) -> Result<Option<Self>, DbErr> {
+                match table {
+                    $(Table::$variant => {
+                        let select = Select::Ids(keys);
+                        let rows = chosen(db, $table::Entity::find(), $table::Column::$column, &select).await?;
+                        let Select::Ids(keys) = select else { return Ok(None) };
+                        Ok(Some(Self::$variant(keys, rows)))
+                    })*
+                    _ => Ok(None),
+                }
+            }
+        }
+
+        impl Rows {
+            /// Everything there is.
+            pub async fn load(db: &impl ConnectionTrait) -> Result<Self, DbErr> {
+                let mut rows = Self::default();
+                $(rows.$rows.add($table::Entity::find().all(db).await?);)*
+                Ok(rows)
+            }
+
+            pub fn apply(&mut self, fresh: Fresh) {
+                match fresh {
+                    $(Fresh::$variant(keys, rows) => self.$rows.replace(keys, rows),)*
+                }
+            }
+        }
+    };
+}
+mirrored! {
+    hosts = host (Host) by HostId host_id, of |_, _| {};
+    images = image (Image) by ImageId image_id, of |row, say| {
+        say(&row.account_id);
+        if row.public {
+            say(PUBLIC);
+        }
+    };
+    instances = instance (Instance) by InstanceId instance_id, of |row, say| {
+        say(&row.account_id);
+        row.host_id.iter().for_each(|host_id| say(host_id));
+    };
+    interface_security_groups = interface_security_group (InterfaceSecurityGroup) by NetworkInterfaceId network_interface_id,
+        of |row, say| say(&row.group_id), ranked |row| (0, &row.group_id);
+    key_pairs = key_pair (KeyPair) by KeyPairId key_pair_id, of |row, say| say(&row.account_id);
+    network_interfaces = network_interface (NetworkInterface) by NetworkInterfaceId network_interface_id,
+        of |row, say| say(&row.account_id);
+    network_interface_attachments = network_interface_attachment (NetworkInterfaceAttachment) by NetworkInterfaceId network_interface_id,
+        of |row, say| say(&row.instance_id);
+    private_addresses = private_address (PrivateAddress) by NetworkInterfaceId network_interface_id,
+        of |row, say| say(&row.subnet_id), ranked |row| (i64::from(!row.is_primary), &row.address);
+    public_addresses = public_address (PublicAddress) by NetworkInterfaceId network_interface_id, of |_, _| {};
+    security_groups = security_group (SecurityGroup) by GroupId group_id, of |row, say| {
+        say(&row.account_id);
+        say(&row.vpc_id);
+    };
+    security_group_rules = security_group_rule (SecurityGroupRule) by GroupId group_id,
+        of |_, _| {}, ranked |row| (row.created, &row.security_group_rule_id);
+    snapshots = snapshot (Snapshot) by SnapshotId snapshot_id, of |row, say| say(&row.account_id);
+    subnets = subnet (Subnet) by SubnetId subnet_id, of |row, say| {
+        say(&row.account_id);
+        say(&row.vpc_id);
+    };
+    tags = tag (Tag) by ResourceId resource_id, of |row, say| say(&row.account_id), ranked |row| (0, &row.key);
+    volumes = volume (Volume) by VolumeId volume_id, of |row, say| say(&row.account_id);
+    volume_attachments = volume_attachment (VolumeAttachment) by VolumeId volume_id, of |row, say| say(&row.instance_id);
+    vpcs = vpc (Vpc) by VpcId vpc_id, of |row, say| say(&row.account_id);
+}
+
+impl Rows {
+    /// The tags that an account has put on a resource.
+    pub fn tags_of(&self, account: &str, resource_id: &str) -> std::collections::BTreeMap<String, String> {
+        let own = self.tags.get(resource_id).iter().filter(|row| row.account_id == account);
+        own.map(|row| (row.key.clone(), row.value.clone())).collect()
+    }
+
+    /// An account's default VPC.
+    pub fn default_vpc(&self, account: &str) -> Option<&Arc<vpc::Model>> {
+        self.vpcs.of(account, None).filter_map(|id| self.vpcs.one(id)).find(|row| row.is_default)
+    }
+}
