@@ -8,6 +8,7 @@
 mod forget_client_tokens;
 mod forget_refusals;
 mod give_up_launches;
+mod lead;
 mod prune_changes;
 mod reap_terminated;
 #[cfg(test)]
@@ -96,14 +97,17 @@ async fn woken(changes: &mut broadcast::Receiver<Change>) {
     }
 }
 
+/// Runs all reconcilers until `shutdown` resolves: where several schedulers share the store, one of them does.
+pub async fn run(store: Arc<Store>, shutdown: impl Future<Output = ()> + Send) {
+    lead::alone(store, all, shutdown).await;
+}
+
 /// The reconcilers that there are. One that is not named here never runs (and tests/architecture.rs fails); one that is named and has no
 /// `standard::Rehearsal` does not compile with the tests, so that none is without the two standard ones.
 macro_rules! reconcilers {
     ($($name:ident),+ $(,)?) => {
-        /// Runs all reconcilers until `shutdown` resolves.
-        pub async fn run(store: Arc<Store>, shutdown: impl Future<Output = ()> + Send) {
+        async fn all(store: Arc<Store>) {
             tokio::select! {
-                () = shutdown => {}
                 $(() = Box::pin(repeat($name, Arc::clone(&store))) => {})+
             }
         }

@@ -8,11 +8,11 @@ use futures_util::FutureExt;
 use sea_orm::{EntityTrait, PaginatorTrait};
 
 use super::standard::{Rehearsal, Stage};
-use super::{ForgetClientTokens, ForgetRefusals, ReapTerminated, pass, woken};
+use super::{ForgetClientTokens, ForgetRefusals, ReapTerminated, Reconciler, pass, woken};
 use crate::lab::{ALICE, Agent, Lab, eventually};
 use crate::placement::Amount;
 use crate::placement::reasons::{Others, Refused, Wanted};
-use crate::store::{Kind, client_token, instance, placement, refused_placement, reservation, tag};
+use crate::store::{Kind, client_token, instance, lease, placement, refused_placement, reservation, tag};
 
 /// Three instances that have just been terminated, launched under tokens and tagged; and three requests that found no place.
 async fn prepared() -> (Lab, Agent) {
@@ -178,4 +178,44 @@ async fn what_is_due_is_done_at_the_next_change_and_not_only_by_the_timer() {
     eventually("reaped, long before the timer", async || left(&lab).await[0] == 0).await;
     stop.send(()).expect("it runs");
     running.await.expect("it ends");
+}
+
+#[tokio::test]
+async fn of_two_schedulers_one_has_the_lease_and_the_next_one_fences_the_first() {
+    let lab = Lab::new().await;
+    let taken = async |holder: &str| lease::take(lab.store(), "test", holder).await.expect("asked");
+    let first = taken("a").await.expect("it was free");
+    assert_eq!(taken("b").await, None);
+    assert_eq!(taken("a").await, Some(first.clone()), "renewed, the same lease");
+    let fenced = lab.store().fenced(first.clone());
+    assert!(fenced.begin("").await.is_ok());
+    let lifetime = Duration::from_millis(u64::try_from(lease::LIFETIME_MILLIS).expect("positive"));
+    lab.clock.advance(lifetime.saturating_sub(Duration::from_millis(1)));
+    assert_eq!(taken("b").await, None, "a millisecond early");
+    lab.clock.advance(Duration::from_millis(1));
+    let second = taken("b").await.expect("it has expired");
+    assert_eq!(taken("a").await, None);
+    assert!(fenced.begin("").await.is_err(), "the first one stood still, and goes on when it wakes");
+    assert!(pass(&ReapTerminated, &fenced).await.is_ok(), "nothing is due: nothing is written");
+    lease::give_back(lab.store(), &first).await.expect("a lease that is another's is left alone");
+    assert_eq!(taken("a").await, None);
+    lease::give_back(lab.store(), &second).await.expect("given back");
+    assert!(taken("a").await.is_some_and(|third| third != first), "held again is not the same time of holding it");
+}
+
+#[tokio::test]
+async fn a_step_of_a_scheduler_that_lost_its_lease_changes_nothing() {
+    let (lab, _agent) = prepared().await;
+    lab.clock.advance(HOUR);
+    let old = lease::take(lab.store(), "test", "old").await.expect("asked").expect("free");
+    let fenced = lab.store().fenced(old);
+    let due = ReapTerminated.due(&fenced).await.expect("due");
+    assert_eq!(due.len(), 3);
+    lab.clock.advance(HOUR);
+    lease::take(lab.store(), "test", "new").await.expect("asked").expect("expired");
+    let before = left(&lab).await;
+    for one in due {
+        assert!(ReapTerminated.step(&fenced, one).await.is_err());
+    }
+    assert_eq!(left(&lab).await, before);
 }

@@ -13,6 +13,7 @@ pub mod change;
 pub mod entity;
 pub mod failure;
 pub mod feed;
+pub mod lease;
 mod migration;
 mod place;
 mod postgres;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 
 use freehold_proto::clock::Clock;
 use freehold_proto::id::Entropy;
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::{DatabaseConnection, DbBackend, DbErr};
 use tokio::sync::broadcast;
 
 use crate::Settings;
@@ -52,7 +53,9 @@ pub struct Store {
     reader: DatabaseConnection,
     changes: broadcast::Sender<Change>,
     world: Arc<World>,
-    _applier: Applier,
+    /// Whose every transaction this is only with.
+    lease: Option<lease::Lease>,
+    applier: Arc<Applier>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     settings: Arc<Settings>,
@@ -75,12 +78,35 @@ impl Store {
         };
         let changes = broadcast::channel(CHANGES_KEPT).0;
         let (world, applier) = Applier::start(reader.clone(), changes.clone()).await?;
-        Ok(Arc::new(Self { writer, reader, changes, world, _applier: applier, clock, entropy, settings, metrics: Arc::default() }))
+        let applier = Arc::new(applier);
+        Ok(Arc::new(Self { writer, reader, changes, world, lease: None, applier, clock, entropy, settings, metrics: Arc::default() }))
     }
 
     /// Begins the one transaction of a command on behalf of `account`.
     pub async fn begin(&self, account: &str) -> Result<Tx, DbErr> {
         Tx::begin(self, account).await
+    }
+
+    /// The same store for what is done under a lease: a transaction begins only while that is held.
+    #[must_use]
+    pub fn fenced(&self, lease: lease::Lease) -> Self {
+        Self {
+            writer: self.writer.clone(),
+            reader: self.reader.clone(),
+            changes: self.changes.clone(),
+            world: Arc::clone(&self.world),
+            lease: Some(lease),
+            applier: Arc::clone(&self.applier),
+            clock: Arc::clone(&self.clock),
+            entropy: Arc::clone(&self.entropy),
+            settings: Arc::clone(&self.settings),
+            metrics: Arc::clone(&self.metrics),
+        }
+    }
+
+    /// Whether several schedulers may have it open at the same time.
+    pub fn is_shared(&self) -> bool {
+        self.writer.get_database_backend() == DbBackend::Postgres
     }
 
     /// What every Describe reads.

@@ -42,8 +42,12 @@ impl Tx {
         let wait = store.metrics.wait(&*store.clock);
         let begun = begin_writing(&store.writer).await;
         let turn = wait.over(begun.as_ref().err());
+        let db = begun?;
+        if let Some(lease) = &store.lease {
+            lease.check(&db).await?;
+        }
         Ok(Self {
-            db: begun?,
+            db,
             account: account.to_owned(),
             now: store.clock.now_millis(),
             entropy: Arc::clone(&store.entropy),

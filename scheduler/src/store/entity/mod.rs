@@ -28,6 +28,7 @@ pub mod interface_security_group;
 pub mod internet_gateway;
 pub mod join_token;
 pub mod key_pair;
+pub mod lease;
 pub mod network_interface;
 pub mod network_interface_attachment;
 pub mod part;

@@ -26,6 +26,7 @@ async fn every_entity_matches_its_table() {
         internet_gateway
         join_token
         key_pair
+        lease
         network_interface
         network_interface_attachment
         part

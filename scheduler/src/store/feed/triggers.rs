@@ -74,6 +74,7 @@ pub const UNFOLLOWED: &[&str] = &[
     "condemned_guest",   // the operator's; the order itself is a tombstone
     "fenced_host",       // asked when a host comes
     "join_token",        // asked when a part joins
+    "lease",             // read by those who want it, every second or so
     "part",              // asked when a part comes
     "placement",         // the operator's, for `freehold why`
     "refused_placement", // likewise

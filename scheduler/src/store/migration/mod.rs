@@ -10,6 +10,7 @@ mod m0001_first;
 mod m0002_failed_launches;
 mod m0003_volumes_have_hosts;
 mod m0004_change_feed;
+mod m0005_leases;
 mod m0007_parts_apart;
 mod m0008_many_hosts;
 
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_failed_launches::FailedLaunches),
             Box::new(m0003_volumes_have_hosts::VolumesHaveHosts),
             Box::new(m0004_change_feed::ChangeFeed),
+            Box::new(m0005_leases::Leases),
             Box::new(m0007_parts_apart::PartsApart),
             Box::new(m0008_many_hosts::ManyHosts),
         ]

@@ -1,0 +1,66 @@
+//! A lease: a row that names the one scheduler that does what only one may, until it expires. Compared and set in a transaction.
+//!
+//! The clocks of two schedulers may differ, and one may stand still for longer than its lease. So a lease keeps nobody from working by
+//! itself: what is done under it is done in transactions that ask whether it still holds ([`Store::fenced`]), and the epoch, which grows
+//! with every new holder, tells one time of holding it from the next.
+
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel};
+
+use super::entity::lease::{Entity, Model};
+use super::{Outcome, Store};
+
+/// How long a holder that is gone keeps others waiting.
+pub const LIFETIME_MILLIS: i64 = 5_000;
+
+/// Proof of holding a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    name: &'static str,
+    holder: String,
+    epoch: i64,
+}
+
+/// Takes the lease if it is free, or holds it for longer. None while somebody else has it.
+pub async fn take(store: &Store, name: &'static str, holder: &str) -> Outcome<Option<Lease>> {
+    let tx = store.begin("").await?;
+    let row = |epoch| Model { name: name.to_owned(), holder: holder.to_owned(), epoch, expires: tx.now() + LIFETIME_MILLIS };
+    let epoch = match Entity::find_by_id(name).one(tx.db()).await? {
+        None => {
+            row(1).into_active_model().insert(tx.db()).await?;
+            1
+        }
+        Some(held) if held.holder == holder || held.expires <= tx.now() => {
+            let epoch = if held.holder == holder { held.epoch } else { held.epoch + 1 };
+            row(epoch).into_active_model().reset_all().update(tx.db()).await?;
+            epoch
+        }
+        Some(_) => return Ok(None),
+    };
+    tx.commit().await?;
+    Ok(Some(Lease { name, holder: holder.to_owned(), epoch }))
+}
+
+/// Lets the next one have it at once.
+pub async fn give_back(store: &Store, lease: &Lease) -> Outcome<()> {
+    let tx = store.begin("").await?;
+    if let Some(held) = lease.row(tx.db()).await? {
+        Model { expires: tx.now(), ..held }.into_active_model().reset_all().update(tx.db()).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+impl Lease {
+    /// The row, if it is still this very lease.
+    async fn row(&self, db: &impl ConnectionTrait) -> Result<Option<Model>, DbErr> {
+        let row = Entity::find_by_id(self.name).one(db).await?;
+        Ok(row.filter(|row| row.holder == self.holder && row.epoch == self.epoch))
+    }
+
+    /// Asked in a transaction's own turn: as long as that lasts nobody else can take the lease.
+    pub(super) async fn check(&self, db: &impl ConnectionTrait) -> Result<(), DbErr> {
+        match self.row(db).await? {
+            Some(_) => Ok(()),
+            None => Err(DbErr::Custom(format!("another scheduler has taken the lease '{}'", self.name))),
+        }
+    }
+}
