@@ -89,6 +89,16 @@ pub enum Command {
     /// AMIs: import a disk image, build one, list them
     #[command(subcommand)]
     Image(crate::commands::image::Image),
+    /// Write everything that the scheduler has into one file, also while it runs
+    ///
+    /// The file holds the store and the key that seals secrets, and is made with mode 0600: whoever can read it has the cloud. Blocks of
+    /// images and guests' disks are not in it. A store in PostgreSQL is refused: `pg_dump` does that better.
+    Backup { file: PathBuf },
+    /// Put a backup in the place of the store; the scheduler must not run
+    ///
+    /// What is replaced is put aside, not taken away. Guests that the backup does not know are left as they are, quarantined and shown by
+    /// `freehold host ls`; what was changed since the backup is changed back when the hosts attend again.
+    Restore { file: PathBuf },
     /// Print the configuration in force, defaults included
     Config,
     /// Print the version

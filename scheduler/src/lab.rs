@@ -30,7 +30,7 @@ pub const BOB: &str = "444455556666";
 /// One scheduler in a folder of its own, two accounts, one public image of Alice's.
 pub struct Lab {
     ground: Ground,
-    config: Config,
+    pub config: Config,
     pub clock: ManualClock,
     pub scheduler: Arc<Scheduler>,
     pub image_id: String,
@@ -65,10 +65,16 @@ impl Lab {
         Self { ground, config, clock, scheduler, image_id }
     }
 
-    /// The process dies and another one opens the same folder.
+    /// The process dies and another one opens the same store.
     pub async fn crash(self) -> Self {
+        self.crash_and(async || ()).await
+    }
+
+    /// The process dies, something is done meanwhile, and another process opens the store.
+    pub async fn crash_and(self, meanwhile: impl AsyncFnOnce()) -> Self {
         let Self { ground, config, clock, scheduler, image_id } = self;
         drop(scheduler);
+        meanwhile().await;
         let scheduler = Scheduler::open(config.clone(), Arc::new(clock.clone()), Arc::new(OsEntropy)).await.expect("a scheduler");
         Self { ground, config, clock, scheduler, image_id }
     }

@@ -1,6 +1,7 @@
 //! What exists and who may: domain rules, the store, placement, reconcilers, identity.
 
 pub mod addresses;
+pub mod backup;
 mod cluster;
 mod default_vpc;
 pub mod ec2;

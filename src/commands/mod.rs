@@ -3,6 +3,7 @@
 mod access_key;
 mod account;
 mod agent;
+mod backup;
 mod confirm;
 mod control_plane;
 mod down;
@@ -61,7 +62,9 @@ async fn dispatch(config: &Config, global: &Global, command: Command) -> Result<
         Command::Host(command) => host::run(config, output, command).await,
         Command::Why { subject } => why::run(config, output, subject).await,
         Command::Image(command) => image::run(config, output, command).await,
-        Command::Config => output::line(toml::to_string_pretty(&Config::table(global)?)?.trim_end()),
+        Command::Backup { file } => backup::write(config, &file).await,
+        Command::Restore { file } => backup::restore(config, &file).await,
+        Command::Config => output::line(toml::to_string_pretty(&in_force(global)?)?.trim_end()),
         Command::Version | Command::LaunchGuest { .. } => Ok(()),
         Command::Gateway(join) => control_plane::gateway(config, &join).await,
         Command::Scheduler => control_plane::scheduler(config).await,
@@ -70,6 +73,16 @@ async fn dispatch(config: &Config, global: &Global, command: Command) -> Result<
         Command::Agent(join) => agent::run(config, &join).await,
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The configuration as it may be shown: without the database's password.
+fn in_force(global: &Global) -> Result<toml::Table, Failure> {
+    let mut table = Config::table(global)?;
+    let database = table.get_mut("scheduler").and_then(|scheduler| scheduler.get_mut("database"));
+    if let Some(toml::Value::String(url)) = database {
+        *url = freehold_scheduler::store::without_password(url);
+    }
+    Ok(table)
 }
 
 /// Makes this process the one of its kind in this cloud.

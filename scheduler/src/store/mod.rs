@@ -38,7 +38,7 @@ use crate::world::{Applier, World};
 pub use change::{Change, Kind};
 pub use entity::*;
 pub use failure::{Failure, Outcome, is_unique_violation};
-pub use migration::OpenError;
+pub use migration::{OpenError, bring_up_to_date};
 pub use place::{DatabaseUrl, NotPostgres, Place, without_password};
 pub use read::{Select, View};
 pub use rows::{Fresh, Rows};
