@@ -158,6 +158,25 @@ fn every_reconciler_runs_and_has_the_two_standard_tests() {
     assert_eq!(named, there);
 }
 
+/// A query is answered from the World: it has no database to ask.
+#[test]
+fn a_query_reaches_no_database() {
+    let engine = std::fs::read_to_string(root().join("scheduler/src/engine/mod.rs")).expect("the engine");
+    let ask = engine.split("pub struct Ask {").nth(1).and_then(|rest| rest.split('}').next()).expect("what a query may use");
+    assert!(ask.contains("world: Arc<World>"), "{ask}");
+    assert!(!["Store", "Database", "Engine"].iter().any(|way| ask.contains(way)), "a query may use {ask}");
+    let mut queries = 0;
+    for path in product_sources(&root().join("scheduler/src")) {
+        let code = product_code(&path);
+        if code.contains("impl Query for") {
+            queries += 1;
+            let found: Vec<_> = ["sea_orm", "reader()", "store::Store", "Store,"].into_iter().filter(|way| code.contains(way)).collect();
+            assert!(found.is_empty(), "{} answers a query and has {found:?}", path.display());
+        }
+    }
+    assert!(queries >= 10, "only {queries} files with a query: this test looks for the wrong words");
+}
+
 #[test]
 fn no_file_is_named_for_being_a_heap() {
     for service in SERVICES.into_iter().chain(["proto", "proto/link", "proto/wire", "xtask", "."]) {
