@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::capacity;
 use crate::config::{Config, DriverName};
-use crate::durable::DurableError;
+use crate::durable::{Disk, DurableError};
 use crate::host::{Host, HostError};
 use crate::hypervisor::qemu::Qemu;
 use crate::hypervisor::simulated::Simulated;
@@ -76,29 +76,18 @@ impl Agent {
         open_files();
         let Self { config, host, clock, entropy } = self;
         let queue = Queue::default();
-        let plan = Arc::new(Plan::open(&config.state_folder.join("plan"))?);
+        let plan = Arc::new(Plan::open(Disk::default(), &config.state_folder.join("plan"))?);
         let mut tasks = JoinSet::new();
         let ports = ports(&config, host.id().as_str(), &plan, &clock, &mut tasks).await?;
         let line = Line::open(&config, &host, &clock, &mut tasks)?;
         let drivers = drivers(&config, &line, &ports, &clock, &queue, &mut tasks).await?;
-        let around = Surroundings {
-            plan,
-            drivers,
-            ports,
-            observations: Arc::new(Observations::default()),
-            burials: Arc::new(Burials::default()),
-            queue,
-            clock,
-            stop_timeout: Duration::from_secs(config.stop_timeout_seconds),
-            causes: Arc::default(),
-            metrics: Arc::default(),
-        };
+        let around = surroundings(&config, plan, drivers, ports, queue, clock);
         let mut doors = Doors::default();
         doors.show(config.metrics.as_ref(), around.metrics.part(&around.observations, config.state_folder.join("images")));
         for door in doors.open().await.map_err(AgentError::Metrics)? {
             tasks.spawn(door.run(std::future::pending()));
         }
-        let reconciler = Reconciler::open(around.clone(), &config.state_folder.join("records"))?;
+        let reconciler = Reconciler::open(around.clone(), Disk::default(), &config.state_folder.join("records"))?;
         let capacity = capacity::measure(&config.capacity, &config.state_folder).map_err(AgentError::Capacity)?;
         tracing::info!(host_id = %host.id(), ?capacity, drivers = ?config.drivers, "the node agent starts");
         let session =
@@ -123,6 +112,31 @@ fn open_files() {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
 }
+
+/// With nothing observed and nothing buried yet.
+pub(crate) fn surroundings(
+    config: &Config,
+    plan: Arc<Plan>,
+    drivers: Drivers,
+    ports: Arc<dyn Ports>,
+    queue: Queue,
+    clock: Arc<dyn Clock>,
+) -> Surroundings {
+    Surroundings {
+        plan,
+        drivers,
+        ports,
+        observations: Arc::new(Observations::default()),
+        burials: Arc::new(Burials::default()),
+        queue,
+        clock,
+        stop_timeout: Duration::from_secs(config.stop_timeout_seconds),
+        causes: Arc::default(),
+        metrics: Arc::default(),
+    }
+}
+
+type Drivers = BTreeMap<String, Arc<dyn Hypervisor>>;
 
 /// The data plane, where a driver's guests have interfaces.
 async fn ports(
@@ -151,13 +165,13 @@ pub(crate) async fn drivers(
     clock: &Arc<dyn Clock>,
     queue: &Queue,
     tasks: &mut JoinSet<()>,
-) -> Result<BTreeMap<String, Arc<dyn Hypervisor>>, AgentError> {
-    let mut drivers: BTreeMap<String, Arc<dyn Hypervisor>> = BTreeMap::new();
+) -> Result<Drivers, AgentError> {
+    let mut drivers = Drivers::new();
     for name in &config.drivers {
         let driver: Arc<dyn Hypervisor> = match name {
             DriverName::Simulated => {
                 let folder = config.state_folder.join("simulated");
-                let simulated = Simulated::open(config.simulated.clone(), &folder, Arc::clone(clock), queue.clone())?;
+                let simulated = Simulated::open(config.simulated.clone(), Disk::default(), &folder, Arc::clone(clock), queue.clone())?;
                 tasks.spawn(Arc::clone(&simulated).obey_control_files());
                 simulated
             }

@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
-use crate::durable::{self, DurableError};
+use crate::durable::{Disk, DurableError};
 
 /// An agent that was killed while it started a process has left the lock with that process, until it becomes another program.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
@@ -27,10 +27,11 @@ struct HostRecord {
 /// This host's identity, kept in its state folder.
 #[derive(Debug)]
 pub struct Host {
+    disk: Disk,
     path: PathBuf,
     record: HostRecord,
     /// Held for as long as this agent lives: one agent per state folder.
-    _lock: Flock<File>,
+    _lock: Option<Flock<File>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -59,17 +60,25 @@ pub enum Unwelcome {
 impl Host {
     /// Opens the identity in `folder`, drawing it if this is the first start.
     pub fn open(folder: &Path, entropy: &dyn Entropy) -> Result<Self, HostError> {
-        durable::private_folder(folder)?;
+        Disk::default().private_folder(folder)?;
         let lock = lock(folder)?;
+        Ok(Self { _lock: Some(lock), ..Self::load(Disk::default(), folder, entropy)? })
+    }
+
+    /// As [`Self::open`], on a disk that nobody else has.
+    pub fn load(disk: Disk, folder: &Path, entropy: &dyn Entropy) -> Result<Self, DurableError> {
+        disk.private_folder(folder)?;
+        // The last run may have died before it synced the identity that this one goes by.
+        disk.sync_folder(folder)?;
         let path = folder.join("host");
-        let record = if let Some(record) = durable::read_record(&path)? {
+        let record = if let Some(record) = disk.read_record(&path)? {
             record
         } else {
             let record = HostRecord { host_id: HostId::draw(entropy), cluster_id: String::new(), epoch: 0 };
-            durable::replace_record(&path, &record)?;
+            disk.replace_record(&path, &record)?;
             record
         };
-        Ok(Self { path, record, _lock: lock })
+        Ok(Self { disk, path, record, _lock: None })
     }
 
     pub fn id(&self) -> &HostId {
@@ -88,7 +97,7 @@ impl Host {
         }
         if self.record.epoch != welcome.epoch || self.record.cluster_id.is_empty() {
             let record = HostRecord { host_id: self.record.host_id.clone(), cluster_id: welcome.cluster_id.clone(), epoch: welcome.epoch };
-            durable::replace_record(&self.path, &record)?;
+            self.disk.replace_record(&self.path, &record)?;
             self.record = record;
         }
         Ok(Ok(()))

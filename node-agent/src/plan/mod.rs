@@ -18,7 +18,7 @@ use freehold_proto::internal::host::{InstanceDesired, SecurityGroupDesired, Tomb
 use tokio::sync::watch;
 
 use crate::desired::Desired;
-use crate::durable::DurableError;
+use crate::durable::{self, DurableError};
 use disk::Disk;
 pub use resource::Resource;
 
@@ -74,8 +74,8 @@ pub struct Plan {
 
 impl Plan {
     /// Loads what the last run left. A damaged file is set aside and reported; what it planned is then quarantined, not destroyed.
-    pub fn open(folder: &Path) -> Result<Self, DurableError> {
-        let disk = Disk::open(folder)?;
+    pub fn open(files: durable::Disk, folder: &Path) -> Result<Self, DurableError> {
+        let disk = Disk::open(files, folder)?;
         let desired = Desired {
             instances: disk.load::<InstanceDesired>()?,
             vpcs: disk.load::<VpcDesired>()?,

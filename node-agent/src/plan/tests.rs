@@ -21,7 +21,7 @@ fn generation(plan: &Plan, id: &str) -> Option<u64> {
 
 fn plan() -> (tempfile::TempDir, Plan) {
     let folder = tempfile::tempdir().unwrap();
-    let plan = Plan::open(folder.path()).unwrap();
+    let plan = Plan::open(durable::Disk::default(), folder.path()).unwrap();
     (folder, plan)
 }
 
@@ -31,7 +31,7 @@ fn an_older_generation_changes_nothing_and_the_plan_survives() {
     assert_eq!(plan.state(vec![instance(ID, 5)]).unwrap(), [ID]);
     assert!(plan.state(vec![instance(ID, 5), instance(ID, 4)]).unwrap().is_empty());
     drop(plan);
-    assert_eq!(generation(&Plan::open(folder.path()).unwrap(), ID), Some(5));
+    assert_eq!(generation(&Plan::open(durable::Disk::default(), folder.path()).unwrap(), ID), Some(5));
 }
 
 #[test]
@@ -41,12 +41,12 @@ fn what_a_complete_list_does_not_mention_is_quarantined_and_kept() {
     assert_eq!(plan.complete(&BTreeSet::from([ID.to_owned()])).unwrap(), [OTHER]);
     assert!(plan.intent(OTHER).quarantined && plan.intent(OTHER).desired.is_some());
     drop(plan);
-    let plan = Plan::open(folder.path()).unwrap();
+    let plan = Plan::open(durable::Disk::default(), folder.path()).unwrap();
     assert!(plan.intent(OTHER).quarantined && !plan.intent(ID).quarantined, "also by an agent that was started again");
     assert_eq!(plan.state(vec![instance(OTHER, 1)]).unwrap(), [OTHER], "a mention ends the quarantine, and is a change");
     assert!(!plan.intent(OTHER).quarantined);
     drop(plan);
-    assert!(!Plan::open(folder.path()).unwrap().intent(OTHER).quarantined);
+    assert!(!Plan::open(durable::Disk::default(), folder.path()).unwrap().intent(OTHER).quarantined);
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn an_accepted_tombstone_survives_and_what_is_buried_does_not_come_back() {
     plan.state(vec![instance(ID, 5)]).unwrap();
     plan.entomb(&tombstone(ID, 6)).unwrap();
     drop(plan);
-    let plan = Plan::open(folder.path()).unwrap();
+    let plan = Plan::open(durable::Disk::default(), folder.path()).unwrap();
     assert_eq!(plan.intent(ID).tombstone, Some(6));
     plan.withdraw::<InstanceDesired>(ID).unwrap();
     assert!(plan.holds(ID), "until it is closed");
@@ -86,7 +86,7 @@ fn a_damaged_file_is_set_aside_and_the_rest_is_loaded() {
     let mut bytes = fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&path, bytes).unwrap();
-    let plan = Plan::open(folder.path()).unwrap();
+    let plan = Plan::open(durable::Disk::default(), folder.path()).unwrap();
     assert_eq!((generation(&plan, ID), generation(&plan, OTHER)), (None, Some(2)));
     assert!(path.with_extension("damaged").exists());
     plan.held(ID);
@@ -139,7 +139,7 @@ fn of_two_statements_at_once_the_newer_counts() {
     let (folder, plan) = plan();
     assert_eq!(plan.state(vec![instance(ID, 2), instance(ID, 1)]).unwrap(), [ID]);
     assert_eq!(generation(&plan, ID), Some(2));
-    assert_eq!(generation(&Plan::open(folder.path()).unwrap(), ID), Some(2));
+    assert_eq!(generation(&Plan::open(durable::Disk::default(), folder.path()).unwrap(), ID), Some(2));
 }
 
 #[test]
@@ -162,6 +162,7 @@ fn a_newer_generation_that_says_the_same_is_no_news_and_keeps_older_ones_out() {
     assert!(!follower.has_changed().unwrap(), "older than what is known");
     plan.state(vec![vpc(4, "10.4.0.0/16")]).unwrap();
     assert!(follower.has_changed().unwrap());
-    let stated = Arc::clone(&Plan::open(folder.path()).unwrap().subscribe().borrow().vpcs["vpc-0123456789abcdef0"]);
+    let stated =
+        Arc::clone(&Plan::open(crate::durable::Disk::default(), folder.path()).unwrap().subscribe().borrow().vpcs["vpc-0123456789abcdef0"]);
     assert_eq!((stated.generation, stated.cidr_block.as_str()), (4, "10.4.0.0/16"));
 }

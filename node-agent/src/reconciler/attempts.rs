@@ -3,13 +3,11 @@
 //! A launch has succeeded when its guest has lived for [`STEADY`]: one whose process ends before that, unasked, failed like one that never
 //! came up. Else a guest that dies at once would be started again for ever, at full speed, and called *running* in between.
 //!
-//! Kept in memory: an agent that starts anew gives everything another chance.
+//! Times are the clock's monotonic ones. Kept in memory: an agent that starts anew gives everything another chance.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-use tokio::time::Instant;
 
 /// A failure that may pass by itself is reported as a fault from this attempt on.
 pub const PATIENCE: u32 = 3;
@@ -26,9 +24,9 @@ struct Attempt {
     /// As many of them were guests that came up and did not live.
     deaths: u32,
     /// Of the guest that should be running now.
-    started: Option<Instant>,
+    started: Option<Duration>,
     /// After an early death.
-    not_before: Option<Instant>,
+    not_before: Option<Duration>,
 }
 
 #[derive(Debug, Default)]
@@ -52,7 +50,7 @@ impl Attempts {
         self.lock().remove(instance_id);
     }
 
-    pub fn started(&self, instance_id: &str, now: Instant) {
+    pub fn started(&self, instance_id: &str, now: Duration) {
         let mut attempts = self.lock();
         let attempt = attempts.entry(instance_id.to_owned()).or_default();
         attempt.started = Some(now);
@@ -74,16 +72,16 @@ impl Attempts {
     }
 
     /// Whether the guest that was started has proved itself; also one that was started by an agent before this one.
-    pub fn steady(&self, instance_id: &str, now: Instant) -> bool {
+    pub fn steady(&self, instance_id: &str, now: Duration) -> bool {
         let started = self.lock().get(instance_id).and_then(|attempt| attempt.started);
-        started.is_none_or(|started| now.saturating_duration_since(started) >= STEADY)
+        started.is_none_or(|started| now.saturating_sub(started) >= STEADY)
     }
 
     /// The guest is off and should not be: how long it lived, if that was too short. Tells it once, and holds the next start back.
-    pub fn died_early(&self, instance_id: &str, now: Instant) -> Option<Duration> {
+    pub fn died_early(&self, instance_id: &str, now: Duration) -> Option<Duration> {
         let mut attempts = self.lock();
         let attempt = attempts.get_mut(instance_id)?;
-        let lived = now.saturating_duration_since(attempt.started.take()?);
+        let lived = now.saturating_sub(attempt.started.take()?);
         let early = lived < STEADY;
         if early {
             attempt.deaths = attempt.deaths.saturating_add(1);
@@ -93,9 +91,9 @@ impl Attempts {
     }
 
     /// How long a start still has to wait, whoever asks for it.
-    pub fn held_back(&self, instance_id: &str, now: Instant) -> Option<Duration> {
+    pub fn held_back(&self, instance_id: &str, now: Duration) -> Option<Duration> {
         let not_before = self.lock().get(instance_id)?.not_before?;
-        not_before.checked_duration_since(now).filter(|wait| !wait.is_zero())
+        not_before.checked_sub(now).filter(|wait| !wait.is_zero())
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Attempt>> {
@@ -112,11 +110,12 @@ mod tests {
     use super::*;
 
     const ID: &str = "i-0123456789abcdef0";
+    const BEGINNING: Duration = Duration::from_hours(1);
 
     #[test]
     fn a_guest_that_dies_at_once_is_started_ever_more_seldom() {
         let attempts = Attempts::default();
-        let mut now = Instant::now();
+        let mut now = BEGINNING;
         for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
             attempts.started(ID, now);
             assert_eq!(attempts.held_back(ID, now), None);
@@ -135,7 +134,7 @@ mod tests {
     #[test]
     fn a_guest_that_lived_a_minute_is_started_again_at_once() {
         let attempts = Attempts::default();
-        let now = Instant::now();
+        let now = BEGINNING;
         attempts.started(ID, now);
         assert!(!attempts.steady(ID, now + STEADY / 2));
         let later = now + STEADY;
@@ -149,7 +148,7 @@ mod tests {
         for _ in 0..PATIENCE {
             attempts.failed(ID);
         }
-        let now = Instant::now();
+        let now = BEGINNING;
         attempts.started(ID, now);
         attempts.came_up(ID);
         assert_eq!(attempts.failures(ID), 0);
@@ -163,7 +162,7 @@ mod tests {
     #[test]
     fn a_guest_whose_power_was_taken_did_not_die() {
         let attempts = Attempts::default();
-        let now = Instant::now();
+        let now = BEGINNING;
         attempts.started(ID, now);
         attempts.ending(ID);
         assert_eq!(attempts.died_early(ID, now), None);

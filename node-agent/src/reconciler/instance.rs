@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use freehold_proto::internal::host::{GuestState, InstanceDesired, InstanceObserved, PowerState};
-use tokio::time::Instant;
 
 use super::Reconciler;
 use super::attempts::{PATIENCE, retry_after};
@@ -64,7 +63,7 @@ impl Reconciler {
             GuestState::Preparing => false,
             GuestState::Running => {
                 self.attempts.came_up(instance_id);
-                self.attempts.steady(instance_id, Instant::now())
+                self.attempts.steady(instance_id, self.around.clock.monotonic())
             }
             _ => true,
         };
@@ -118,15 +117,21 @@ impl Reconciler {
             Action::Rest(state) => return Ok(Outcome::Rest { state, again: LOOK_ANYWAY }),
             Action::Wait(state, again) => return Ok(Outcome::Rest { state, again }),
             Action::Start => {
-                let began = Instant::now();
+                let began = std::time::Instant::now();
                 let outcome = self.start(desired, record, driver).await;
-                self.around.metrics.start(end_of(&outcome), began.into_std());
+                self.around.metrics.start(end_of(&outcome), began);
                 return outcome;
             }
             Action::Bury => return Ok(Outcome::Again),
             Action::Reset => {
-                driver.reset(id).await?;
+                if !self.resets.carried_out(id, desired.reboot_count) {
+                    driver.reset(id).await?;
+                    self.resets.note(id, desired.reboot_count);
+                }
                 record.reboots = desired.reboot_count;
+                self.save(id, record).await?;
+                self.resets.written(id);
+                return Ok(Outcome::Again);
             }
             Action::RequestShutdown => {
                 // Noted before it is asked, so that a guest which obeys at once is not taken for one that went by itself.
@@ -155,10 +160,10 @@ impl Reconciler {
         driver: &dyn Hypervisor,
     ) -> Result<Outcome, DriverError> {
         let id = desired.instance_id.as_str();
-        if let Some(lived) = self.attempts.died_early(id, Instant::now()) {
+        if let Some(lived) = self.attempts.died_early(id, self.around.clock.monotonic()) {
             return Err(died(lived));
         }
-        if let Some(wait) = self.attempts.held_back(id, Instant::now()) {
+        if let Some(wait) = self.attempts.held_back(id, self.around.clock.monotonic()) {
             return Ok(Outcome::Later(wait));
         }
         let all = || desired.volumes.iter().map(|volume| volume.volume_id.clone());
@@ -182,7 +187,7 @@ impl Reconciler {
         let saved = id.to_owned();
         let record = self.on_disk(move |this| this.records.save_unsynced(&saved, record)).await?;
         tokio::try_join!(driver.start(desired, &record.machine_type), self.on_disk(|this| this.records.sync()))?;
-        self.attempts.started(id, Instant::now());
+        self.attempts.started(id, self.around.clock.monotonic());
         Ok(Outcome::Again)
     }
 

@@ -6,6 +6,7 @@ mod burial;
 mod instance;
 mod queue;
 mod record;
+mod resets;
 mod step;
 
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ pub use burial::Burials;
 pub use queue::Queue;
 
 use crate::causes::Causes;
-use crate::durable::DurableError;
+use crate::durable::{Disk, DurableError};
 use crate::hypervisor::{DriverError, Hypervisor};
 use crate::metrics::Metrics;
 use crate::observations::Observations;
@@ -32,6 +33,7 @@ use crate::plan::Plan;
 use crate::ports::Ports;
 use attempts::Attempts;
 use record::Records;
+use resets::Resets;
 
 /// Looks that may go on at once. Most of a look is waiting for a disk or a process.
 const WORKERS: usize = 32;
@@ -56,25 +58,18 @@ pub struct Reconciler {
     around: Surroundings,
     records: Records,
     attempts: Attempts,
+    resets: Resets,
 }
 
 impl Reconciler {
-    pub fn open(around: Surroundings, records: &Path) -> Result<Arc<Self>, DurableError> {
-        Ok(Arc::new(Self { around, records: Records::open(records)?, attempts: Attempts::default() }))
+    pub fn open(around: Surroundings, disk: Disk, records: &Path) -> Result<Arc<Self>, DurableError> {
+        let (attempts, resets) = (Attempts::default(), Resets::default());
+        Ok(Arc::new(Self { around, records: Records::open(disk, records)?, attempts, resets }))
     }
 
     /// Looks at everything once, and then at whatever is woken, until `shutdown`.
     pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) -> Result<(), DriverError> {
-        for driver in self.around.drivers.values() {
-            for id in driver.held().await? {
-                self.around.plan.held(&id);
-            }
-        }
-        let held = self.around.plan.instance_ids();
-        self.around.observations.expect(held.clone());
-        for id in &held {
-            self.around.queue.wake(id);
-        }
+        self.begin().await?;
         let mut workers = JoinSet::new();
         for _ in 0..WORKERS {
             workers.spawn(Arc::clone(&self).work());
@@ -85,16 +80,36 @@ impl Reconciler {
         Ok(())
     }
 
+    /// Everything that is here is to be looked at once.
+    pub async fn begin(&self) -> Result<(), DriverError> {
+        for driver in self.around.drivers.values() {
+            for id in driver.held().await? {
+                self.around.plan.held(&id);
+            }
+        }
+        let held = self.around.plan.instance_ids();
+        self.around.observations.expect(held.clone());
+        for id in &held {
+            self.around.queue.wake(id);
+        }
+        Ok(())
+    }
+
     async fn work(self: Arc<Self>) {
         loop {
             let id = self.around.queue.next().await;
-            let began = Instant::now();
-            let span = tracing::info_span!("instance", instance_id = id, request_id = self.around.causes.of(&id));
-            let again = unbroken(&id, self.reconcile(&id).instrument(span)).await;
-            self.around.metrics.looked(began);
-            self.around.observations.looked_at(&id);
-            self.around.queue.done(&id, again);
+            self.look(&id).await;
         }
+    }
+
+    /// One look at what the queue gave.
+    pub async fn look(self: &Arc<Self>, instance_id: &str) {
+        let began = Instant::now();
+        let span = tracing::info_span!("instance", instance_id, request_id = self.around.causes.of(instance_id));
+        let again = unbroken(instance_id, self.reconcile(instance_id).instrument(span)).await;
+        self.around.metrics.looked(began);
+        self.around.observations.looked_at(instance_id);
+        self.around.queue.done(instance_id, again);
     }
 
     /// Runs what may block on the disk where blocking is allowed.

@@ -17,6 +17,8 @@ struct State {
     again: BTreeSet<String>,
     later: BTreeSet<(Instant, String)>,
     due: BTreeMap<String, Instant>,
+    /// Wakes that come by themselves, also during a look.
+    alarms: BTreeSet<(Instant, String)>,
 }
 
 /// Cheap to clone; drivers and the session hold one.
@@ -29,14 +31,27 @@ pub struct Queue {
 impl Queue {
     /// The instance is to be looked at soon.
     pub fn wake(&self, instance_id: &str) {
-        let mut state = self.lock();
-        if state.taken.contains(instance_id) {
-            state.again.insert(instance_id.to_owned());
-        } else {
-            state.push(instance_id);
-        }
-        drop(state);
+        self.lock().wake(instance_id);
         self.news.notify_one();
+    }
+
+    /// Something will have happened by itself by then.
+    pub fn wake_after(&self, instance_id: &str, after: Duration) {
+        self.lock().alarms.insert((Instant::now() + after, instance_id.to_owned()));
+        self.news.notify_one();
+    }
+
+    /// What is to be looked at now, if anything; give it back with [`Self::done`].
+    pub fn try_next(&self) -> Option<String> {
+        self.lock().pop()
+    }
+
+    /// Everything that is to be looked at later is to be looked at now.
+    pub fn hurry(&self) {
+        let mut state = self.lock();
+        while let Some((at, _)) = state.later.last().max(state.alarms.last()).cloned() {
+            state.ripen(at);
+        }
     }
 
     /// Waits for the next instance; give it back with [`Self::done`].
@@ -51,7 +66,7 @@ impl Queue {
                     }
                     return id;
                 }
-                state.later.first().map(|(at, _)| *at)
+                state.next_by_itself()
             };
             let slept = async {
                 match due {
@@ -87,6 +102,18 @@ impl Queue {
 }
 
 impl State {
+    fn wake(&mut self, instance_id: &str) {
+        if self.taken.contains(instance_id) {
+            self.again.insert(instance_id.to_owned());
+        } else {
+            self.push(instance_id);
+        }
+    }
+
+    fn next_by_itself(&self) -> Option<Instant> {
+        self.later.first().into_iter().chain(self.alarms.first()).map(|(at, _)| *at).min()
+    }
+
     fn push(&mut self, instance_id: &str) {
         if let Some(at) = self.due.remove(instance_id) {
             self.later.remove(&(at, instance_id.to_owned()));
@@ -110,6 +137,13 @@ impl State {
             }
             let id = id.clone();
             self.push(&id);
+        }
+        while let Some((at, id)) = self.alarms.pop_first() {
+            if at > now {
+                self.alarms.insert((at, id));
+                break;
+            }
+            self.wake(&id);
         }
     }
 }
@@ -144,5 +178,24 @@ mod tests {
         assert_eq!(queue.next().await, "i-a");
         queue.done("i-a", None);
         assert!(queue.lock().later.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_alarm_comes_also_to_what_is_being_looked_at_and_hurry_brings_all() {
+        let queue = Queue::default();
+        queue.wake("i-a");
+        assert_eq!(queue.next().await, "i-a");
+        queue.wake_after("i-a", Duration::from_millis(1));
+        queue.done("i-a", Some(Duration::from_mins(1)));
+        assert_eq!(queue.next().await, "i-a", "long before the minute is over");
+        queue.wake_after("i-a", Duration::ZERO);
+        queue.hurry();
+        assert_eq!(queue.try_next(), None, "it is being looked at");
+        queue.done("i-a", Some(Duration::from_mins(1)));
+        assert_eq!(queue.try_next().as_deref(), Some("i-a"));
+        queue.done("i-a", Some(Duration::from_mins(1)));
+        queue.wake_after("i-b", Duration::from_mins(1));
+        queue.hurry();
+        assert_eq!((queue.try_next().as_deref(), queue.try_next().as_deref()), (Some("i-a"), Some("i-b")));
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::durable::{self, DurableError};
+use crate::durable::{Disk, DurableError};
 
 /// Whether the guest switched itself off since it was last started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,28 +48,31 @@ impl Record {
 /// The records of this host, in memory as on disk.
 #[derive(Debug)]
 pub struct Records {
+    disk: Disk,
     folder: PathBuf,
     held: Mutex<BTreeMap<String, Arc<Record>>>,
 }
 
 impl Records {
-    pub fn open(folder: &Path) -> Result<Self, DurableError> {
-        durable::private_folder(folder)?;
-        durable::sweep(folder)?;
-        Ok(Self { folder: folder.to_owned(), held: Mutex::default() })
+    pub fn open(disk: Disk, folder: &Path) -> Result<Self, DurableError> {
+        disk.private_folder(folder)?;
+        disk.sweep(folder)?;
+        // The last run may have died before it synced a name that this one goes by.
+        disk.sync_folder(folder)?;
+        Ok(Self { disk, folder: folder.to_owned(), held: Mutex::default() })
     }
 
     pub fn load(&self, instance_id: &str) -> Result<Arc<Record>, DurableError> {
         if let Some(record) = self.held.lock().unwrap_or_else(PoisonError::into_inner).get(instance_id) {
             return Ok(Arc::clone(record));
         }
-        let record = Arc::new(durable::read_record::<Record>(&self.folder.join(instance_id))?.unwrap_or_default());
+        let record = Arc::new(self.disk.read_record::<Record>(&self.folder.join(instance_id))?.unwrap_or_default());
         self.remember(instance_id, Arc::clone(&record));
         Ok(record)
     }
 
     pub fn save(&self, instance_id: &str, record: Record) -> Result<Arc<Record>, DurableError> {
-        durable::replace_record(&self.folder.join(instance_id), &record)?;
+        self.disk.replace_record(&self.folder.join(instance_id), &record)?;
         let record = Arc::new(record);
         self.remember(instance_id, Arc::clone(&record));
         Ok(record)
@@ -77,19 +80,19 @@ impl Records {
 
     /// Every later agent sees it. Whether one does after the machine went down, this record or the one before, is for [`Self::sync`].
     pub fn save_unsynced(&self, instance_id: &str, record: Record) -> Result<Arc<Record>, DurableError> {
-        durable::replace(&self.folder.join(instance_id), &durable::encoded(&self.folder, &record)?)?;
+        self.disk.replace(&self.folder.join(instance_id), &crate::durable::encoded(&self.folder, &record)?)?;
         let record = Arc::new(record);
         self.remember(instance_id, Arc::clone(&record));
         Ok(record)
     }
 
     pub fn sync(&self) -> Result<(), DurableError> {
-        durable::sync_folder(&self.folder)
+        self.disk.sync_folder(&self.folder)
     }
 
     pub fn remove(&self, instance_id: &str) -> Result<(), DurableError> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(instance_id);
-        durable::remove(&self.folder.join(instance_id))
+        self.disk.remove(&self.folder.join(instance_id))
     }
 
     fn remember(&self, instance_id: &str, record: Arc<Record>) {
@@ -104,11 +107,11 @@ mod tests {
     #[test]
     fn a_record_that_a_crash_cut_off_is_the_old_one_and_leaves_nothing_when_it_goes() {
         let folder = tempfile::tempdir().unwrap();
-        let records = Records::open(folder.path()).unwrap();
+        let records = Records::open(Disk::default(), folder.path()).unwrap();
         let written = records.save("i-1", Record { starts: 1, ..Record::default() }).unwrap();
         std::fs::write(folder.path().join("i-1.new"), b"half of someth").unwrap();
         drop(records);
-        let records = Records::open(folder.path()).unwrap();
+        let records = Records::open(Disk::default(), folder.path()).unwrap();
         assert_eq!(records.load("i-1").unwrap(), written);
         records.remove("i-1").unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

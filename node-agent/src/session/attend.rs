@@ -62,29 +62,41 @@ pub(super) async fn send(up: &mpsc::Sender<FromAgent>, kind: from_agent::Kind) -
     up.send(FromAgent { kind: Some(kind) }).await.map_err(|_| Ended::Closed)
 }
 
-/// States every instance once, then what changes, and burials.
+/// How far a session has stated what is observed: every instance once, then what changes, and burials.
+#[derive(Debug, Default)]
+pub(crate) struct Statements {
+    last: u64,
+    complete: bool,
+}
+
+impl Statements {
+    /// What there is to say, a piece at a time; nothing once all is said.
+    pub(crate) fn next(&mut self, around: &Surroundings) -> Vec<from_agent::Kind> {
+        let (statements, upto) = around.observations.after(self.last, UPWARD);
+        self.last = upto;
+        let all = statements.len() < UPWARD;
+        let mut news: Vec<_> = statements.into_iter().map(|observed| from_agent::Kind::Instance(observed.as_ref().clone())).collect();
+        news.extend(around.burials.take().into_iter().map(from_agent::Kind::Buried));
+        // Read before the statements were taken would be too early: what is complete now may have been stated after that.
+        if all && !self.complete && around.observations.complete() && around.observations.after(self.last, 1).0.is_empty() {
+            self.complete = true;
+            news.push(from_agent::Kind::ObservedComplete(ObservedComplete {}));
+        }
+        news
+    }
+}
+
 async fn report(around: &Surroundings, up: &mpsc::Sender<FromAgent>) -> Result<Ended, Ended> {
     let mut changed = around.observations.subscribe();
-    let mut last = 0;
-    let mut complete = false;
+    let mut statements = Statements::default();
     loop {
         changed.borrow_and_update();
-        let (statements, upto) = around.observations.after(last, UPWARD);
-        last = upto;
-        let all = statements.len() < UPWARD;
-        for observed in statements {
-            send(up, from_agent::Kind::Instance(observed.as_ref().clone())).await?;
-        }
-        for buried in around.burials.take() {
-            send(up, from_agent::Kind::Buried(buried)).await?;
-        }
-        if !all {
+        let news = statements.next(around);
+        if !news.is_empty() {
+            for kind in news {
+                send(up, kind).await?;
+            }
             continue;
-        }
-        // Read before the statements were taken would be too early: what is complete now may have been stated after that.
-        if !complete && around.observations.complete() && around.observations.after(last, 1).0.is_empty() {
-            complete = true;
-            send(up, from_agent::Kind::ObservedComplete(ObservedComplete {})).await?;
         }
         tokio::select! {
             gone = changed.changed() => gone.map_err(|_| Ended::Closed)?,
@@ -98,7 +110,15 @@ async fn receive(around: &Surroundings, grants: &Grants, down: Streaming<ToAgent
     let mut mentioned = Some(BTreeSet::new());
     loop {
         let batch = batches.next().await?;
-        super::deliver::deliver(around, grants, batch, &mut mentioned, up).await?;
+        for afterwards in super::deliver::deliver(around, grants, batch, &mut mentioned).await? {
+            let up = up.clone();
+            tokio::spawn(async move {
+                if let Some(kind) = afterwards.await {
+                    // The session may have ended meanwhile; then nobody waits.
+                    let _ = send(&up, kind).await;
+                }
+            });
+        }
     }
 }
 
@@ -141,9 +161,6 @@ impl Batches<'_> {
         message.kind
     }
 }
-
-/// A handle that other tasks answer through.
-pub(super) type Upward = mpsc::Sender<FromAgent>;
 
 /// Runs what may block on the disk where blocking is allowed.
 pub(super) async fn on_disk<T: Send + 'static>(

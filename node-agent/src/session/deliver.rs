@@ -2,25 +2,31 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
 use freehold_proto::internal::host::{
     ConsoleOutput, ConsoleRequest, ImageGrant, ResourceKind, SecurityGroupDesired, Tombstone, VpcDesired, from_agent, to_agent,
 };
 
 use super::Ended;
-use super::attend::{Upward, on_disk, send};
+use super::attend::on_disk;
 use crate::grants::Grants;
 use crate::plan::{Entombed, Resource, Statement};
 use crate::reconciler::Surroundings;
 
+/// What takes too long to hold up the stream for, and what it has to say in the end.
+pub(crate) type Afterwards = BoxFuture<'static, Option<from_agent::Kind>>;
+
 /// Carries a batch over in its order. `mentioned` collects instances until the list is complete, and is `None` from then on.
-pub(super) async fn deliver(
+pub(crate) async fn deliver(
     around: &Surroundings,
     grants: &Grants,
     batch: Vec<to_agent::Kind>,
     mentioned: &mut Option<BTreeSet<String>>,
-    up: &Upward,
-) -> Result<(), Ended> {
+) -> Result<Vec<Afterwards>, Ended> {
     let mut statements = Vec::new();
+    let mut afterwards = Vec::new();
     for kind in batch {
         match kind {
             to_agent::Kind::Instance(instance) => {
@@ -46,18 +52,17 @@ pub(super) async fn deliver(
                 if let (ResourceKind::Instance, Some(mentioned)) = (tombstone.kind(), mentioned.as_mut()) {
                     mentioned.insert(tombstone.id.clone());
                 }
-                bury(around, tombstone).await?;
+                afterwards.extend(bury(around, tombstone).await?);
             }
             to_agent::Kind::DesiredComplete(_) => complete(around, mentioned.take()).await?,
-            to_agent::Kind::ConsoleRequest(request) => {
-                tokio::spawn(answer(around.clone(), request, up.clone()));
-            }
+            to_agent::Kind::ConsoleRequest(request) => afterwards.push(answer(around.clone(), request).boxed()),
             to_agent::Kind::ImageGrant(ImageGrant { manifest, grant }) => grants.take(manifest, grant),
             to_agent::Kind::Welcome(_) => tracing::warn!("the scheduler welcomed twice"),
             to_agent::Kind::Instance(_) | to_agent::Kind::Vpc(_) | to_agent::Kind::SecurityGroup(_) => {}
         }
     }
-    state(around, statements).await
+    state(around, statements).await?;
+    Ok(afterwards)
 }
 
 async fn state(around: &Surroundings, statements: Vec<Statement>) -> Result<(), Ended> {
@@ -82,18 +87,18 @@ async fn complete(around: &Surroundings, mentioned: Option<BTreeSet<String>>) ->
     Ok(())
 }
 
-async fn bury(around: &Surroundings, tombstone: Tombstone) -> Result<(), Ended> {
+async fn bury(around: &Surroundings, tombstone: Tombstone) -> Result<Option<Afterwards>, Ended> {
     match tombstone.kind() {
-        ResourceKind::Instance => bury_instance(around, tombstone).await,
+        ResourceKind::Instance => bury_instance(around, tombstone).await.map(|()| None),
         ResourceKind::Vpc => bury_network::<VpcDesired>(around, tombstone).await,
         ResourceKind::SecurityGroup => bury_network::<SecurityGroupDesired>(around, tombstone).await,
         ResourceKind::Volume => {
             bury_volume(around, &tombstone).await;
-            Ok(())
+            Ok(None)
         }
         ResourceKind::Unspecified => {
             tracing::error!(id = tombstone.id, "a tombstone of a kind this version does not know is left alone");
-            Ok(())
+            Ok(None)
         }
     }
 }
@@ -111,7 +116,7 @@ async fn bury_instance(around: &Surroundings, tombstone: Tombstone) -> Result<()
 }
 
 /// A VPC or a group: out of the plan at once, announced when the data plane has nothing of it any more.
-async fn bury_network<R: Resource>(around: &Surroundings, tombstone: Tombstone) -> Result<(), Ended> {
+async fn bury_network<R: Resource>(around: &Surroundings, tombstone: Tombstone) -> Result<Option<Afterwards>, Ended> {
     let (id, generation, kind) = (tombstone.id.clone(), tombstone.generation, tombstone.kind());
     let held = around.plan.generation::<R>(&id);
     if held.is_some_and(|held| held > generation) || around.plan.uses(&id) {
@@ -121,20 +126,21 @@ async fn bury_network<R: Resource>(around: &Surroundings, tombstone: Tombstone) 
             ?held,
             "a tombstone is older than what is held, or an instance still uses it; left for its repetition"
         );
-        return Ok(());
+        return Ok(None);
     }
     let withdrawn = id.clone();
     on_disk(around, move |plan| plan.withdraw::<R>(&withdrawn)).await?;
     let around = around.clone();
-    tokio::spawn(async move {
+    let afterwards = async move {
         match around.ports.withdrawn(kind, &id, &[]).await {
             Ok(()) => around.burials.announce(kind, &id, generation),
             Err(error) => {
                 tracing::warn!(id, %error, "the data plane still has something of what was buried; left for the tombstone's repetition");
             }
         }
-    });
-    Ok(())
+        None
+    };
+    Ok(Some(afterwards.boxed()))
 }
 
 async fn bury_volume(around: &Surroundings, tombstone: &Tombstone) {
@@ -152,7 +158,7 @@ async fn bury_volume(around: &Surroundings, tombstone: &Tombstone) {
 }
 
 /// Whichever driver has the instance answers; a failure is an answer too, since somebody waits for it.
-async fn answer(around: Surroundings, request: ConsoleRequest, up: Upward) {
+async fn answer(around: Surroundings, request: ConsoleRequest) -> Option<from_agent::Kind> {
     let mut output = ConsoleOutput { request_id: request.request_id, ..ConsoleOutput::default() };
     for driver in around.drivers.values() {
         match driver.console(&request.instance_id).await {
@@ -166,6 +172,5 @@ async fn answer(around: Surroundings, request: ConsoleRequest, up: Upward) {
             Err(error) => tracing::warn!(instance_id = request.instance_id, %error, "a console can not be read"),
         }
     }
-    // The session may have ended meanwhile; then nobody waits.
-    let _ = send(&up, from_agent::Kind::ConsoleOutput(output)).await;
+    Some(from_agent::Kind::ConsoleOutput(output))
 }

@@ -16,6 +16,9 @@ use crate::line::Line;
 use crate::reconciler::Surroundings;
 use backoff::Backoff;
 
+pub(crate) use attend::Statements;
+pub(crate) use deliver::deliver;
+
 pub(crate) struct Session {
     pub(crate) line: Line,
     pub(crate) hostname: String,
@@ -27,7 +30,7 @@ pub(crate) struct Session {
 
 /// Why an attendance ended.
 #[derive(Debug, thiserror::Error)]
-enum Ended {
+pub enum Ended {
     #[error("the scheduler does not answer")]
     Unreachable(#[from] tonic::Status),
     #[error("the scheduler closed the stream")]
@@ -59,7 +62,7 @@ impl Session {
         }
     }
 
-    fn hello(&self, host: &Host) -> Hello {
+    pub(crate) fn hello(&self, host: &Host) -> Hello {
         Hello {
             host_id: host.id().to_string(),
             cluster_id: host.cluster_id().to_owned(),

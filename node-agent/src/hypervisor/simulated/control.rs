@@ -53,7 +53,8 @@ impl Simulated {
         Ok(())
     }
 
-    fn carry_out(&self, instance_id: &str, word: &str) {
+    /// Has a guest do something by its own will.
+    pub fn carry_out(&self, instance_id: &str, word: &str) {
         let power = match word {
             "power-off" => Power::OffByItself,
             "crash" => Power::Off,

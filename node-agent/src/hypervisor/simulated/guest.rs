@@ -1,13 +1,12 @@
 //! What a simulated guest is, and what time makes of it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::Config;
-use crate::durable::{self, DurableError};
+use crate::durable::{Disk, DurableError};
 use crate::hypervisor::Guest;
 
 /// Boots the console remembers.
@@ -67,16 +66,14 @@ pub(super) fn passed(since: i64, now: i64, milliseconds: u64) -> bool {
     u64::try_from(now.saturating_sub(since)).map_or(true, |gone| gone >= milliseconds)
 }
 
-pub(super) fn load(folder: &Path) -> Result<BTreeMap<String, SimulatedGuest>, DurableError> {
-    let io = |source| DurableError::Io { path: folder.display().to_string(), source };
+pub(super) fn load(disk: &Disk, folder: &Path) -> Result<BTreeMap<String, SimulatedGuest>, DurableError> {
     let mut guests = BTreeMap::new();
-    for entry in fs::read_dir(folder).map_err(io)? {
-        let path = entry.map_err(io)?.path();
+    for path in disk.list(folder)? {
         if path.extension().is_some() {
-            durable::remove(&path)?;
+            disk.remove(&path)?;
             continue;
         }
-        match durable::read_record(&path) {
+        match disk.read_record(&path) {
             Ok(Some(guest)) => drop(guests.insert(path.file_name().unwrap_or_default().to_string_lossy().into_owned(), guest)),
             Ok(None) => {}
             Err(error) => tracing::error!(%error, "a simulated guest's file is damaged"),
@@ -86,8 +83,8 @@ pub(super) fn load(folder: &Path) -> Result<BTreeMap<String, SimulatedGuest>, Du
 }
 
 /// Not synced: what a power cut takes from a simulated guest is no loss.
-pub(super) fn write(path: &Path, guest: &SimulatedGuest) -> Result<(), DurableError> {
-    durable::replace_record_unsynced(path, guest)
+pub(super) fn write(disk: &Disk, path: &Path, guest: &SimulatedGuest) -> Result<(), DurableError> {
+    disk.replace_record_unsynced(path, guest)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use freehold_proto::internal::host::{Driver, InstanceDesired};
 use serde::Deserialize;
 
 use super::{Console, DriverError, FaultCode, Guest, Hypervisor, Progress};
-use crate::durable;
+use crate::durable::{Disk, DurableError};
 use crate::reconciler::Queue;
 use guest::{Power, SimulatedGuest};
 
@@ -39,6 +39,7 @@ impl Default for Config {
 
 pub struct Simulated {
     config: Config,
+    disk: Disk,
     folder: PathBuf,
     clock: Arc<dyn Clock>,
     queue: Queue,
@@ -47,12 +48,12 @@ pub struct Simulated {
 
 impl Simulated {
     /// Loads the guests that are in `folder`. A file that is damaged is a guest whose disk is: it stays, and does not run.
-    pub fn open(config: Config, folder: &Path, clock: Arc<dyn Clock>, queue: Queue) -> Result<Arc<Self>, durable::DurableError> {
+    pub fn open(config: Config, disk: Disk, folder: &Path, clock: Arc<dyn Clock>, queue: Queue) -> Result<Arc<Self>, DurableError> {
         for part in ["guests", "control"] {
-            durable::private_folder(&folder.join(part))?;
+            disk.private_folder(&folder.join(part))?;
         }
-        let guests = guest::load(&folder.join("guests"))?;
-        Ok(Arc::new(Self { config, folder: folder.to_owned(), clock, queue, guests: Mutex::new(guests) }))
+        let guests = guest::load(&disk, &folder.join("guests"))?;
+        Ok(Arc::new(Self { config, disk, folder: folder.to_owned(), clock, queue, guests: Mutex::new(guests) }))
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, SimulatedGuest>> {
@@ -71,18 +72,14 @@ impl Simulated {
         };
         let mut changed = guest.clone();
         change(&mut changed, self.clock.now_millis());
-        guest::write(&self.path(instance_id), &changed)?;
+        guest::write(&self.disk, &self.path(instance_id), &changed)?;
         *guest = changed;
         Ok(())
     }
 
     /// Has the reconciler look again when something will have happened by itself.
     fn wake_after(&self, instance_id: &str, milliseconds: u64) {
-        let (queue, id) = (self.queue.clone(), instance_id.to_owned());
-        tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
-            queue.wake(&id);
-        });
+        self.queue.wake_after(instance_id, Duration::from_millis(milliseconds));
     }
 }
 
@@ -115,7 +112,7 @@ impl Hypervisor for Simulated {
             return Err(DriverError::new(FaultCode::DiskMissing, message));
         }
         let guest = SimulatedGuest::default();
-        guest::write(&self.path(&desired.instance_id), &guest)?;
+        guest::write(&self.disk, &self.path(&desired.instance_id), &guest)?;
         guests.insert(desired.instance_id.clone(), guest);
         Ok(Progress::Done)
     }
@@ -150,8 +147,8 @@ impl Hypervisor for Simulated {
 
     async fn destroy(&self, instance_id: &str, _volumes: &[String]) -> Result<(), DriverError> {
         let mut guests = self.lock();
-        durable::remove_unsynced(&self.path(instance_id))?;
-        durable::remove_unsynced(&control::path(&self.folder, instance_id))?;
+        self.disk.remove_unsynced(&self.path(instance_id))?;
+        self.disk.remove_unsynced(&control::path(&self.folder, instance_id))?;
         guests.remove(instance_id);
         Ok(())
     }
@@ -171,7 +168,7 @@ mod tests {
     #[tokio::test]
     async fn a_guest_whose_start_could_not_be_written_down_was_not_started() {
         let folder = tempfile::tempdir().unwrap();
-        let driver = Simulated::open(Config::default(), folder.path(), Arc::new(SystemClock), Queue::default()).unwrap();
+        let driver = Simulated::open(Config::default(), Disk::default(), folder.path(), Arc::new(SystemClock), Queue::default()).unwrap();
         let desired = InstanceDesired { instance_id: "i-0123456789abcdef0".to_owned(), ..InstanceDesired::default() };
         driver.prepare(&desired, &BTreeSet::new()).await.unwrap();
         std::fs::remove_dir_all(folder.path().join("guests")).unwrap();
