@@ -75,6 +75,15 @@ fn a_service_knows_the_contracts_and_no_other_service() {
     }
 }
 
+/// It puts the parts together as the binary does, and nobody takes anything from it.
+#[test]
+fn the_simulation_is_used_by_nothing_that_ships() {
+    assert!(dependencies("simulation").contains("freehold-scheduler"), "it drives the product's own parts");
+    for user in SERVICES.into_iter().chain([".", "proto", "proto/link", "proto/wire", "xtask"]) {
+        assert!(!dependencies(user).contains("freehold-simulation"), "{user} uses the simulation");
+    }
+}
+
 #[test]
 fn a_crate_with_one_home_is_named_nowhere_else() {
     let homes = [
@@ -179,7 +188,7 @@ fn a_query_reaches_no_database() {
 
 #[test]
 fn no_file_is_named_for_being_a_heap() {
-    for service in SERVICES.into_iter().chain(["proto", "proto/link", "proto/wire", "xtask", "."]) {
+    for service in SERVICES.into_iter().chain(["proto", "proto/link", "proto/wire", "xtask", "simulation", "."]) {
         let written = sources(&root().join(service).join("src"));
         for path in written.iter().filter(|path| !path.components().any(|part| part.as_os_str() == "generated")) {
             let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();

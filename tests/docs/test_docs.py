@@ -11,7 +11,7 @@ DOCUMENTS = sorted(
     ROOT / path
     for path in subprocess.run(["git", "-C", ROOT, "ls-files", "*.md"], capture_output=True, text=True, check=True).stdout.split()
 )
-TOP_FOLDERS = {"api-gateway", "scheduler", "node-agent", "image-store", "proto", "src", "tests", "docs", "deploy", "xtask"}
+TOP_FOLDERS = {"api-gateway", "scheduler", "node-agent", "image-store", "proto", "src", "tests", "docs", "deploy", "xtask", "simulation"}
 
 
 def name(document):

@@ -55,6 +55,8 @@ impl Attendance {
 
     /// What was committed since this was asked last; nothing is not an error.
     pub async fn state_changes(&mut self) -> Result<(), End> {
+        // Followers are told once the World has it.
+        self.session.store.world().caught_up().await.map_err(End::Failed)?;
         match self.changes.try_recv() {
             Ok(first) => self.session.follow(Ok(first), &mut self.changes).await,
             Err(broadcast::error::TryRecvError::Empty) => Ok(()),

@@ -1,0 +1,115 @@
+//! A store as an operator leaves it, made once and copied for each schedule: two accounts with a key each, one image.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use freehold_link::unix::in_process;
+use freehold_proto::clock::ManualClock;
+use freehold_proto::internal::operator::operator_client::OperatorClient;
+use freehold_proto::internal::operator::{CreateAccessKeyRequest, CreateAccountRequest, RegisterImageRequest};
+use freehold_scheduler::{Config, Scheduler};
+use tempfile::TempDir;
+
+use crate::dice::Seeded;
+
+/// A setting-up that failed: nothing to do with any schedule.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+pub const ACCOUNTS: [&str; 2] = ["111122223333", "444455556666"];
+
+const DATABASE: &str = "freehold.db";
+
+/// A client's key.
+#[derive(Clone, Debug)]
+pub struct Key {
+    pub access_key_id: String,
+    pub secret_access_key: String,
+}
+
+/// What every schedule starts from.
+pub struct Template {
+    files: Vec<(PathBuf, Vec<u8>)>,
+    pub image_id: String,
+    /// One per account.
+    pub keys: Vec<Key>,
+}
+
+/// In memory where that is to be had: nothing here is to survive the process.
+pub fn folder() -> io::Result<TempDir> {
+    let memory = Path::new("/dev/shm");
+    let made = tempfile::Builder::new().prefix("freehold-simulation-").tempdir_in(memory);
+    made.or_else(|_| tempfile::tempdir())
+}
+
+/// When every schedule begins.
+pub fn beginning() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045)
+}
+
+pub fn config(data: &Path) -> Config {
+    Config { data: data.to_owned(), audit: Some(data.join("audit.log")), availability_zones: vec!['a'], ..Config::default() }
+}
+
+impl Template {
+    pub async fn make() -> Result<Self, Error> {
+        let folder = folder()?;
+        let clock = Arc::new(ManualClock::at(beginning()));
+        let scheduler = Scheduler::open(config(folder.path()), clock, Arc::new(Seeded::of(0, 0))).await?;
+        let mut operator = OperatorClient::new(in_process(scheduler.operator_routes()));
+        let mut keys = Vec::new();
+        for account_id in ACCOUNTS {
+            operator.create_account(CreateAccountRequest { account_id: account_id.into(), name: "simulated".into() }).await?;
+            let key = operator.create_access_key(CreateAccessKeyRequest { account_id: account_id.into() }).await?.into_inner();
+            keys.push(Key { access_key_id: key.access_key_id, secret_access_key: key.secret_access_key });
+        }
+        let image = RegisterImageRequest {
+            name: "simulated".into(),
+            account_id: ACCOUNTS[0].into(),
+            public: true,
+            architecture: "x86_64".into(),
+            root_device_name: "/dev/xvda".into(),
+            manifest: "a".repeat(64),
+            size_bytes: 1 << 30,
+            ..RegisterImageRequest::default()
+        };
+        let image_id = operator.register_image(image).await?.into_inner().image_id;
+        drop((operator, scheduler));
+        // What is still in the write-ahead log belongs into the file that is copied.
+        let database = rusqlite::Connection::open(folder.path().join(DATABASE))?;
+        database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        drop(database);
+        Ok(Self { files: contents(folder.path())?, image_id, keys })
+    }
+
+    /// A folder of its own for one schedule.
+    pub fn copy(&self) -> io::Result<TempDir> {
+        let folder = folder()?;
+        for (name, content) in &self.files {
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.path().join(name))?;
+            file.write_all(content)?;
+        }
+        Ok(folder)
+    }
+}
+
+/// The database of a schedule, read by itself and not through the product.
+pub fn database(folder: &Path) -> rusqlite::Result<rusqlite::Connection> {
+    rusqlite::Connection::open(folder.join(DATABASE))
+}
+
+fn contents(folder: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        // SQLite's own companions of an open database.
+        if entry.file_type()?.is_file() && !name.to_string_lossy().ends_with("-shm") && !name.to_string_lossy().ends_with("-wal") {
+            files.push((name.into(), std::fs::read(entry.path())?));
+        }
+    }
+    Ok(files)
+}
