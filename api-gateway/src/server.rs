@@ -199,8 +199,6 @@ where
         .header_read_timeout(limits.header_time)
         .max_buf_size(limits.header_bytes)
         .max_headers(limits.headers)
-        // A client may close its half once it has asked, and is answered all the same.
-        .half_close(true)
         .serve_connection(TokioIo::new(Patient::new(stream, limits.write_time)), TowerToHyperService::new(routes));
     tokio::pin!(connection);
     let told = async { drop(stopped.wait_for(|stopped| *stopped).await) };
