@@ -11,7 +11,7 @@ async fn the_same_seed_is_the_same_schedule_and_another_is_another() {
         // A template of its own, as another process makes it.
         let template = Template::make().await.expect("a template");
         for seed in 1..=6 {
-            traces.push(run(&template, seed, &Options::default()).await.expect("a machine that can run it").trace);
+            traces.push(Box::pin(run(&template, seed, &Options::default())).await.expect("a machine that can run it").trace);
         }
     }
     let (first, second) = traces.split_at(6);
@@ -24,7 +24,7 @@ async fn a_failure_is_replayed_by_its_seed() {
     let template = Template::make().await.expect("a template");
     let options = Options { bug: Some(Bug::LostStatements), ..Options::default() };
     for seed in 1..=10 {
-        let [once, twice] = [run(&template, seed, &options).await, run(&template, seed, &options).await];
+        let [once, twice] = [Box::pin(run(&template, seed, &options)).await, Box::pin(run(&template, seed, &options)).await];
         let (once, twice) = (once.expect("a machine that can run it"), twice.expect("a machine that can run it"));
         assert_eq!((once.broken, once.trace), (twice.broken, twice.trace));
     }
