@@ -78,11 +78,12 @@ impl Template {
         };
         let image_id = operator.register_image(image).await?.into_inner().image_id;
         drop((operator, scheduler));
-        // What is still in the write-ahead log belongs into the file that is copied.
-        let database = rusqlite::Connection::open(folder.path().join(DATABASE))?;
-        database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        drop(database);
-        Ok(Self { files: contents(folder.path())?, image_id, keys })
+        // The scheduler's connections close a moment after it: a copy of the bare file could be of a half-written one.
+        let whole = folder.path().join("whole.db");
+        database(folder.path())?.execute("VACUUM INTO ?1", [whole.to_string_lossy()])?;
+        let mut files = contents(folder.path())?;
+        files.push((DATABASE.into(), std::fs::read(whole)?));
+        Ok(Self { files, image_id, keys })
     }
 
     /// A folder of its own for one schedule.
@@ -106,8 +107,8 @@ fn contents(folder: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
-        // SQLite's own companions of an open database.
-        if entry.file_type()?.is_file() && !name.to_string_lossy().ends_with("-shm") && !name.to_string_lossy().ends_with("-wal") {
+        // Neither the database nor its companions.
+        if entry.file_type()?.is_file() && ![".db", "-shm", "-wal"].iter().any(|end| name.to_string_lossy().ends_with(end)) {
             files.push((name.into(), std::fs::read(entry.path())?));
         }
     }
