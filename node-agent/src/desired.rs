@@ -15,9 +15,3 @@ pub struct Desired {
     pub vpcs: BTreeMap<String, Arc<VpcDesired>>,
     pub security_groups: BTreeMap<String, Arc<SecurityGroupDesired>>,
 }
-
-impl Desired {
-    pub fn is_empty(&self) -> bool {
-        self.instances.is_empty() && self.vpcs.is_empty() && self.security_groups.is_empty()
-    }
-}

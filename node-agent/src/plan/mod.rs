@@ -63,6 +63,16 @@ struct State {
     buried: BTreeMap<String, u64>,
 }
 
+/// What a batch of statements comes to.
+#[derive(Debug, Default)]
+struct Taken {
+    statements: Desired,
+    /// Folders with new files.
+    folders: BTreeSet<&'static str>,
+    /// Whether any of them says what was not known.
+    news: bool,
+}
+
 #[derive(Debug)]
 pub struct Plan {
     disk: Disk,
@@ -96,8 +106,7 @@ impl Plan {
     /// of them or none: what could not be written is not known either, so that the scheduler's next statement of it counts as news.
     pub fn state(&self, statements: Vec<Statement>) -> Result<Vec<String>, DurableError> {
         let _writer = self.write();
-        let mut news = Desired::default();
-        let mut folders = BTreeSet::new();
+        let mut taken = Taken::default();
         let mut released = BTreeSet::new();
         for statement in statements {
             match statement {
@@ -105,60 +114,57 @@ impl Plan {
                     if self.is_quarantined(&instance.instance_id) {
                         released.insert(instance.instance_id.clone());
                     }
-                    self.write_down(instance, &mut news, &mut folders)?;
+                    self.write_down(instance, &mut taken)?;
                 }
-                Statement::Vpc(vpc) => self.write_down(vpc, &mut news, &mut folders)?,
-                Statement::SecurityGroup(group) => self.write_down(group, &mut news, &mut folders)?,
+                Statement::Vpc(vpc) => self.write_down(vpc, &mut taken)?,
+                Statement::SecurityGroup(group) => self.write_down(group, &mut taken)?,
             }
         }
-        self.disk.sync(&folders)?;
+        self.disk.sync(&taken.folders)?;
         released.iter().try_for_each(|id| self.disk.remove_quarantined(id))?;
-        let changed = released.iter().chain(news.instances.keys()).cloned().collect::<BTreeSet<_>>().into_iter().collect();
-        self.take_over(news, &released);
+        let changed = released.iter().chain(taken.statements.instances.keys()).cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        self.take_over(taken, &released);
         tracing::debug!(?changed, "took statements over");
         Ok(changed)
     }
 
-    /// Puts it on the disk and among the news, if it is any. What says the same as before under a newer generation, as a VPC does with every
-    /// instance that comes and goes, is noted, and costs neither the disk nor those who follow anything.
-    fn write_down<R: Resource>(&self, resource: R, news: &mut Desired, folders: &mut BTreeSet<&'static str>) -> Result<(), DurableError> {
+    /// Puts it on the disk and among what is taken over. What says the same as before under a newer generation, as a VPC does with every
+    /// instance that comes and goes, costs those who follow nothing; it is on the disk all the same, or an agent that was started again would
+    /// believe a late statement that this one refuses.
+    fn write_down<R: Resource>(&self, resource: R, taken: &mut Taken) -> Result<(), DurableError> {
         if !resource.well_formed() {
             tracing::error!(kind = R::FOLDER, id = resource.id(), "the scheduler stated a resource with a malformed id; it is left out");
             return Ok(());
         }
         {
-            let mut state = self.lock();
-            let known = R::map(news).get(resource.id()).or_else(|| R::map(&state.desired).get(resource.id()));
-            let known = known.map(|known| known.generation()).max(state.buried.get(resource.id()).copied());
+            let state = self.lock();
+            let held = R::map(&taken.statements).get(resource.id()).or_else(|| R::map(&state.desired).get(resource.id()));
+            let known = held.map(|held| held.generation()).max(state.buried.get(resource.id()).copied());
             if known.is_some_and(|known| known >= resource.generation()) {
                 return Ok(());
             }
-            let held = R::map_mut(&mut state.desired).get_mut(resource.id());
-            if let Some(held) = held.filter(|held| !R::map(news).contains_key(resource.id()) && resource.says_the_same(held)) {
-                *held = Arc::new(resource);
-                return Ok(());
-            }
+            taken.news |= !held.is_some_and(|held| resource.says_the_same(held));
         }
         self.disk.write(&resource)?;
-        folders.insert(R::FOLDER);
-        R::map_mut(news).insert(resource.id().to_owned(), Arc::new(resource));
+        taken.folders.insert(R::FOLDER);
+        R::map_mut(&mut taken.statements).insert(resource.id().to_owned(), Arc::new(resource));
         Ok(())
     }
 
-    fn take_over(&self, news: Desired, released: &BTreeSet<String>) {
-        if news.is_empty() && released.is_empty() {
-            return;
-        }
+    fn take_over(&self, taken: Taken, released: &BTreeSet<String>) {
+        let Taken { statements, news, .. } = taken;
         let mut state = self.lock();
-        state.desired.instances.extend(news.instances);
-        state.desired.vpcs.extend(news.vpcs);
-        state.desired.security_groups.extend(news.security_groups);
+        state.desired.instances.extend(statements.instances);
+        state.desired.vpcs.extend(statements.vpcs);
+        state.desired.security_groups.extend(statements.security_groups);
         for id in released {
             state.quarantined.remove(id);
             state.unplanned.remove(id);
         }
         drop(state);
-        self.publish();
+        if news || !released.is_empty() {
+            self.publish();
+        }
     }
 
     fn is_quarantined(&self, instance_id: &str) -> bool {

@@ -160,6 +160,9 @@ fn a_newer_generation_that_says_the_same_is_no_news_and_keeps_older_ones_out() {
     assert!(!follower.has_changed().unwrap());
     plan.state(vec![vpc(2, "10.2.0.0/16")]).unwrap();
     assert!(!follower.has_changed().unwrap(), "older than what is known");
+    let restarted = Plan::open(crate::durable::Disk::default(), folder.path()).unwrap();
+    restarted.state(vec![vpc(2, "10.2.0.0/16")]).unwrap();
+    assert_eq!(restarted.generation::<VpcDesired>("vpc-0123456789abcdef0"), Some(3), "and older than what an agent after this one knows");
     plan.state(vec![vpc(4, "10.4.0.0/16")]).unwrap();
     assert!(follower.has_changed().unwrap());
     let stated =
