@@ -49,7 +49,7 @@ class RealParts(Parts):
 
 
 def processes_in(folder):
-    """QEMU processes that work in a guest's folder: by the folder's name."""
+    """QEMU processes that work in a guest's folder or below: by the folder's name."""
     found = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -58,7 +58,7 @@ def processes_in(folder):
         except OSError:
             continue
         if "qemu-system" in words and cwd.startswith(f"{folder}/"):
-            found.setdefault(Path(cwd).name, []).append(int(entry.name))
+            found.setdefault(Path(cwd).relative_to(folder).parts[0], []).append(int(entry.name))
     return found
 
 
@@ -88,7 +88,7 @@ class Machines:
         folder = Path(state_folder) / "qemu"
         self.folders = sorted(path.name for path in (folder / "guests").iterdir()) if (folder / "guests").is_dir() else []
         self.processes = processes_in(folder / "guests")
-        self.status = {name: monitor(folder / "guests" / name / "qmp.sock") for name in self.processes}
+        self.status = {name: monitor(folder / "guests" / name / "inside/qmp.sock") for name in self.processes}
         # A disk that is made anew is another file.
         self.disks = {disk.parent.name: disk.stat().st_ino for disk in (folder / "volumes").glob("*/disk.qcow2")}
         self.namespaces = sorted(set(re.findall(rf"freehold-{host_id}-\S+", printed("ip", "netns", "list"))))

@@ -37,7 +37,7 @@ def test_a_restored_store_destroys_nothing_that_it_does_not_know(own_cloud):
     wait_until("the guest of today is shown", lambda: new in own_cloud.host().get("quarantined", []))
     assert known(ec2) == {kept, ended}, "the keys of yesterday open the cloud of yesterday"
     assert any((own_cloud.folder / "data/agent").rglob(f"*{new}*")), "what it does not know is still on the host"
-    wait_until("the instance runs on", lambda: status(ec2, kept) == ("running", "ok"))
+    wait_until("the instance runs on", lambda: status(ec2, kept) in [("running", "initializing"), ("running", "ok")])
     # Its disk went with its termination, and is not made anew because an old store says that it should be there.
     wait_until("the instance that is gone is impaired", lambda: status(ec2, ended) == ("running", "impaired"))
 
