@@ -61,7 +61,7 @@ fn simulate(arguments: &Arguments) -> Result<bool, Error> {
         let (began, mut done, mut calls) = (Instant::now(), 0, 0);
         let limit = arguments.seconds.map(Duration::from_secs);
         while done < arguments.schedules && limit.is_none_or(|limit| began.elapsed() < limit) {
-            let outcome = run(&template, arguments.seed.wrapping_add(done), &options).await?;
+            let outcome = Box::pin(run(&template, arguments.seed.wrapping_add(done), &options)).await?;
             done += 1;
             calls += outcome.calls;
             if let Some(broken) = &outcome.broken {
