@@ -11,7 +11,7 @@ const BOUND: u64 = 100;
 async fn found(template: &Template, bug: Bug) -> Option<u64> {
     let options = Options { bug: Some(bug), ..Options::default() };
     for seed in 1..=BOUND {
-        let outcome = run(template, seed, &options).await.expect("a machine that can run it");
+        let outcome = Box::pin(run(template, seed, &options)).await.expect("a machine that can run it");
         if let Some(broken) = outcome.broken {
             assert!(outcome.struck, "{bug:?}: seed {seed} breaks a rule before the bug has struck: {broken}");
             if broken.rule == bug.rule() {
@@ -27,7 +27,7 @@ async fn every_planted_bug_is_found_by_the_rule_that_it_breaks() {
     let template = Template::make().await.expect("a template");
     let mut missed = Vec::new();
     for bug in Bug::ALL {
-        let found = found(&template, *bug).await;
+        let found = Box::pin(found(&template, *bug)).await;
         println!("{:20} {found:?}", bug.word());
         missed.extend(found.is_none().then_some(*bug));
     }
