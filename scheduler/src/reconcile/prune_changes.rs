@@ -28,7 +28,7 @@ mod tests {
     use sea_orm::EntityTrait;
 
     use super::PruneChanges;
-    use crate::lab::{Agent, Lab};
+    use crate::lab::{Agent, Lab, eventually};
     use crate::reconcile::standard::{Rehearsal, Stage};
     use crate::store::entity::change;
     use crate::store::{Kind, feed};
@@ -50,6 +50,9 @@ mod tests {
         async fn stage() -> Stage {
             let lab = Lab::new().await;
             let agent = Agent::silent(&lab).await;
+            // It has come, and it has stated everything: nothing is written behind the back of what follows.
+            let stamped = async || kept(&lab).await.iter().filter(|change| change.id == agent.host_id && change.at.is_some()).count();
+            eventually("its session has written all that it writes", async || stamped().await == 2).await;
             let mut tx = lab.store().begin("").await.expect("begin");
             tx.changed(Kind::Host, "stamped");
             tx.commit().await.expect("commit");
