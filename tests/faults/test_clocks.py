@@ -53,7 +53,9 @@ def test_a_guest_that_was_started_under_a_clock_ahead_of_time_is_seen_running_un
 def test_a_guest_that_does_not_obey_loses_its_power_although_the_clock_was_set_back(parts, ec2):
     instance_id = run(parts, ec2)
     wait(ec2, "running", instance_id)
-    (parts.state_folder("agent-1") / "simulated/control" / instance_id).write_text("hang")
+    word = parts.state_folder("agent-1") / "simulated/control" / instance_id
+    word.write_text("hang")
+    wait_until("the guest hangs", lambda: not word.exists())
     clock = parts.parts["agent-1"].clock
     clock.shift(TWO_HOURS)
     ec2.stop_instances(InstanceIds=[instance_id])
