@@ -30,6 +30,13 @@ vcpus = 64
 memory_mib = 262144
 disk_mib = 4194304
 """
+# One host that takes whatever a bench launches, onto overlays that are never filled.
+BOUNDLESS_CAPACITY = """
+[agent.capacity]
+vcpus = 100000
+memory_mib = 100000000
+disk_mib = 1000000000
+"""
 
 
 def wait_until(what, check, seconds=60):

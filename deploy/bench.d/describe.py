@@ -14,17 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-import cloud as clouds  # noqa: E402
-from cloud import Cloud, wait_until  # noqa: E402
+from cloud import BOUNDLESS_CAPACITY, Cloud, wait_until  # noqa: E402
 from wire import Connection, signed  # noqa: E402
-
-# One host that takes them all.
-clouds.SIMULATED_CAPACITY = """
-[agent.capacity]
-vcpus = 100000
-memory_mib = 100000000
-disk_mib = 1000000000
-"""
 
 TURNS = 15
 REQUESTS = 300
@@ -96,7 +87,7 @@ def main():
     arguments = parser.parse_args()
     # Told to end, it still takes away what it made.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    cloud = Cloud("simulated")
+    cloud = Cloud("simulated", capacity=BOUNDLESS_CAPACITY)
     try:
         cloud.up()
         fleet = Fleet(cloud)

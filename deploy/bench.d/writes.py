@@ -16,17 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-import cloud as clouds  # noqa: E402
-from cloud import Cloud  # noqa: E402
+from cloud import BOUNDLESS_CAPACITY, Cloud  # noqa: E402
 from wire import Connection, signed  # noqa: E402
-
-# One host that takes them all, and overlays that are never filled.
-clouds.SIMULATED_CAPACITY = """
-[agent.capacity]
-vcpus = 100000
-memory_mib = 100000000
-disk_mib = 1000000000
-"""
 
 # Shorter than a silent host is given.
 SECONDS, TURNS = 4, 3
@@ -84,7 +75,7 @@ def main():
     parser.add_argument("--database", help="a PostgreSQL URL of an empty database [default: SQLite]")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    cloud = Cloud("simulated")
+    cloud = Cloud("simulated", capacity=BOUNDLESS_CAPACITY)
     if arguments.database:
         cloud.config.write_text(cloud.config.read_text() + f'\n[scheduler]\ndatabase = "{arguments.database}"\n')
     try:
