@@ -78,6 +78,7 @@ async fn add_hosts(scheduler: &Scheduler, count: usize) -> Result<(), Failure> {
         drivers: drivers.clone(),
         version: "bench".into(),
         connected: true,
+        attended_by: None,
         last_seen: 0,
         quarantined: "[]".into(),
         drained_since: None,

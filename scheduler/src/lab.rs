@@ -29,7 +29,7 @@ pub const BOB: &str = "444455556666";
 
 /// One scheduler in a folder of its own, two accounts, one public image of Alice's.
 pub struct Lab {
-    ground: Ground,
+    ground: Arc<Ground>,
     pub config: Config,
     pub clock: ManualClock,
     pub scheduler: Arc<Scheduler>,
@@ -43,7 +43,7 @@ impl Lab {
 
     /// With another configuration than the default.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let ground = Ground::new().await;
+        let ground = Arc::new(Ground::new().await);
         let clock = ManualClock::at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045));
         let mut config = ground.config();
         change(&mut config);
@@ -70,13 +70,22 @@ impl Lab {
         self.crash_and(async || ()).await
     }
 
-    /// The process dies, something is done meanwhile, and another process opens the store.
+    /// The process dies, something is done meanwhile, and another process opens the store and finds that the first one is gone.
     pub async fn crash_and(self, meanwhile: impl AsyncFnOnce()) -> Self {
         let Self { ground, config, clock, scheduler, image_id } = self;
+        let dead = scheduler.engine().hosts.scheduler_id().to_owned();
         drop(scheduler);
         meanwhile().await;
         let scheduler = Scheduler::open(config.clone(), Arc::new(clock.clone()), Arc::new(OsEntropy)).await.expect("a scheduler");
+        crate::schedulers::leave(scheduler.store(), &dead).await.expect("buried");
         Self { ground, config, clock, scheduler, image_id }
+    }
+
+    /// Another scheduler on the same store.
+    pub async fn beside(&self) -> Self {
+        let Self { ground, config, clock, image_id, .. } = self;
+        let scheduler = Scheduler::open(config.clone(), Arc::new(clock.clone()), Arc::new(OsEntropy)).await.expect("a scheduler");
+        Self { ground: Arc::clone(ground), config: config.clone(), clock: clock.clone(), scheduler, image_id: image_id.clone() }
     }
 
     pub fn store(&self) -> &Arc<Store> {

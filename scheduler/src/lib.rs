@@ -21,6 +21,7 @@ pub mod parts;
 pub mod placement;
 pub mod reconcile;
 mod scheduler;
+mod schedulers;
 pub mod security_group;
 mod settings;
 pub mod store;

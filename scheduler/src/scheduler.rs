@@ -18,12 +18,13 @@ use freehold_proto::{Action, Caller, Fault};
 use tonic::service::Routes;
 
 use crate::engine::{self, Audit, Engine, Table};
-use crate::hosts::{Hosts, HostsService, forget_connections};
+use crate::hosts::{Hosts, HostsService};
 use crate::identity::{self, IdentityService, KeyFeed, Vault};
 use crate::metrics::Metrics;
 use crate::operator::OperatorService;
 use crate::page::Sealer;
 use crate::parts::{self, PartsService, Trust};
+use crate::schedulers::{self, Pulse};
 use crate::store::{self, Store};
 use crate::{Config, Invalid, Settings, cluster};
 
@@ -63,10 +64,12 @@ impl Scheduler {
         let audit = config.audit.as_deref().map_or(Ok(Audit::to_log()), Audit::to_file).map_err(OpenError::Audit)?;
         let store = Store::open(&config.place(), settings, clock, entropy).await?;
         cluster::begin_epoch(&store).await.map_err(Fault::from)?;
-        forget_connections(&store).await.map_err(Fault::from)?;
+        let hosts = Arc::new(Hosts::new(Arc::clone(&store)));
+        schedulers::enter(&store, hosts.scheduler_id()).await.map_err(Fault::from)?;
         let trust = Trust::open(&store, &vault, store.settings().grant_lifetime).await.map_err(Fault::from)?;
-        let engine = Arc::new(Engine { store, hosts: Arc::new(Hosts::default()), sealer, audit });
-        Ok(Arc::new(Self { engine, vault, trust: Arc::new(trust), keys: Arc::default(), table: Arc::new(table()) }))
+        let keys = Arc::new(KeyFeed::of(&store));
+        let engine = Arc::new(Engine { store, hosts, sealer, audit });
+        Ok(Arc::new(Self { engine, vault, trust: Arc::new(trust), keys, table: Arc::new(table()) }))
     }
 
     pub fn store(&self) -> &Arc<Store> {
@@ -142,13 +145,17 @@ impl Scheduler {
 
     /// Runs the reconcilers until `shutdown` resolves, and then ends the hosts' sessions.
     pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) {
-        let keys = identity::follow_keys(Arc::clone(&self.engine.store), Arc::clone(&self.keys));
+        let (store, hosts) = (&self.engine.store, &self.engine.hosts);
         tokio::select! {
-            () = crate::reconcile::run(Arc::clone(&self.engine.store), shutdown) => {}
-            () = keys => {}
+            () = crate::reconcile::run(Arc::clone(store), shutdown) => {}
+            () = Pulse::new(Arc::clone(store), Arc::clone(hosts)).keep() => {}
         }
-        self.engine.hosts.close();
+        hosts.close();
         self.keys.close();
+        if let Err(failure) = schedulers::leave(store, hosts.scheduler_id()).await {
+            // The next one to start, or another one's beat, finds it gone.
+            tracing::info!(%failure, "this scheduler's end could not be written down");
+        }
     }
 }
 

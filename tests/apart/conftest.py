@@ -34,6 +34,9 @@ class Place:
         folders = "".join(f'{kind}_dir = "{self.folder}/{kind}"\n' for kind in ("data", "run", "log"))
         self.config.write_text(folders + self.text.format(own=self.machine.address, **addresses))
 
+    def signal(self, number):
+        self.process.send_signal(number)
+
     def freehold(self, *words, check=True, stdin=None):
         """Runs the command line on this machine to its end."""
         done = subprocess.run(
@@ -70,28 +73,32 @@ class Place:
 
 
 class Apart:
-    """Scheduler, image store, gateway and two hosts, five machines."""
+    """Scheduler, image store, gateway and two hosts, five machines. With a `database`, two schedulers share it."""
 
-    def __init__(self):
+    def __init__(self, database=None):
         self.wires = Wires()
         self.folder = Path(tempfile.mkdtemp(prefix="fhap-"))
         agent = '[agent]\ndrivers = ["simulated"]\n' + SIMULATED_CAPACITY
-        self.scheduler = Place(self, "scheduler", "scheduler", f"""
+        scheduler = f"""
 [scheduler]
 listen = "0.0.0.0:8774"
-advertise = ["{{own}}:8774"]
+advertise = [{{schedulers}}]
 certificate_seconds = {CERTIFICATE_SECONDS}
+{f'database = "{database}"' if database else ""}
 
 [image_store]
 advertise = ["{{images}}:8775"]
-""")
+"""
+        self.schedulers = [Place(self, name, "scheduler", scheduler) for name in (("one", "two") if database else ("scheduler",))]
+        self.scheduler = self.schedulers[0]
         self.images = Place(self, "images", "image-store", '[image_store]\nlisten = "0.0.0.0:8775"\n')
         self.gateway = Place(self, "gateway", "gateway", '[gateway]\nlisten = "0.0.0.0:8773"\nnames = ["{own}", "api.cloud.example"]\n')
         self.a = Place(self, "a", "agent", agent)
         self.b = Place(self, "b", "agent", agent)
-        self.places = [self.scheduler, self.images, self.gateway, self.a, self.b]
+        self.places = [*self.schedulers, self.images, self.gateway, self.a, self.b]
+        schedulers = ", ".join(f'"{place.machine.address}:8774"' for place in self.schedulers)
         for place in self.places:
-            place.write(images=self.images.machine.address)
+            place.write(images=self.images.machine.address, schedulers=schedulers)
 
     @property
     def environment(self):
@@ -105,8 +112,13 @@ advertise = ["{{images}}:8775"]
         return self.scheduler.json("host", "token", "--for", part, *more)["token"]
 
     def begin(self):
-        self.scheduler.start()
-        wait_until("the scheduler answers operators", lambda: self.scheduler.freehold("account", "ls", check=False).returncode == 0)
+        for place in self.schedulers:
+            if place is not self.scheduler:
+                shared = Path("data/scheduler/sealing.key")
+                (place.folder / shared).parent.mkdir(parents=True, mode=0o700)
+                shutil.copy(self.scheduler.folder / shared, place.folder / shared)
+            place.start()
+            wait_until("the scheduler answers operators", lambda at=place: at.freehold("account", "ls", check=False).returncode == 0)
         self.images.start("--join", self.token("image-store"))
         self.gateway.start("--join", self.token("gateway"))
         for host in (self.a, self.b):
@@ -138,8 +150,8 @@ advertise = ["{{images}}:8775"]
         assert done.returncode == 0, f"aws {words}: {done.stderr}\n{self.gateway.log()[-3000:]}"
         return json.loads(done.stdout) if done.stdout.strip() else None
 
-    def hosts(self):
-        listed = self.scheduler.freehold("--output", "json", "host", "ls", check=False)
+    def hosts(self, of=None):
+        listed = (of or self.scheduler).freehold("--output", "json", "host", "ls", check=False)
         return json.loads(listed.stdout) if listed.returncode == 0 else []
 
     def ami(self):

@@ -31,6 +31,13 @@ class Machine:
         """Nothing gets in or out, and nobody is told: packets are lost on the way, as in a partition."""
         ip("-n", self.wires.hub, "link", "set", f"v{self.number}", "down")
 
+    def lose(self, other):
+        """Packets to one other machine are lost, nobody is told."""
+        ip("-n", self.namespace, "route", "add", "blackhole", f"{other.address}/32")
+
+    def find(self, other):
+        ip("-n", self.namespace, "route", "del", "blackhole", f"{other.address}/32")
+
     def mend(self):
         ip("-n", self.wires.hub, "link", "set", f"v{self.number}", "up")
 

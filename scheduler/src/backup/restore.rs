@@ -117,7 +117,8 @@ async fn begin_anew(db: &DatabaseConnection, newest_epoch: i64, now: i64) -> Res
         format!("UPDATE instance SET generation = MAX(generation + 1, {now}) WHERE state NOT IN ('shutting-down', 'terminated')"),
         format!("UPDATE vpc SET generation = MAX(generation + 1, {now})"),
         format!("UPDATE security_group SET generation = MAX(generation + 1, {now})"),
-        "UPDATE host SET connected = FALSE, quarantined = '[]'".to_owned(),
+        "UPDATE host SET connected = FALSE, attended_by = NULL, quarantined = '[]'".to_owned(),
+        "DELETE FROM scheduler".to_owned(),
     ] {
         tx.execute_unprepared(&statement).await?;
     }

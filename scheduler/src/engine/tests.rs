@@ -151,8 +151,8 @@ impl Bench {
         somebody.into_active_model().insert(tx.db()).await.expect("insert");
         tx.commit().await.expect("commit");
         let engine = Engine {
+            hosts: Arc::new(Hosts::new(Arc::clone(&store))),
             store,
-            hosts: Arc::new(Hosts::default()),
             sealer: Sealer::new(&[7; 32], Arc::new(OsEntropy)).expect("a sealer"),
             audit: Audit::to_log(),
         };

@@ -4,6 +4,7 @@
 use freehold_proto::internal::host::{Buried, ResourceKind, Tombstone};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ModelTrait, QueryFilter, QueryOrder};
 
+use super::Seat;
 use crate::lifecycle::step::{Event, State, step};
 use crate::lifecycle::terminate::{self, kind};
 use crate::store::{Outcome, Store, condemned_guest, instance, tombstone};
@@ -35,7 +36,8 @@ fn message(row: tombstone::Model) -> Option<Tombstone> {
 }
 
 /// The host has carried one out. A burial that nobody ordered, or of an older order, changes nothing.
-pub async fn apply(store: &Store, host_id: &str, buried: &Buried) -> Outcome<()> {
+pub async fn apply(store: &Store, seat: &Seat, buried: &Buried) -> Outcome<()> {
+    let host_id = seat.host_id();
     let kind = match buried.kind() {
         ResourceKind::Instance => kind::INSTANCE,
         ResourceKind::Vpc => kind::VPC,
@@ -49,6 +51,9 @@ pub async fn apply(store: &Store, host_id: &str, buried: &Buried) -> Outcome<()>
     let ordered = |row: &tombstone::Model| i64::try_from(buried.generation).is_ok_and(|generation| generation >= row.generation);
     let Some(seen) = tombstone::Entity::find_by_id(key.clone()).one(store.reader()).await?.filter(ordered) else { return Ok(()) };
     let mut tx = store.begin(&seen.account_id).await?;
+    if !seat.is_held(&tx).await? {
+        return Ok(());
+    }
     let Some(row) = tombstone::Entity::find_by_id(key).one(tx.db()).await?.filter(ordered) else { return Ok(()) };
     row.delete(tx.db()).await?;
     if kind == kind::INSTANCE

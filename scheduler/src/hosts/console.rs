@@ -1,15 +1,19 @@
-//! Questions to a host that wait for an answer: console output. The wait is bounded; no transaction is open meanwhile.
+//! Questions to a host that wait for an answer: console output. The wait is bounded; no transaction is open meanwhile. A host that attends
+//! another scheduler is asked by way of the store ([`super::relay`]).
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use freehold_proto::Fault;
 use freehold_proto::id::Entropy;
 use freehold_proto::internal::host::{ConsoleOutput, ConsoleRequest};
-use tokio::sync::oneshot;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{mpsc, oneshot};
 
-use super::Hosts;
+use super::{Hosts, relay};
+use crate::store::{Kind, Outcome};
 
 /// Shorter than a client's patience, longer than a busy host's.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,6 +29,18 @@ impl Console {
         let (sender, receiver) = oneshot::channel();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(request_id.to_owned(), sender);
         receiver
+    }
+
+    fn expect_once(&self, request_id: &str) -> Option<oneshot::Receiver<ConsoleOutput>> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever waited for one that never came has given up.
+        waiting.retain(|_, sender| !sender.is_closed());
+        if waiting.contains_key(request_id) {
+            return None;
+        }
+        let (sender, receiver) = oneshot::channel();
+        waiting.insert(request_id.to_owned(), sender);
+        Some(receiver)
     }
 
     fn forget(&self, request_id: &str) -> Option<oneshot::Sender<ConsoleOutput>> {
@@ -43,15 +59,57 @@ impl Hosts {
     /// Asks the host for an instance's console output. A host that is not there or does not answer is `Unavailable`, never empty output.
     pub async fn console_output(&self, host_id: &str, instance_id: &str, entropy: &dyn Entropy) -> Result<ConsoleOutput, Fault> {
         let absent = || Fault::unavailable("The instance's host does not answer right now. Retry your request.");
-        let questions = self.questions(host_id).ok_or_else(absent)?;
         // Not the client's request id: a client that repeats one must not get another's answer.
-        let request_id = freehold_proto::id::request_id(entropy);
+        let question = Question { request_id: freehold_proto::id::request_id(entropy), instance_id: instance_id.to_owned() };
+        let answer = match self.questions(host_id) {
+            Some(session) => self.ask_here(&session, question).await,
+            None if self.attends_elsewhere(host_id) => self.ask_elsewhere(host_id, &question).await?,
+            None => None,
+        };
+        answer.ok_or_else(absent)
+    }
+
+    async fn ask_here(&self, session: &mpsc::Sender<Question>, question: Question) -> Option<ConsoleOutput> {
+        let request_id = question.request_id.clone();
         let answer = self.console.expect(&request_id);
-        let question = Question { request_id: request_id.clone(), instance_id: instance_id.to_owned() };
-        let asked = questions.try_send(question);
+        let asked = session.try_send(question);
         let answer = if asked.is_ok() { tokio::time::timeout(TIMEOUT, answer).await.ok().and_then(Result::ok) } else { None };
         self.console.forget(&request_id);
-        answer.ok_or_else(absent)
+        answer
+    }
+
+    fn attends_elsewhere(&self, host_id: &str) -> bool {
+        let rows = self.store.world().rows();
+        let attended_by = rows.hosts.one(host_id).and_then(|row| row.attended_by.as_deref());
+        attended_by.is_some_and(|scheduler_id| scheduler_id != self.scheduler_id)
+    }
+
+    async fn ask_elsewhere(&self, host_id: &str, question: &Question) -> Result<Option<ConsoleOutput>, Fault> {
+        let mut changes = self.store.follow();
+        relay::ask(&self.store, host_id, question).await?;
+        let answered = async {
+            loop {
+                match changes.recv().await {
+                    Ok(change) if change.kind != Kind::ConsoleQuestion || change.id != host_id => {}
+                    Ok(_) | Err(RecvError::Lagged(_)) => {
+                        if let Some(output) = relay::answered(&self.store, &question.request_id).await? {
+                            return Outcome::Ok(Some(output));
+                        }
+                    }
+                    Err(RecvError::Closed) => return Ok(None),
+                }
+            }
+        };
+        let answer = tokio::time::timeout(TIMEOUT, answered).await.unwrap_or(Ok(None));
+        // One that is not taken away here goes with the next beat that finds it old.
+        relay::forget(&self.store, &question.request_id).await?;
+        Ok(answer?)
+    }
+
+    /// What the host will say to a question of another scheduler's. None if it is being asked that already.
+    pub(super) fn expect_relayed(&self, question: &Question) -> Option<impl Future<Output = Option<ConsoleOutput>> + Send + use<>> {
+        let answer = self.console.expect_once(&question.request_id)?;
+        Some(async move { tokio::time::timeout(TIMEOUT, answer).await.ok().and_then(Result::ok) })
     }
 
     pub(super) fn answered(&self, output: ConsoleOutput) {

@@ -122,18 +122,6 @@ fn metadata(view: &InstanceView, settings: &Settings) -> Metadata {
     }
 }
 
-/// The VPCs in which a host has instances.
-pub async fn vpc_ids(db: &impl ConnectionTrait, host_id: &str) -> Result<BTreeSet<String>, DbErr> {
-    use sea_orm::QuerySelect;
-    let here = instance::Entity::find()
-        .select_only()
-        .column(instance::Column::VpcId)
-        .distinct()
-        .filter(instance::Column::HostId.eq(host_id))
-        .filter(instance::Column::State.ne(State::Terminated.as_str()));
-    Ok(here.into_tuple::<String>().all(db).await?.into_iter().collect())
-}
-
 pub async fn vpc(db: &impl ConnectionTrait, settings: &Settings, vpc_id: &str) -> Result<Option<VpcDesired>, DbErr> {
     let Some(row) = vpc::Entity::find_by_id(vpc_id).one(db).await? else { return Ok(None) };
     let subnets = subnet::Entity::find().filter(subnet::Column::VpcId.eq(vpc_id)).order_by_asc(subnet::Column::SubnetId).all(db).await?;

@@ -5,10 +5,12 @@ use freehold_proto::internal::host::{GuestState, InstanceObserved};
 use sea_orm::EntityTrait;
 
 use super::super::lifecycle::transition::{self, Observation};
+use super::Seat;
 use crate::store::{Outcome, Store, instance};
 
-/// Applies one report of `host_id`.
-pub async fn apply(store: &Store, host_id: &str, report: &InstanceObserved) -> Outcome<()> {
+/// Applies one report of the host whose session `seat` is.
+pub async fn apply(store: &Store, seat: &Seat, report: &InstanceObserved) -> Outcome<()> {
+    let host_id = seat.host_id();
     let Some(seen) = instance::Entity::find_by_id(&report.instance_id).one(store.reader()).await? else { return Ok(()) };
     // Most reports repeat what is known, and those must not wait for the writer.
     let now = store.clock().now_millis();
@@ -16,6 +18,9 @@ pub async fn apply(store: &Store, host_id: &str, report: &InstanceObserved) -> O
         return Ok(());
     }
     let mut tx = store.begin(&seen.account_id).await?;
+    if !seat.is_held(&tx).await? {
+        return Ok(());
+    }
     let Some(row) = instance::Entity::find_by_id(&report.instance_id).one(tx.db()).await? else { return Ok(()) };
     if !concerns(&row, host_id) {
         return Ok(());
@@ -57,7 +62,7 @@ fn noted(row: &instance::Model, report: &InstanceObserved, now: i64) -> instance
     row.observed_accelerator.clone_from(&report.accelerator);
     row.observed_fault_code.clone_from(&report.fault_code);
     row.observed_fault_message.clone_from(&report.fault_message);
-    row.observed_since = report.since.map(|since| since.seconds * 1000 + i64::from(since.nanos) / 1_000_000);
+    row.observed_since = report.since.and_then(|since| since.seconds.checked_mul(1000)?.checked_add(i64::from(since.nanos) / 1_000_000));
     row
 }
 

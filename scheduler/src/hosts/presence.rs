@@ -1,12 +1,14 @@
 //! The host's own row: made by its first Hello, up to date while it attends.
 
+use std::sync::Arc;
+
 use freehold_proto::internal::host::Hello;
 use freehold_proto::{ErrorCode, Fault};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use tonic::Status;
 
-use super::{Driver, Hosts};
+use super::{Driver, Hosts, Seat};
 use crate::store::{Failure, Kind, Outcome, Store, Tx, fenced_host, host, instance};
 
 /// What no account owns is written on behalf of nobody.
@@ -48,15 +50,16 @@ fn sentence(fenced: &fenced_host::Model) -> String {
 }
 
 /// Writes down what the host says of itself.
-pub async fn attend(store: &Store, hello: &Hello) -> Outcome<()> {
+pub async fn attend(store: &Store, hosts: &Hosts, hello: &Hello) -> Outcome<()> {
     let mut tx = store.begin(NOBODY).await?;
     if let Some(fenced) = fenced_host::Entity::find_by_id(&hello.host_id).one(tx.db()).await? {
         return Err(Failure::refuse(ErrorCode::IncorrectState, sentence(&fenced)));
     }
     let known = host::Entity::find_by_id(&hello.host_id).one(tx.db()).await?;
+    let here = |row: host::Model| host::Model { connected: true, attended_by: Some(hosts.scheduler_id().to_owned()), ..row };
     match known {
-        Some(known) => described(hello, tx.now(), known)?.into_active_model().reset_all().update(tx.db()).await?,
-        None => described(hello, tx.now(), unknown())?.into_active_model().insert(tx.db()).await?,
+        Some(known) => here(described(hello, tx.now(), known)?).into_active_model().reset_all().update(tx.db()).await?,
+        None => here(described(hello, tx.now(), unknown())?).into_active_model().insert(tx.db()).await?,
     };
     count_impairments_anew(&tx, &hello.host_id).await?;
     tx.changed(Kind::Host, hello.host_id.clone());
@@ -87,6 +90,7 @@ fn unknown() -> host::Model {
         drivers: "[]".into(),
         version: String::new(),
         connected: false,
+        attended_by: None,
         last_seen: 0,
         quarantined: "[]".into(),
         drained_since: None,
@@ -118,33 +122,49 @@ fn described(hello: &Hello, now: i64, known: host::Model) -> Outcome<host::Model
         disk_mib: i64::try_from(capacity.disk_mib).unwrap_or(i64::MAX),
         drivers: serde_json::to_string(&drivers).map_err(|error| Fault::internal("writing a host's drivers", error))?,
         version: hello.version.clone(),
-        connected: true,
         last_seen: now,
         ..known
     })
 }
 
 /// The host's last session has ended: what it reported is no longer vouched for. Unless it is back already: the registry is asked when
-/// it is this transaction's turn to write, after which a newer session's own row can only follow.
-pub async fn leave(store: &Store, hosts: &Hosts, host_id: &str) -> Outcome<()> {
+/// it is this transaction's turn to write, after which a newer session's own row can only follow. False: it attends, here or elsewhere.
+pub async fn leave(store: &Store, hosts: &Hosts, host_id: &str) -> Outcome<bool> {
     let mut tx = store.begin(NOBODY).await?;
     if hosts.attends(host_id) {
-        return Ok(());
+        return Ok(false);
     }
-    host::Entity::update_many()
+    let left = host::Entity::update_many()
         .col_expr(host::Column::Connected, Expr::value(false))
+        .col_expr(host::Column::AttendedBy, Expr::value(None::<String>))
         .col_expr(host::Column::LastSeen, Expr::value(tx.now()))
         .filter(host::Column::HostId.eq(host_id))
+        .filter(host::Column::AttendedBy.eq(hosts.scheduler_id()))
         .exec(tx.db())
         .await?;
     tx.changed(Kind::Host, host_id);
     tx.commit().await?;
+    Ok(left.rows_affected > 0)
+}
+
+/// Hosts whose rows say that they attend this scheduler, and that do not: their going could not be written down when they went.
+pub async fn write_down_who_left(store: &Store, hosts: &Hosts) -> Outcome<()> {
+    let own = Some(hosts.scheduler_id());
+    let gone = |row: &&Arc<host::Model>| row.attended_by.as_deref() == own && !hosts.attends(&row.host_id);
+    let gone: Vec<String> = store.world().rows().hosts.values().filter(gone).map(|row| row.host_id.clone()).collect();
+    for host_id in gone {
+        leave(store, hosts, &host_id).await?;
+    }
     Ok(())
 }
 
 /// What the host holds and the store does not know.
-pub async fn quarantined(store: &Store, host_id: &str, ids: &std::collections::BTreeSet<String>) -> Outcome<()> {
+pub async fn quarantined(store: &Store, seat: &Seat, ids: &std::collections::BTreeSet<String>) -> Outcome<()> {
+    let host_id = seat.host_id();
     let mut tx = store.begin(NOBODY).await?;
+    if !seat.is_held(&tx).await? {
+        return Ok(());
+    }
     let ids = serde_json::to_string(ids).map_err(|error| Fault::internal("writing quarantined ids", error))?;
     host::Entity::update_many()
         .col_expr(host::Column::Quarantined, Expr::value(ids))
@@ -152,20 +172,6 @@ pub async fn quarantined(store: &Store, host_id: &str, ids: &std::collections::B
         .exec(tx.db())
         .await?;
     tx.changed(Kind::Host, host_id);
-    tx.commit().await?;
-    Ok(())
-}
-
-/// At a scheduler's start nobody is connected, whatever the rows of the last one say. Whoever does not come back is silent from now on:
-/// nobody has looked before.
-pub async fn forget_connections(store: &Store) -> Outcome<()> {
-    let tx = store.begin(NOBODY).await?;
-    host::Entity::update_many()
-        .col_expr(host::Column::Connected, Expr::value(false))
-        .col_expr(host::Column::LastSeen, Expr::value(tx.now()))
-        .filter(host::Column::Connected.eq(true))
-        .exec(tx.db())
-        .await?;
     tx.commit().await?;
     Ok(())
 }

@@ -65,15 +65,20 @@ impl HostsService {
         // From here on nothing that changes is missed.
         let changes = self.store.follow();
         let entered = self.hosts.enter(&hello.host_id);
-        let (serial, questions) = entered.ok_or_else(|| Status::unavailable("the scheduler is about to stop"))?;
+        let (seat, questions) = entered.ok_or_else(|| Status::unavailable("the scheduler is about to stop"))?;
         self.store.metrics().came(&hello.host_id, self.skew(&hello));
-        if let Err(failure) = presence::attend(&self.store, &hello).await {
-            self.hosts.leave(&hello.host_id, serial);
-            return Err(Fault::from(failure).into());
+        // The session looks at the World to see that it is still the host's newest, so that has to know of it.
+        let attended = async {
+            presence::attend(&self.store, &self.hosts, &hello).await.map_err(Fault::from)?;
+            self.store.world().caught_up().await
+        };
+        if let Err(fault) = attended.await {
+            return Err(fault.into());
         }
         tracing::info!(host = %hello.host_id, hostname = %hello.hostname, "a host attends");
-        let session = Session { host_id: hello.host_id, store: Arc::clone(&self.store), hosts: Arc::clone(&self.hosts), grants, down };
-        Ok(Attendance { session, serial, changes, questions, quarantine: Quarantine::default() })
+        let session =
+            Session { host_id: hello.host_id, seat, store: Arc::clone(&self.store), hosts: Arc::clone(&self.hosts), grants, down };
+        Ok(Attendance { session, changes, questions, quarantine: Quarantine::default() })
     }
 
     /// How far the host's clock is ahead of ours, in milliseconds; what the Hello was on its way for is in it.
@@ -91,6 +96,8 @@ impl HostsService {
             tracing::warn!(who, host = %hello.host_id, "refused an agent that speaks for another host");
             return Err(Status::permission_denied(format!("{who} can not speak for {}", hello.host_id)));
         }
+        // One that was given up as lost is told so and its knock is noted; that it is no part any more is the lesser news.
+        presence::admit(&self.store, &hello.host_id).await?;
         let joined = parts::has_joined(self.store.reader(), Kind::Host, &hello.host_id).await;
         if joined.map_err(|error| Fault::internal("reading who has joined", error))? {
             return Ok(());

@@ -14,7 +14,8 @@ use tokio::sync::{broadcast, mpsc};
 use tonic::{Status, Streaming};
 
 use super::grants::Grants;
-use super::{Hosts, bury, console, desired, observed, presence};
+use super::{Hosts, Seat, bury, console, desired, observed, presence, relay};
+use crate::lifecycle::step::State;
 use crate::store::{Change, Kind, Outcome, Select, Store};
 
 /// How often an order to bury is repeated.
@@ -26,7 +27,6 @@ const BATCH: usize = 1024;
 /// A host that was admitted, step by step.
 pub struct Attendance {
     pub(super) session: Session,
-    pub(super) serial: u64,
     /// Followed since before the host's row said that it is here.
     pub(super) changes: broadcast::Receiver<Change>,
     pub(super) questions: mpsc::Receiver<console::Question>,
@@ -36,7 +36,7 @@ pub struct Attendance {
 impl Attendance {
     /// Takes the steps as the stream has them, until it ends.
     pub async fn run(self, up: Streaming<FromAgent>) {
-        let Self { session, serial, changes, questions, quarantine } = self;
+        let Self { session, changes, questions, quarantine } = self;
         let end = tokio::select! {
             end = session.listen(up, quarantine) => end,
             end = session.speak(changes, questions) => end,
@@ -45,7 +45,7 @@ impl Attendance {
             tracing::error!(host = %session.host_id, %fault, source = ?fault.source, "a host's session failed; the agent dials again");
             let _ = session.down.try_send(Err(fault.into()));
         }
-        session.leave(serial).await;
+        session.leave().await;
     }
 
     /// The first thing a host is told.
@@ -82,12 +82,13 @@ impl Attendance {
 
     /// The stream is gone.
     pub async fn leave(self) {
-        self.session.leave(self.serial).await;
+        self.session.leave().await;
     }
 }
 
 pub struct Session {
     pub host_id: String,
+    pub seat: Seat,
     pub store: Arc<Store>,
     pub hosts: Arc<Hosts>,
     /// `None`: the host needs none.
@@ -116,11 +117,12 @@ impl From<sea_orm::DbErr> for End {
 }
 
 impl Session {
-    async fn leave(&self, serial: u64) {
-        if self.hosts.leave(&self.host_id, serial) {
-            tracing::warn!(host = %self.host_id, "a host has gone; its instances are shown impaired until it is back");
-            if let Err(error) = presence::leave(&self.store, &self.hosts, &self.host_id).await {
-                tracing::error!(%error, "a host's going could not be written down");
+    async fn leave(&self) {
+        if self.seat.give_up() {
+            match presence::leave(&self.store, &self.hosts, &self.host_id).await {
+                Ok(true) => tracing::warn!(host = %self.host_id, "a host has gone; its instances are shown impaired until it is back"),
+                Ok(false) => tracing::info!(host = %self.host_id, "a host attends elsewhere now"),
+                Err(error) => tracing::error!(host = %self.host_id, %error, "a host's going could not be written down"),
             }
         }
     }
@@ -181,34 +183,84 @@ impl Session {
         self.state_changed(batch).await
     }
 
+    /// Over, if the host attends another scheduler by now, or this one was taken for gone.
+    fn is_the_newest(&self) -> Result<(), End> {
+        let rows = self.store.world().rows();
+        let attended_by = rows.hosts.one(&self.host_id).and_then(|row| row.attended_by.as_deref());
+        if attended_by == Some(self.hosts.scheduler_id()) { Ok(()) } else { Err(End::Closed) }
+    }
+
     /// Networks before the guests that use them, then what is to be buried, then the marker.
     async fn state_everything(&self) -> Result<(), End> {
-        for vpc_id in desired::vpc_ids(self.store.reader(), &self.host_id).await? {
+        self.is_the_newest()?;
+        for vpc_id in self.vpcs_here() {
             self.state_vpc(&vpc_id).await?;
         }
         self.state_instances(&Select::All).await?;
         self.state_tombstones().await?;
-        self.say(to_agent::Kind::DesiredComplete(DesiredComplete {})).await
+        self.say(to_agent::Kind::DesiredComplete(DesiredComplete {})).await?;
+        self.relay().await
+    }
+
+    /// Asks the host what other schedulers want to know of it.
+    async fn relay(&self) -> Result<(), End> {
+        for question in relay::open(&self.store, &self.host_id).await? {
+            let Some(answer) = self.hosts.expect_relayed(&question) else { continue };
+            self.say(to_agent::Kind::ConsoleRequest(question)).await?;
+            let (store, host_id) = (Arc::clone(&self.store), self.host_id.clone());
+            tokio::spawn(async move {
+                let Some(output) = answer.await else { return };
+                if let Err(failure) = relay::answer(&store, &host_id, &output).await {
+                    tracing::warn!(%failure, "a host's console output could not be passed on to the scheduler that wants it");
+                }
+            });
+        }
+        Ok(())
     }
 
     async fn state_changed(&self, batch: BTreeSet<(Kind, String)>) -> Result<(), End> {
         let of = |wanted: Kind| batch.iter().filter(move |(kind, _)| *kind == wanted).map(|(_, id)| id.clone());
+        if of(Kind::Host).any(|host_id| host_id == self.host_id) {
+            self.is_the_newest()?;
+        }
         let networks = batch.iter().any(|(kind, _)| matches!(kind, Kind::Vpc | Kind::SecurityGroup));
-        let here = if networks { desired::vpc_ids(self.store.reader(), &self.host_id).await? } else { BTreeSet::new() };
+        let here = if networks { self.vpcs_here() } else { BTreeSet::new() };
         for vpc_id in of(Kind::Vpc).filter(|id| here.contains(id)) {
             self.state_vpc(&vpc_id).await?;
         }
-        for group_id in of(Kind::SecurityGroup) {
+        for group_id in of(Kind::SecurityGroup).filter(|id| self.is_in(id, &here)) {
             self.state_group(&group_id, &here).await?;
         }
-        let instances: Vec<String> = of(Kind::Instance).collect();
+        let instances: Vec<String> = of(Kind::Instance).filter(|id| self.is_here(id)).collect();
         if !instances.is_empty() {
             self.state_instances(&Select::Ids(instances)).await?;
         }
         if of(Kind::Tombstone).any(|host_id| host_id == self.host_id) {
             self.state_tombstones().await?;
         }
+        if of(Kind::ConsoleQuestion).any(|host_id| host_id == self.host_id) {
+            self.relay().await?;
+        }
         Ok(())
+    }
+
+    // Every session hears of every change: what does not concern its host must cost no trip to the database.
+
+    /// The VPCs in which the host has instances.
+    fn vpcs_here(&self) -> BTreeSet<String> {
+        let rows = self.store.world().rows();
+        let here = rows.instances.of(&self.host_id, None).filter_map(|id| rows.instances.one(id));
+        here.filter(|row| row.state != State::Terminated.as_str()).map(|row| row.vpc_id.clone()).collect()
+    }
+
+    fn is_here(&self, instance_id: &str) -> bool {
+        let rows = self.store.world().rows();
+        rows.instances.one(instance_id).is_some_and(|row| row.host_id.as_ref() == Some(&self.host_id))
+    }
+
+    fn is_in(&self, group_id: &str, vpcs: &BTreeSet<String>) -> bool {
+        let rows = self.store.world().rows();
+        rows.security_groups.one(group_id).is_some_and(|row| vpcs.contains(&row.vpc_id))
     }
 
     /// A VPC with all its groups.
@@ -261,18 +313,18 @@ impl Session {
         match message.kind {
             Some(from_agent::Kind::Instance(report)) => {
                 quarantine.note(&report);
-                observed::apply(&self.store, &self.host_id, &report).await?;
+                observed::apply(&self.store, &self.seat, &report).await?;
             }
             Some(from_agent::Kind::ObservedComplete(_)) => quarantine.complete = true,
             Some(from_agent::Kind::Buried(buried)) => {
                 quarantine.forget(&buried);
-                bury::apply(&self.store, &self.host_id, &buried).await?;
+                bury::apply(&self.store, &self.seat, &buried).await?;
             }
             Some(from_agent::Kind::ConsoleOutput(output)) => self.hosts.answered(output),
             // A second Hello, or something that a newer agent says.
             Some(from_agent::Kind::Hello(_)) | None => {}
         }
-        Ok(quarantine.write_down(&self.store, &self.host_id).await?)
+        Ok(quarantine.write_down(&self.store, &self.seat).await?)
     }
 }
 
@@ -298,11 +350,11 @@ impl Quarantine {
         self.ids.remove(&buried.id);
     }
 
-    async fn write_down(&mut self, store: &Store, host_id: &str) -> Outcome<()> {
+    async fn write_down(&mut self, store: &Store, seat: &Seat) -> Outcome<()> {
         if !self.complete || self.written.as_ref() == Some(&self.ids) {
             return Ok(());
         }
-        presence::quarantined(store, host_id, &self.ids).await?;
+        presence::quarantined(store, seat, &self.ids).await?;
         self.written = Some(self.ids.clone());
         Ok(())
     }

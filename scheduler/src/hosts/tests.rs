@@ -4,7 +4,8 @@ use base64::Engine as _;
 use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
 use freehold_proto::id::{HostId, OsEntropy};
-use freehold_proto::internal::host::{GuestState, Hello, InstanceObserved};
+use freehold_proto::internal::host::{FromAgent, GuestState, Hello, InstanceObserved, from_agent};
+use sea_orm::EntityTrait;
 
 use crate::lab::{Agent, Lab, as_desired, eventually, hello};
 
@@ -137,6 +138,36 @@ async fn of_two_sessions_of_one_host_the_newer_counts() {
     old.leave();
     let launched = lab.run(lab.launch()).await;
     assert!(launched.instance_id.is_some(), "the host is still connected");
+}
+
+#[tokio::test]
+async fn what_an_older_session_still_hears_changes_nothing_any_more() {
+    let lab = Lab::new().await;
+    let hello = hello(HostId::draw(&OsEntropy).as_str());
+    let service = lab.scheduler.hosts_service();
+    let (down, _messages) = tokio::sync::mpsc::channel(1024);
+    let mut old = service.admit(hello.clone(), None, down.clone()).await.expect("admitted");
+    let id = lab.run(lab.launch()).await.instance_id.expect("an id");
+    let report = |state: GuestState| FromAgent {
+        kind: Some(from_agent::Kind::Instance(InstanceObserved {
+            instance_id: id.clone(),
+            generation: 1,
+            state: state.into(),
+            fault_code: if state == GuestState::Impaired { "late".into() } else { String::new() },
+            ..InstanceObserved::default()
+        })),
+    };
+    let mut new = service.admit(hello.clone(), None, down).await.expect("admitted");
+    assert!(old.is_superseded() && !new.is_superseded());
+    new.hear(report(GuestState::Running)).await.expect("heard");
+    lab.until_state(&id, "running").await;
+    old.hear(report(GuestState::Impaired)).await.expect("heard");
+    old.leave().await;
+    let row = crate::store::instance::Entity::find_by_id(&id).one(lab.store().reader()).await.expect("asked").expect("a row");
+    assert_eq!((row.observed_state.as_deref(), row.observed_fault_code.as_str()), (Some("running"), ""));
+    assert!(lab.run(lab.launch()).await.instance_id.is_some(), "the host is still connected");
+    new.leave().await;
+    assert_eq!(lab.code(lab.launch()).await, ErrorCode::InsufficientInstanceCapacity);
 }
 
 #[tokio::test]

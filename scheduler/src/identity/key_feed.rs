@@ -8,6 +8,9 @@
 //!
 //! Changes and pongs travel in one order: a gateway that hears a pong has heard every change before it. So once [`KeyFeed::announce`] returns,
 //! no gateway takes the key any more, whether it is well, stopped, or cut off.
+//!
+//! Other schedulers on the same store have gateways of their own. They answer a ping once they have heard of whatever was committed before it
+//! came, so a gateway of theirs trusts nothing for longer than LEASE after the commit: that long is waited, whatever one's own say.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,6 +20,8 @@ use freehold_proto::internal::identity::{FollowKeysRequest, FollowKeysResponse};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tonic::Status;
+
+use crate::store::Store;
 
 /// How long a gateway that hears nothing goes on with what it has heard.
 pub const LEASE: Duration = Duration::from_secs(2);
@@ -28,6 +33,8 @@ pub type Said = Result<FollowKeysResponse, Status>;
 
 pub struct KeyFeed {
     lease: Duration,
+    /// Whether there may be gateways that follow another scheduler.
+    shared: bool,
     state: Mutex<State>,
     /// Ticks whenever a follower says that it dropped something, or goes.
     heard: watch::Sender<u64>,
@@ -48,12 +55,6 @@ struct Follower {
     trusts_until: Instant,
 }
 
-impl Default for KeyFeed {
-    fn default() -> Self {
-        Self::new(LEASE, Instant::now() + LEASE)
-    }
-}
-
 impl State {
     /// A message to one follower. One that can not take it is gone.
     fn say(&mut self, id: u64, message: FollowKeysResponse) {
@@ -71,9 +72,13 @@ impl State {
 }
 
 impl KeyFeed {
-    fn new(lease: Duration, ghosts_until: Instant) -> Self {
+    pub fn of(store: &Store) -> Self {
+        Self::new(LEASE, Instant::now() + LEASE, store.is_shared())
+    }
+
+    fn new(lease: Duration, ghosts_until: Instant, shared: bool) -> Self {
         let state = State { closed: false, newest_follower: 0, newest_change: 0, followers: HashMap::new(), ghosts_until };
-        Self { lease, state: Mutex::new(state), heard: watch::Sender::default() }
+        Self { lease, shared, state: Mutex::new(state), heard: watch::Sender::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -122,8 +127,15 @@ impl KeyFeed {
         true
     }
 
-    /// Tells every follower that a key changed ("": any may have), without waiting for any.
-    pub fn tell(&self, access_key_id: &str) -> u64 {
+    /// Tells one follower that a key changed ("": any may have).
+    pub fn tell(&self, id: u64, access_key_id: &str) {
+        let mut state = self.state();
+        state.newest_change += 1;
+        let change = state.newest_change;
+        state.say(id, FollowKeysResponse { change, access_key_id: access_key_id.to_owned(), ..FollowKeysResponse::default() });
+    }
+
+    fn tell_all(&self, access_key_id: &str) -> u64 {
         let mut state = self.state();
         state.newest_change += 1;
         let change = state.newest_change;
@@ -134,10 +146,11 @@ impl KeyFeed {
         change
     }
 
-    /// Tells them, and returns when none trusts what it kept of the key: at most a lease later.
+    /// Tells them what was committed, and returns when none trusts what it kept of the key: at most a lease later.
     pub async fn announce(&self, access_key_id: &str) {
+        let elsewhere = if self.shared { tokio::time::sleep(self.lease) } else { tokio::time::sleep(Duration::ZERO) };
         let mut heard = self.heard.subscribe();
-        let change = self.tell(access_key_id);
+        let change = self.tell_all(access_key_id);
         let until = {
             let state = self.state();
             state.followers.values().map(|follower| follower.trusts_until).fold(state.ghosts_until, Instant::max)
@@ -149,7 +162,7 @@ impl KeyFeed {
             }
         };
         // Who has not said so by then has heard no pong since, and trusts nothing.
-        let _ = tokio::time::timeout_at(until, dropped).await;
+        let _ = tokio::join!(tokio::time::timeout_at(until, dropped), elsewhere);
     }
 
     fn all_dropped(&self, change: u64) -> bool {
@@ -168,7 +181,7 @@ mod tests {
 
     /// Of which nobody is left from before.
     fn feed(lease: Duration) -> KeyFeed {
-        KeyFeed::new(lease, Instant::now())
+        KeyFeed::new(lease, Instant::now(), false)
     }
 
     /// Longer than any test waits.
@@ -205,7 +218,7 @@ mod tests {
     #[tokio::test]
     async fn a_follower_that_is_gone_and_those_of_the_scheduler_before_are_waited_for_as_well() {
         let until = Instant::now() + SHORT;
-        let feed = KeyFeed::new(SHORT, until);
+        let feed = KeyFeed::new(SHORT, until, false);
         feed.announce("AKIA1").await;
         assert!(Instant::now() >= until, "followers of the scheduler before this one");
         let (id, messages) = feed.enter();
@@ -218,12 +231,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn gateways_of_other_schedulers_are_waited_for_however_quick_ones_own_are() {
+        let feed = KeyFeed::new(SHORT, Instant::now(), true);
+        let until = Instant::now() + SHORT;
+        feed.announce("AKIA1").await;
+        assert!(Instant::now() >= until);
+    }
+
+    #[tokio::test]
     async fn a_pong_comes_after_every_change_before_it() {
         let feed = feed(LONG);
         let (id, mut messages) = feed.enter();
-        let change = feed.tell("AKIA1");
+        feed.tell(id, "AKIA1");
         assert!(feed.hear(id, &ping(7)));
-        assert_eq!(messages.recv().await.expect("a change").expect("a message").change, change);
+        assert_eq!(messages.recv().await.expect("a change").expect("a message").access_key_id, "AKIA1");
         assert_eq!(messages.recv().await.expect("a pong").expect("a message").pong, 7);
     }
 
@@ -241,7 +262,7 @@ mod tests {
         let feed = feed(LONG);
         let (id, _messages) = feed.enter();
         for _ in 0..=IN_FLIGHT {
-            feed.tell("AKIA1");
+            feed.tell(id, "AKIA1");
         }
         assert!(!feed.hear(id, &ping(1)));
     }

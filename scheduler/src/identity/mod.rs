@@ -13,7 +13,7 @@ mod tests;
 mod vault;
 
 pub use key_feed::KeyFeed;
-pub use service::{IdentityService, follow as follow_keys};
+pub use service::IdentityService;
 pub use vault::{Unusable, Vault};
 
 /// The ARN of an account's root, the only principal until there are users.

@@ -7,14 +7,16 @@ use std::time::Duration;
 use freehold_proto::Fault;
 use freehold_proto::internal::identity::identity_server::Identity;
 use freehold_proto::internal::identity::{FollowKeysRequest, FollowKeysResponse, GetDayKeyRequest, GetDayKeyResponse};
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::time::Instant;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::day_key::{Scope, derive};
 use super::{KeyFeed, Vault, access_key, root_arn};
-use crate::store::{Kind, Outcome, Store};
+use crate::store::{Change, Kind, Outcome, Store};
 
 /// A gateway that follows says something several times a second.
 const SILENT: Duration = Duration::from_secs(10);
@@ -53,30 +55,73 @@ impl Identity for IdentityService {
     }
 
     async fn follow_keys(&self, request: Request<Streaming<FollowKeysRequest>>) -> Result<Response<Self::FollowKeysStream>, Status> {
+        // From before the gateway is told anything, so that nothing falls in between.
+        let changes = self.store.follow();
         let (id, messages) = self.feed.enter();
-        let feed = Arc::clone(&self.feed);
-        let mut said = request.into_inner();
-        tokio::spawn(async move {
-            while let Ok(Ok(Some(message))) = tokio::time::timeout(SILENT, said.message()).await {
-                if !feed.hear(id, &message) {
-                    break;
-                }
-            }
-            feed.leave(id);
-        });
+        let follower = Follower { id, store: Arc::clone(&self.store), feed: Arc::clone(&self.feed), changes };
+        tokio::spawn(follower.run(request.into_inner()));
         Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
     }
 }
 
-/// Passes on what other processes on the same store changed. What this one changes is announced by who changed it.
-pub async fn follow(store: Arc<Store>, feed: Arc<KeyFeed>) {
-    let mut changes = store.follow();
-    loop {
-        match changes.recv().await {
-            Ok(change) if change.kind == Kind::AccessKey => drop(feed.tell(&change.id)),
-            Ok(_) => {}
-            Err(RecvError::Lagged(_)) => drop(feed.tell("")),
-            Err(RecvError::Closed) => return,
+/// One gateway, as long as it follows.
+struct Follower {
+    id: u64,
+    store: Arc<Store>,
+    feed: Arc<KeyFeed>,
+    changes: broadcast::Receiver<Change>,
+}
+
+impl Follower {
+    async fn run(mut self, mut said: Streaming<FollowKeysRequest>) {
+        let mut heard = Instant::now();
+        loop {
+            let follows = tokio::select! {
+                message = tokio::time::timeout_at(heard + SILENT, said.message()) => match message {
+                    Ok(Ok(Some(message))) => {
+                        heard = Instant::now();
+                        self.hear(&message).await
+                    }
+                    _ => false,
+                },
+                change = self.changes.recv() => self.pass_on(change),
+            };
+            if !follows {
+                break;
+            }
         }
+        self.feed.leave(self.id);
+    }
+
+    /// Answers a ping once the gateway has been told whatever other processes had committed before. Where the store can not say, there
+    /// is no answer, and the gateway soon trusts nothing.
+    async fn hear(&mut self, message: &FollowKeysRequest) -> bool {
+        if message.ping != 0 && self.store.is_shared() {
+            if self.store.world().caught_up().await.is_err() {
+                return self.feed.hear(self.id, &FollowKeysRequest { ping: 0, ..*message });
+            }
+            loop {
+                let change = match self.changes.try_recv() {
+                    Ok(change) => Ok(change),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Lagged(missed)) => Err(RecvError::Lagged(missed)),
+                    Err(TryRecvError::Closed) => Err(RecvError::Closed),
+                };
+                if !self.pass_on(change) {
+                    return false;
+                }
+            }
+        }
+        self.feed.hear(self.id, message)
+    }
+
+    fn pass_on(&self, change: Result<Change, RecvError>) -> bool {
+        match change {
+            Ok(change) if change.kind == Kind::AccessKey => self.feed.tell(self.id, &change.id),
+            Ok(_) => {}
+            Err(RecvError::Lagged(_)) => self.feed.tell(self.id, ""),
+            Err(RecvError::Closed) => return false,
+        }
+        true
     }
 }

@@ -49,7 +49,7 @@ async fn a_key_gives_day_keys_until_it_is_disabled() {
     assert_eq!(code(access_key::create(&store, &vault, "444455556666").await), Some(ErrorCode::InvalidParameterValue));
     let key = access_key::create(&store, &vault, "111122223333").await.expect("created");
     assert_eq!((key.access_key_id.len(), key.secret_access_key.len(), &key.access_key_id[..4]), (20, 40, "AKIA"));
-    let service = IdentityService { store: Arc::clone(&store), vault, feed: Arc::new(KeyFeed::default()) };
+    let service = IdentityService { store: Arc::clone(&store), vault, feed: Arc::new(KeyFeed::of(&store)) };
     let ask = async |access_key_id: &str| {
         let request = GetDayKeyRequest {
             access_key_id: access_key_id.into(),

@@ -119,6 +119,7 @@ mod tests {
                 drivers: serde_json::to_string(&[driver]).expect("json"),
                 version: String::new(),
                 connected: *condition != 0,
+                attended_by: None,
                 last_seen: 0,
                 quarantined: "[]".into(),
                 drained_since: (*condition == 1).then_some(1),

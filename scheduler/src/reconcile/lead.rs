@@ -7,7 +7,7 @@ use std::time::Duration;
 use freehold_proto::Fault;
 use freehold_proto::id::request_id;
 
-use crate::store::lease::{self, Lease};
+use crate::store::lease::{self, Lease, Watch};
 use crate::store::{Outcome, Store};
 
 const NAME: &str = "reconcile";
@@ -39,8 +39,9 @@ pub async fn alone<F: Future<Output = ()>>(store: Arc<Store>, work: impl Fn(Arc<
 }
 
 async fn take_turns<F: Future<Output = ()>>(store: &Arc<Store>, holder: &str, work: &impl Fn(Arc<Store>) -> F, held: &mut Option<Lease>) {
+    let mut watch = Watch::default();
     loop {
-        *held = said(lease::take(store, NAME, holder).await);
+        *held = said(lease::take(store, NAME, holder, &mut watch).await);
         if let Some(lease) = held.as_ref() {
             tracing::info!("this scheduler reconciles");
             tokio::select! {
@@ -55,9 +56,10 @@ async fn take_turns<F: Future<Output = ()>>(store: &Arc<Store>, holder: &str, wo
 
 /// Resolves when the lease is somebody else's. While the store can not be asked, nothing is done under it either.
 async fn lost(store: &Store, lease: &Lease, holder: &str) {
+    let mut watch = Watch::default();
     loop {
         tokio::time::sleep(RENEWAL).await;
-        match lease::take(store, NAME, holder).await {
+        match lease::take(store, NAME, holder, &mut watch).await {
             Ok(Some(renewed)) if renewed == *lease => {}
             Ok(_) => return,
             Err(failure) => {

@@ -12,7 +12,11 @@ use super::{ForgetClientTokens, ForgetRefusals, ReapTerminated, Reconciler, pass
 use crate::lab::{ALICE, Agent, Lab, eventually};
 use crate::placement::Amount;
 use crate::placement::reasons::{Others, Refused, Wanted};
-use crate::store::{Kind, client_token, instance, lease, placement, refused_placement, reservation, tag};
+use crate::store::{
+    Kind, client_token, instance,
+    lease::{self, Watch},
+    placement, refused_placement, reservation, tag,
+};
 
 /// Three instances that have just been terminated, launched under tokens and tagged; and three requests that found no place.
 async fn prepared() -> (Lab, Agent) {
@@ -183,17 +187,23 @@ async fn what_is_due_is_done_at_the_next_change_and_not_only_by_the_timer() {
 #[tokio::test]
 async fn of_two_schedulers_one_has_the_lease_and_the_next_one_fences_the_first() {
     let lab = Lab::new().await;
-    let taken = async |holder: &str| lease::take(lab.store(), "test", holder).await.expect("asked");
+    let (mut a, mut b) = (Watch::default(), Watch::default());
+    let mut taken = async |holder: &str| {
+        let watch = if holder == "a" { &mut a } else { &mut b };
+        lease::take(lab.store(), "test", holder, watch).await.expect("asked")
+    };
     let first = taken("a").await.expect("it was free");
     assert_eq!(taken("b").await, None);
     assert_eq!(taken("a").await, Some(first.clone()), "renewed, the same lease");
+    lab.clock.advance(Duration::from_hours(1));
+    assert_eq!(taken("b").await, None, "it was renewed since it was looked at last");
     let fenced = lab.store().fenced(first.clone());
     assert!(fenced.begin("").await.is_ok());
     let lifetime = Duration::from_millis(u64::try_from(lease::LIFETIME_MILLIS).expect("positive"));
     lab.clock.advance(lifetime.saturating_sub(Duration::from_millis(1)));
     assert_eq!(taken("b").await, None, "a millisecond early");
     lab.clock.advance(Duration::from_millis(1));
-    let second = taken("b").await.expect("it has expired");
+    let second = taken("b").await.expect("it has stood still for its lifetime");
     assert_eq!(taken("a").await, None);
     assert!(fenced.begin("").await.is_err(), "the first one stood still, and goes on when it wakes");
     assert!(pass(&ReapTerminated, &fenced).await.is_ok(), "nothing is due: nothing is written");
@@ -207,12 +217,14 @@ async fn of_two_schedulers_one_has_the_lease_and_the_next_one_fences_the_first()
 async fn a_step_of_a_scheduler_that_lost_its_lease_changes_nothing() {
     let (lab, _agent) = prepared().await;
     lab.clock.advance(HOUR);
-    let old = lease::take(lab.store(), "test", "old").await.expect("asked").expect("free");
+    let mut watch = Watch::default();
+    let old = lease::take(lab.store(), "test", "old", &mut Watch::default()).await.expect("asked").expect("free");
+    assert_eq!(lease::take(lab.store(), "test", "new", &mut watch).await.expect("asked"), None);
     let fenced = lab.store().fenced(old);
     let due = ReapTerminated.due(&fenced).await.expect("due");
     assert_eq!(due.len(), 3);
     lab.clock.advance(HOUR);
-    lease::take(lab.store(), "test", "new").await.expect("asked").expect("expired");
+    lease::take(lab.store(), "test", "new", &mut watch).await.expect("asked").expect("over");
     let before = left(&lab).await;
     for one in due {
         assert!(ReapTerminated.step(&fenced, one).await.is_err());

@@ -9,6 +9,8 @@ use super::feed::triggers::Table;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     AccessKey,
+    /// `id` is the host that is asked, or that has answered.
+    ConsoleQuestion,
     Host,
     /// What a host is told of it.
     Instance,
@@ -22,6 +24,9 @@ pub enum Kind {
 
 /// What the feed calls an instance of which its host must be told: no row's change says that.
 const INSTANCE_TOLD: &str = "instance told";
+
+/// What it calls a question to a host.
+const CONSOLE_QUESTION: &str = "console question";
 
 impl Kind {
     /// None for a row that is the World's alone to follow.
@@ -41,6 +46,7 @@ impl Kind {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::AccessKey => Table::AccessKey.name(),
+            Self::ConsoleQuestion => CONSOLE_QUESTION,
             Self::Host => Table::Host.name(),
             Self::Instance => INSTANCE_TOLD,
             Self::InstanceObserved => Table::Instance.name(),
@@ -52,7 +58,11 @@ impl Kind {
 
     /// A newer scheduler may write words that this one does not know.
     pub(crate) fn parse(word: &str) -> Option<Self> {
-        if word == INSTANCE_TOLD { Some(Self::Instance) } else { Table::parse(word).and_then(Self::of_row) }
+        match word {
+            INSTANCE_TOLD => Some(Self::Instance),
+            CONSOLE_QUESTION => Some(Self::ConsoleQuestion),
+            _ => Table::parse(word).and_then(Self::of_row),
+        }
     }
 }
 

@@ -1,8 +1,11 @@
-//! A lease: a row that names the one scheduler that does what only one may, until it expires. Compared and set in a transaction.
+//! A lease: a row that names the one scheduler that does what only one may. Its holder renews it; one that is not renewed for a while, by the
+//! clock of whoever watches it, is free. Compared and set in a transaction.
 //!
-//! The clocks of two schedulers may differ, and one may stand still for longer than its lease. So a lease keeps nobody from working by
-//! itself: what is done under it is done in transactions that ask whether it still holds ([`Store::fenced`]), and the epoch, which grows
-//! with every new holder, tells one time of holding it from the next.
+//! No two clocks are compared, and a scheduler may stand still for longer than its lease. So a lease keeps nobody from working by itself: what is
+//! done under it is done in transactions that ask whether it still holds ([`Store::fenced`]), and the epoch, which grows with every new
+//! holder, tells one time of holding it from the next.
+
+use std::collections::HashMap;
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel};
 
@@ -11,6 +14,31 @@ use super::{Outcome, Store};
 
 /// How long a holder that is gone keeps others waiting.
 pub const LIFETIME_MILLIS: i64 = 5_000;
+
+/// For how long others' rows have not changed, by one's own clock.
+#[derive(Default)]
+pub struct Watch(HashMap<String, Seen>);
+
+struct Seen {
+    beat: i64,
+    since: i64,
+}
+
+impl Watch {
+    /// Whether the row has stood at this beat for a lifetime.
+    pub fn is_over(&mut self, row: &str, beat: i64, now: i64) -> bool {
+        let seen = self.0.entry(row.to_owned()).or_insert(Seen { beat, since: now });
+        if seen.beat != beat || seen.since > now {
+            *seen = Seen { beat, since: now };
+        }
+        now - seen.since >= LIFETIME_MILLIS
+    }
+
+    /// Whoever has not looked for a while has seen nothing.
+    pub fn forget(&mut self) {
+        self.0.clear();
+    }
+}
 
 /// Proof of holding a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,20 +49,23 @@ pub struct Lease {
 }
 
 /// Takes the lease if it is free, or holds it for longer. None while somebody else has it.
-pub async fn take(store: &Store, name: &'static str, holder: &str) -> Outcome<Option<Lease>> {
+pub async fn take(store: &Store, name: &'static str, holder: &str, watch: &mut Watch) -> Outcome<Option<Lease>> {
     let tx = store.begin("").await?;
-    let row = |epoch| Model { name: name.to_owned(), holder: holder.to_owned(), epoch, expires: tx.now() + LIFETIME_MILLIS };
+    let row = |epoch, beat| Model { name: name.to_owned(), holder: holder.to_owned(), epoch, beat };
     let epoch = match Entity::find_by_id(name).one(tx.db()).await? {
         None => {
-            row(1).into_active_model().insert(tx.db()).await?;
+            row(1, 1).into_active_model().insert(tx.db()).await?;
             1
         }
-        Some(held) if held.holder == holder || held.expires <= tx.now() => {
-            let epoch = if held.holder == holder { held.epoch } else { held.epoch + 1 };
-            row(epoch).into_active_model().reset_all().update(tx.db()).await?;
+        Some(held) => {
+            let renewed = held.holder == holder;
+            if !renewed && !held.holder.is_empty() && !watch.is_over(name, held.beat, tx.now()) {
+                return Ok(None);
+            }
+            let epoch = if renewed { held.epoch } else { held.epoch + 1 };
+            row(epoch, held.beat + 1).into_active_model().reset_all().update(tx.db()).await?;
             epoch
         }
-        Some(_) => return Ok(None),
     };
     tx.commit().await?;
     Ok(Some(Lease { name, holder: holder.to_owned(), epoch }))
@@ -44,7 +75,7 @@ pub async fn take(store: &Store, name: &'static str, holder: &str) -> Outcome<Op
 pub async fn give_back(store: &Store, lease: &Lease) -> Outcome<()> {
     let tx = store.begin("").await?;
     if let Some(held) = lease.row(tx.db()).await? {
-        Model { expires: tx.now(), ..held }.into_active_model().reset_all().update(tx.db()).await?;
+        Model { holder: String::new(), ..held }.into_active_model().reset_all().update(tx.db()).await?;
     }
     Ok(tx.commit().await?)
 }

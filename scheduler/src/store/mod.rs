@@ -72,12 +72,16 @@ impl Store {
     ) -> Result<Arc<Self>, OpenError> {
         let writer = connect_writer(place).await?;
         migration::bring_up_to_date(&writer).await?;
-        let reader = match place {
-            Place::File(file) => sqlite::connect(file, sqlite::Pool::Readers).await?,
-            Place::Postgres(url) => postgres::connect(url, postgres::Pool::Readers).await?,
+        let (reader, follower) = match place {
+            Place::File(file) => {
+                (sqlite::connect(file, sqlite::Pool::Readers).await?, sqlite::connect(file, sqlite::Pool::Follower).await?)
+            }
+            Place::Postgres(url) => {
+                (postgres::connect(url, postgres::Pool::Readers).await?, postgres::connect(url, postgres::Pool::Follower).await?)
+            }
         };
         let changes = broadcast::channel(CHANGES_KEPT).0;
-        let (world, applier) = Applier::start(reader.clone(), changes.clone()).await?;
+        let (world, applier) = Applier::start(follower, changes.clone()).await?;
         let applier = Arc::new(applier);
         Ok(Arc::new(Self { writer, reader, changes, world, lease: None, applier, clock, entropy, settings, metrics: Arc::default() }))
     }

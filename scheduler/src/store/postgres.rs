@@ -32,6 +32,8 @@ const READERS: u32 = 4;
 pub enum Pool {
     Writers,
     Readers,
+    /// The read model's own: it must not wait behind the readers that wait for it.
+    Follower,
 }
 
 pub async fn connect(url: &DatabaseUrl, pool: Pool) -> Result<DatabaseConnection, DbErr> {
@@ -46,6 +48,7 @@ pub async fn connect(url: &DatabaseUrl, pool: Pool) -> Result<DatabaseConnection
     let connections = match pool {
         Pool::Writers => WRITERS,
         Pool::Readers => READERS,
+        Pool::Follower => 1,
     };
     options.max_connections(connections).min_connections(1).acquire_timeout(TURN_TIMEOUT).sqlx_logging(false);
     options.map_sqlx_postgres_opts(move |_| exact.clone());

@@ -15,12 +15,14 @@ pub enum Pool {
     /// One connection: commands queue here instead of meeting SQLITE_BUSY.
     Writer,
     Readers,
+    /// The read model's own: it must not wait behind the readers that wait for it.
+    Follower,
 }
 
 pub async fn connect(file: &Path, pool: Pool) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(format!("sqlite://{}?mode=rwc", file.display()));
     let connections = match pool {
-        Pool::Writer => 1,
+        Pool::Writer | Pool::Follower => 1,
         Pool::Readers => 4,
     };
     options.max_connections(connections).min_connections(1).acquire_timeout(ACQUIRE_TIMEOUT).sqlx_logging(false);

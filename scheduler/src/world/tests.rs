@@ -130,6 +130,7 @@ fn a_host(host_id: &str) -> host::Model {
         drivers: "[]".into(),
         version: String::new(),
         connected: false,
+        attended_by: None,
         last_seen: 0,
         quarantined: "[]".into(),
         drained_since: None,

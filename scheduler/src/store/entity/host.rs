@@ -15,6 +15,8 @@ pub struct Model {
     pub drivers: String,
     pub version: String,
     pub connected: bool,
+    /// The scheduler that holds its session, while it is connected.
+    pub attended_by: Option<String>,
     pub last_seen: i64,
     pub quarantined: String,
     /// Since when it takes nothing new.

@@ -7,10 +7,12 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub name: String,
+    /// Empty: nobody.
     pub holder: String,
     /// Grows with every new holder.
     pub epoch: i64,
-    pub expires: i64,
+    /// Grows with every renewal.
+    pub beat: i64,
 }
 
 super::standalone!();

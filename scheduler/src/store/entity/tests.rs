@@ -18,6 +18,7 @@ async fn every_entity_matches_its_table() {
         client_token
         cluster
         condemned_guest
+        console_question
         fenced_host
         host
         image
@@ -35,6 +36,7 @@ async fn every_entity_matches_its_table() {
         public_address
         refused_placement
         reservation
+        scheduler
         security_group
         security_group_rule
         snapshot

@@ -72,12 +72,14 @@ pub const UNFOLLOWED: &[&str] = &[
     "client_token",      // read by its key alone, inside the command that asks
     "cluster",           // one row, written while a scheduler starts
     "condemned_guest",   // the operator's; the order itself is a tombstone
+    "console_question",  // noted by who asks and who answers, under the host's name
     "fenced_host",       // asked when a host comes
     "join_token",        // asked when a part joins
     "lease",             // read by those who want it, every second or so
     "part",              // asked when a part comes
     "placement",         // the operator's, for `freehold why`
     "refused_placement", // likewise
+    "scheduler",         // each beat of it would be a change
     "seaql_migrations",  // the schema's own history
 ];
 

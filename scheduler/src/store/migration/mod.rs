@@ -13,6 +13,7 @@ mod m0004_change_feed;
 mod m0005_leases;
 mod m0007_parts_apart;
 mod m0008_many_hosts;
+mod m0009_several_schedulers;
 
 use sea_orm::DatabaseConnection;
 use sea_orm_migration::prelude::*;
@@ -65,6 +66,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_leases::Leases),
             Box::new(m0007_parts_apart::PartsApart),
             Box::new(m0008_many_hosts::ManyHosts),
+            Box::new(m0009_several_schedulers::SeveralSchedulers),
         ]
     }
 }
