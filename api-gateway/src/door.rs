@@ -67,6 +67,7 @@ impl Door {
             account = field::Empty,
             principal = field::Empty
         );
+        freehold_link::trace::join(&span, &id);
         self.logged(request, id).instrument(span).await
     }
 

@@ -44,9 +44,11 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         match freehold_node_agent::launch::launch(spec)? {}
     }
     let config = Config::load(&global)?;
-    freehold_link::telemetry::init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(dispatch(&config, &global, command));
+    let outcome = runtime.block_on(async {
+        freehold_link::telemetry::init();
+        dispatch(&config, &global, command).await
+    });
     // What still blocks in a file or a signal must not keep the process alive.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     outcome

@@ -105,7 +105,9 @@ impl Reconciler {
     /// One look at what the queue gave.
     pub async fn look(self: &Arc<Self>, instance_id: &str) {
         let began = Instant::now();
-        let span = tracing::info_span!("instance", instance_id, request_id = self.around.causes.of(instance_id));
+        let request_id = self.around.causes.of(instance_id);
+        let span = tracing::info_span!("instance", instance_id, request_id);
+        freehold_link::trace::join(&span, &request_id);
         let again = unbroken(instance_id, self.reconcile(instance_id).instrument(span)).await;
         self.around.metrics.looked(began);
         self.around.observations.looked_at(instance_id);

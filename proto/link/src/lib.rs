@@ -8,6 +8,8 @@ mod ending;
 pub mod grant;
 pub mod identity;
 pub mod metrics;
+#[cfg(feature = "otlp")]
+mod otlp;
 pub mod program;
 pub mod raw;
 pub mod telemetry;

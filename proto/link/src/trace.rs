@@ -38,6 +38,15 @@ pub fn request_id(traceparent: &str) -> Option<String> {
     })
 }
 
+/// Puts a span into the trace of the request with this id, where spans are exported.
+#[cfg_attr(not(feature = "otlp"), expect(unused_variables, reason = "spans stay in this process"))]
+pub fn join(span: &tracing::Span, request_id: &str) {
+    #[cfg(feature = "otlp")]
+    if let Some(traceparent) = traceparent(request_id) {
+        crate::otlp::join(span, &traceparent);
+    }
+}
+
 /// 32 lower-case hex digits, not all zeros.
 fn is_trace(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) && text.bytes().any(|byte| byte != b'0')

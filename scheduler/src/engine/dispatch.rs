@@ -62,6 +62,7 @@ async fn run(handler: Handler, engine: Arc<Engine>, bytes: Bytes, caller: Caller
     let span = tracing::info_span!(
         parent: None, "command", request_id = %caller.request_id, action = handler.name, account = %caller.account_id
     );
+    freehold_link::trace::join(&span, &caller.request_id);
     let running = (handler.run)(engine, bytes, caller).instrument(span);
     if !handler.carried_through {
         return running.await;
