@@ -62,8 +62,13 @@ fn noted(row: &instance::Model, report: &InstanceObserved, now: i64) -> instance
     row.observed_accelerator.clone_from(&report.accelerator);
     row.observed_fault_code.clone_from(&report.fault_code);
     row.observed_fault_message.clone_from(&report.fault_message);
-    row.observed_since = report.since.and_then(|since| since.seconds.checked_mul(1000)?.checked_add(i64::from(since.nanos) / 1_000_000));
+    row.observed_since = report.since.and_then(|since| millis(&since));
     row
+}
+
+/// None for a time that no clock shows: what a host sends is not to be trusted with arithmetic.
+fn millis(at: &prost_types::Timestamp) -> Option<i64> {
+    at.seconds.checked_mul(1000)?.checked_add(i64::from(at.nanos) / 1_000_000)
 }
 
 /// What the report means for the state, where it is current.
@@ -90,5 +95,17 @@ pub fn word(state: GuestState) -> &'static str {
         GuestState::Stopped => "stopped",
         GuestState::Impaired => "impaired",
         GuestState::Quarantined => "quarantined",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_no_clock_shows_is_none() {
+        let of = |seconds, nanos| millis(&prost_types::Timestamp { seconds, nanos });
+        assert_eq!(of(1, 2_000_000), Some(1002));
+        assert_eq!((of(i64::MAX, 0), of(i64::MIN, 0), of(i64::MAX / 1000, 999_999_999)), (None, None, None));
     }
 }
