@@ -1,7 +1,7 @@
 //! Hears from the scheduler which access keys changed, and says whether what is kept of the others may be trusted.
 //!
 //! The gateway asks several times a second; each answer says that everything that changed before it has been told. So what is kept may be
-//! trusted for the lease from the moment of the newest question that was answered, by this gateway's own clock: a scheduler that waits for as
+//! trusted for the lease from the moment of the newest question that was answered, by this gateway's own clocks: a scheduler that waits for as
 //! long knows that nobody goes by an old answer. While nobody answers, nothing is trusted and every request asks for its key.
 
 use std::sync::{Mutex, PoisonError};
@@ -28,18 +28,37 @@ const RETRY: Duration = Duration::from_millis(200);
 /// Messages on their way up: a question and what was dropped.
 const UPWARD: usize = 1024;
 
+/// A moment by both clocks: the wall's, which may be set, and the one that never is but stands while the machine sleeps.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    wall: SystemTime,
+    steady: Instant,
+}
+
+impl Moment {
+    fn at(wall: SystemTime) -> Self {
+        Self { wall, steady: Instant::now() }
+    }
+}
+
 /// Whether what is kept may be trusted.
 #[derive(Debug, Default)]
-pub struct Lease(Mutex<Option<(SystemTime, Duration)>>);
+pub struct Lease(Mutex<Option<(Moment, Duration)>>);
 
 impl Lease {
-    /// A clock that was set back ends it.
+    /// By the one clock and by the other. A wall clock that was set back ends it.
     pub fn holds(&self, now: SystemTime) -> bool {
-        let lease = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lease.is_some_and(|(asked, lease)| now.duration_since(asked).is_ok_and(|age| age < lease))
+        self.holds_at(Moment::at(now))
     }
 
-    fn set(&self, lease: Option<(SystemTime, Duration)>) {
+    fn holds_at(&self, now: Moment) -> bool {
+        let lease = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lease.is_some_and(|(asked, lease)| {
+            now.wall.duration_since(asked.wall).is_ok_and(|age| age < lease) && now.steady.duration_since(asked.steady) < lease
+        })
+    }
+
+    fn set(&self, lease: Option<(Moment, Duration)>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = lease;
     }
 }
@@ -59,7 +78,7 @@ impl DayKeys {
 
     async fn follow_once(&self) -> Result<std::convert::Infallible, Status> {
         let (up, requests) = mpsc::channel(UPWARD);
-        let mut conversation = Conversation { up, ping: 0, asked: self.now() };
+        let mut conversation = Conversation { up, ping: 0, asked: Moment::at(self.now()) };
         conversation.ask(self.now())?;
         let mut client = IdentityClient::new(self.identity());
         let dial = timeout(SILENCE, client.follow_keys(ReceiverStream::new(requests)));
@@ -103,13 +122,13 @@ struct Conversation {
     up: mpsc::Sender<FollowKeysRequest>,
     ping: u64,
     /// When the newest ping was sent.
-    asked: SystemTime,
+    asked: Moment,
 }
 
 impl Conversation {
     fn ask(&mut self, now: SystemTime) -> Result<(), Status> {
         self.ping += 1;
-        self.asked = now;
+        self.asked = Moment::at(now);
         self.say(FollowKeysRequest { ping: self.ping, dropped: 0 })
     }
 
@@ -120,4 +139,22 @@ impl Conversation {
 
 fn silent() -> Status {
     Status::deadline_exceeded("the scheduler says nothing")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_held_by_both_clocks_or_not_at_all() {
+        const LEASE: Duration = Duration::from_secs(2);
+        let asked = Moment::at(SystemTime::UNIX_EPOCH + Duration::from_hours(500_000));
+        let (lease, half) = (Lease::default(), LEASE / 2);
+        assert!(!lease.holds_at(asked), "none was given");
+        lease.set(Some((asked, LEASE)));
+        assert!(lease.holds_at(Moment { wall: asked.wall + half, steady: asked.steady + half }));
+        assert!(!lease.holds_at(Moment { wall: asked.wall + LEASE, steady: asked.steady + half }), "the machine slept");
+        assert!(!lease.holds_at(Moment { wall: asked.wall - half, steady: asked.steady + half }), "the clock was set back");
+        assert!(!lease.holds_at(Moment { wall: asked.wall + half, steady: asked.steady + LEASE }), "the clock was set back to within it");
+    }
 }
