@@ -22,7 +22,7 @@ pub fn rows<R: Row>(output: Output, rows: &[R]) -> Result<(), Failure> {
             let mut table = Table::new();
             table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(R::HEADINGS);
             for row in rows {
-                table.add_row(row.cells());
+                table.add_row(row.cells().into_iter().map(|cell| plain(&cell)));
             }
             for column in table.column_iter_mut() {
                 column.set_padding((0, 2));
@@ -30,6 +30,11 @@ pub fn rows<R: Row>(output: Output, rows: &[R]) -> Result<(), Failure> {
             line(&table.trim_fmt())
         }
     }
+}
+
+/// Without what would move a terminal's cursor or change its colours: names in a table are others' to choose.
+fn plain(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter }).collect()
 }
 
 /// Prints one value as JSON.
@@ -64,10 +69,20 @@ pub fn failure(error: &(dyn std::error::Error + 'static)) {
         }
         cause = error.source();
     }
+    // Line by line: what is said at length has more than one.
+    let text = text.lines().map(plain).collect::<Vec<_>>().join("\n");
     let _ = writeln!(std::io::stderr().lock(), "freehold: {text}");
 }
 
 /// A protobuf time as people and AWS write it, to the second: `2026-01-02T03:04:05Z`; "" for none.
 pub fn time(stamp: Option<prost_types::Timestamp>) -> String {
     stamp.map(|stamp| prost_types::Timestamp { nanos: 0, ..stamp }.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn nobody_s_name_writes_on_the_terminal() {
+        assert_eq!(super::plain("\u{1b}[31mhôte\u{9b}1m\n"), "\u{fffd}[31mhôte\u{fffd}1m\u{fffd}");
+    }
 }

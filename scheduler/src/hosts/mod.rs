@@ -17,6 +17,7 @@ mod causes;
 mod console;
 mod desired;
 pub(crate) mod grants;
+mod hello;
 mod observed;
 mod presence;
 mod relay;

@@ -7,7 +7,6 @@ use std::time::Duration;
 use freehold_link::identity::{Identity, Kind};
 use freehold_link::tls::Peer;
 use freehold_proto::Fault;
-use freehold_proto::id::HostId;
 use freehold_proto::internal::host::hosts_server;
 use freehold_proto::internal::host::{FromAgent, Hello, ToAgent, Welcome, from_agent, to_agent};
 use sea_orm::EntityTrait;
@@ -130,8 +129,7 @@ impl HostsService {
 async fn hello(up: &mut Streaming<FromAgent>) -> Result<Hello, Status> {
     let first = tokio::time::timeout(HELLO, up.message()).await.map_err(|_| Status::deadline_exceeded("no Hello came"))??;
     match first.and_then(|message| message.kind) {
-        Some(from_agent::Kind::Hello(hello)) if HostId::parse(&hello.host_id).is_ok() => Ok(hello),
-        Some(from_agent::Kind::Hello(_)) => Err(Status::invalid_argument("the host id is malformed")),
+        Some(from_agent::Kind::Hello(hello)) => super::hello::check(&hello).map(|()| hello),
         _ => Err(Status::invalid_argument("the first message must be Hello")),
     }
 }

@@ -1,11 +1,10 @@
 //! Hosts as the operator sees and handles them: listed, drained, removed.
 
 use freehold_proto::ErrorCode;
+use freehold_proto::id::HostId;
 use freehold_proto::internal::operator as proto;
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter, QueryOrder,
-};
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter, QueryOrder};
 
 use super::timestamp;
 use crate::Overcommit;
@@ -62,8 +61,9 @@ fn unsigned32(value: i64) -> u32 {
 
 /// The host that an operator means: by id, or by a name that only one has.
 pub async fn find(db: &impl ConnectionTrait, meant: &str) -> Outcome<host::Model> {
-    let either = Condition::any().add(host::Column::HostId.eq(meant)).add(host::Column::Hostname.eq(meant));
-    let mut found = host::Entity::find().filter(either).order_by_asc(host::Column::HostId).all(db).await?;
+    // What a host calls itself is its own choice: an id means the host that has it, and nobody who says so.
+    let meant_by = if HostId::parse(meant).is_ok() { host::Column::HostId } else { host::Column::Hostname };
+    let mut found = host::Entity::find().filter(meant_by.eq(meant)).order_by_asc(host::Column::HostId).all(db).await?;
     match found.len() {
         0 => Err(refuse(format!("There is no host '{meant}'. `freehold host ls` lists them."))),
         1 => Ok(found.remove(0)),

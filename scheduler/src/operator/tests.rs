@@ -5,11 +5,11 @@ use freehold_proto::aws::ec2;
 use freehold_proto::id::{HostId, OsEntropy};
 use freehold_proto::internal::host::{GuestState, Hello, InstanceObserved, ResourceKind};
 use freehold_proto::internal::operator as proto;
-use sea_orm::{EntityTrait, PaginatorTrait};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
 use super::{explain, hosts, quarantine};
 use crate::lab::{Agent, Lab, eventually, hello};
-use crate::store::{Failure, fenced_host, private_address, public_address, tombstone, volume};
+use crate::store::{Failure, fenced_host, host, private_address, public_address, tombstone, volume};
 
 const STRAY: &str = "i-0123456789abcdef0";
 
@@ -108,6 +108,25 @@ async fn a_host_that_is_there_or_holds_something_is_not_removed_and_an_empty_one
     assert_eq!(lab.state(&id).await, "terminated", "what ended there is still shown for its hour");
     Agent::attend(&lab, hello(&host_id), true).await;
     run(&lab).await;
+}
+
+#[tokio::test]
+async fn a_host_that_calls_itself_by_another_one_s_id_is_not_taken_for_it() {
+    let lab = Lab::new().await;
+    let (meant, other) = (attend(&lab, "one", "us-east-1a").await, attend(&lab, "two", "us-east-1a").await);
+    // As a scheduler before this one let it in.
+    let tx = lab.store().begin("").await.expect("begin");
+    host::Entity::update_many()
+        .col_expr(host::Column::Hostname, sea_orm::sea_query::Expr::value(meant.host_id.as_str()))
+        .filter(host::Column::HostId.eq(&other.host_id))
+        .exec(tx.db())
+        .await
+        .expect("renamed");
+    tx.commit().await.expect("commit");
+    assert_eq!(drain(&lab, &meant.host_id, false).await.host_id, meant.host_id);
+    let named = Hello { hostname: meant.host_id.clone(), ..hello(&other.host_id) };
+    let Err(refused) = Agent::try_attend(&lab, named, true).await else { panic!("it was let in") };
+    assert_eq!(refused.code(), tonic::Code::InvalidArgument);
 }
 
 #[tokio::test]
@@ -236,6 +255,7 @@ async fn why_says_of_each_host_what_was_decided_and_how_it_is_now() {
     let launched = lab.run(lab.launch()).await;
     let reservation = lab.ok(ec2::DescribeInstancesRequest::default()).await.reservations[0].reservation_id.clone().expect("an id");
     let id = launched.instance_id.expect("an id");
+    lab.until_state(&id, "running").await;
     let of_instance = explain::explain(lab.store(), &id).await.expect("an explanation");
     let of_reservation = explain::explain(lab.store(), &reservation).await.expect("an explanation");
     assert_eq!((&of_instance.placed, &of_instance.others), (&of_reservation.placed, &of_reservation.others));
