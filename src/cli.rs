@@ -205,7 +205,7 @@ pub enum Host {
     Undrain { host: String },
     /// Forget a host that holds nothing and whose agent is stopped
     ///
-    /// With --lost, gives up a host that will never return: its instances are terminated for Server.InternalError, their addresses are free
+    /// With --lost, gives up a host that will never return, or that is in wrong hands and still connected: its instances are terminated for Server.InternalError, their addresses are free
     /// again, and volumes that were to outlive them are shown in the state `error`. Should the host come back all the same it is not let in,
     /// and its guests run on until somebody ends them there: `freehold down --guests`, then remove the agent's state folder.
     Rm {

@@ -183,7 +183,7 @@ impl Session {
         self.state_changed(batch).await
     }
 
-    /// Over, if the host attends another scheduler by now, or this one was taken for gone.
+    /// Over, if the host attends another scheduler by now, was removed meanwhile, or this scheduler was taken for gone.
     fn is_the_newest(&self) -> Result<(), End> {
         let rows = self.store.world().rows();
         let attended_by = rows.hosts.one(&self.host_id).and_then(|row| row.attended_by.as_deref());

@@ -130,13 +130,15 @@ pub async fn remove(store: &Store, request: &proto::RemoveHostRequest) -> Outcom
 /// Refuses what would lose something that is not lost, and says what to do instead.
 async fn check(tx: &Tx, row: &host::Model, instances: &[instance::Model], lost: bool) -> Outcome<()> {
     let host::Model { host_id, hostname, .. } = row;
+    if lost {
+        // Also one that is connected: whoever holds it may be no friend, and its session ends with its row.
+        return Ok(());
+    }
     if row.connected {
         return Err(refuse(format!(
-            "The host {host_id} ({hostname}) is connected. Stop its agent first: on it, `freehold down`, or `systemctl stop freehold-agent`."
+            "The host {host_id} ({hostname}) is connected. Stop its agent first: on it, `freehold down`, or `systemctl stop freehold-agent`. \
+             If it is in wrong hands: `freehold host rm {host_id} --lost` gives up what it holds and lets it in no more."
         )));
-    }
-    if lost {
-        return Ok(());
     }
     let held = instances.iter().filter(|row| row.state != State::Terminated.as_str()).map(|row| row.instance_id.clone());
     let volumes = volume::Entity::find().filter(volume::Column::HostId.eq(host_id)).all(tx.db()).await?;

@@ -91,9 +91,7 @@ async fn a_host_that_is_there_or_holds_something_is_not_removed_and_an_empty_one
     let lab = Lab::new().await;
     let agent = attend(&lab, "one", "us-east-1a").await;
     let id = run(&lab).await;
-    for lost in [false, true] {
-        assert!(remove(&lab, "one", lost, false).await.expect_err("connected").contains("Stop its agent first"));
-    }
+    assert!(remove(&lab, "one", false, false).await.expect_err("connected").contains("Stop its agent first"));
     let host_id = silence(&lab, agent).await;
     let refused = remove(&lab, "one", false, false).await.expect_err("it holds an instance");
     assert!(refused.contains(&id) && refused.contains("1 volumes") && refused.contains("--lost"), "{refused}");
@@ -108,6 +106,24 @@ async fn a_host_that_is_there_or_holds_something_is_not_removed_and_an_empty_one
     assert_eq!(lab.state(&id).await, "terminated", "what ended there is still shown for its hour");
     Agent::attend(&lab, hello(&host_id), true).await;
     run(&lab).await;
+}
+
+#[tokio::test]
+async fn a_host_that_is_given_up_while_it_is_connected_is_hung_up_on_and_not_let_in_again() {
+    let lab = Lab::new().await;
+    let agent = attend(&lab, "taken", "us-east-1a").await;
+    let other = attend(&lab, "other", "us-east-1b").await;
+    let id = run(&lab).await;
+    remove(&lab, "taken", true, true).await.expect("it would be removed");
+    assert!(!agent.ended(), "asking changes nothing");
+    let host_id = agent.host_id.clone();
+    remove(&lab, &host_id, true, false).await.expect("removed");
+    eventually("its session ends", async || agent.ended()).await;
+    assert!(Agent::try_attend(&lab, hello(&host_id), true).await.is_err());
+    let left: Vec<String> = hosts::list(lab.store()).await.expect("hosts").into_iter().map(|host| host.host_id).collect();
+    assert_eq!(left, std::slice::from_ref(&other.host_id));
+    assert!(!other.ended());
+    assert!(matches!(lab.state(&id).await.as_str(), "terminated" | "running"), "whichever of the two had it");
 }
 
 #[tokio::test]
