@@ -78,6 +78,9 @@ pub enum Command {
     /// Hosts of this cloud
     #[command(subcommand)]
     Host(Host),
+    /// Parts of this cloud on other machines: gateways, image stores, hosts
+    #[command(subcommand)]
+    Part(Part),
     /// Why an instance is where it is, or why a request found no place
     ///
     /// Takes the id of an instance (i-…), of a reservation (r-…), or the request id of a RunInstances or StartInstances that was refused
@@ -237,6 +240,29 @@ pub enum Quarantine {
         #[arg(long)]
         yes: bool,
     },
+}
+
+#[derive(Subcommand)]
+pub enum Part {
+    /// List the parts that have joined by a token, and when each got its newest certificate
+    Ls,
+    /// Take a gateway or an image store out of the cloud: it is refused from then on, and what it holds open ends
+    ///
+    /// It needs a new token to join again. Hosts go by `freehold host rm`.
+    Rm {
+        #[arg(value_enum)]
+        kind: Removable,
+        name: String,
+        /// Do not ask; needed where nobody can be asked
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Removable {
+    Gateway,
+    ImageStore,
 }
 
 #[derive(Args)]

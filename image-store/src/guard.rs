@@ -5,19 +5,42 @@ use std::sync::Arc;
 
 use freehold_link::grant;
 use freehold_link::identity::{Identity, Kind};
-use freehold_link::tls::{Current, Peer};
+use freehold_link::tls::{Admits, Current, Ending, Peer};
 use freehold_proto::clock::Clock;
 use tonic::{Request, Status};
 
 const SERVICE: &str = "/freehold.image.v1.ImageStore/";
 
-/// Whether the holder of this certificate (or of none) may call `path` at all.
-pub fn admits(identity: Option<&Identity>, path: &str) -> bool {
+/// Whether the holder of a certificate may call `path` at all.
+fn is_its_own(identity: &Identity, path: &str) -> bool {
     let Some(method) = path.strip_prefix(SERVICE) else { return false };
-    match identity.map(|identity| identity.kind) {
-        Some(Kind::Host) => matches!(method, "GetManifest" | "GetBlocks"),
-        Some(Kind::Operator) => true,
-        Some(Kind::Gateway | Kind::ImageStore | Kind::Scheduler) | None => false,
+    match identity.kind {
+        Kind::Host => matches!(method, "GetManifest" | "GetBlocks"),
+        Kind::Operator => true,
+        Kind::Gateway | Kind::ImageStore | Kind::Scheduler => false,
+    }
+}
+
+/// The image store's door: it is opened to certificates alone, and they are believed until they expire.
+pub struct Door;
+
+#[tonic::async_trait]
+impl Admits for Door {
+    fn hears_strangers(&self) -> bool {
+        false
+    }
+
+    async fn knows(&self, peer: &Peer) -> bool {
+        peer.identity.is_some()
+    }
+
+    async fn admits(&self, peer: &Peer, path: &str) -> Result<(), Status> {
+        let may = peer.identity.as_ref().is_some_and(|identity| is_its_own(identity, path));
+        if may { Ok(()) } else { Err(Status::permission_denied(format!("{} may not call this", peer.who()))) }
+    }
+
+    fn expelled(&self, _: &Peer) -> Ending {
+        Box::pin(std::future::pending())
     }
 }
 
@@ -67,19 +90,24 @@ mod tests {
 
     const HOUR: Duration = Duration::from_hours(1);
 
-    #[test]
-    fn each_peer_calls_what_is_its_own() {
+    #[tokio::test]
+    async fn each_peer_calls_what_is_its_own() {
         let who = |kind| Identity { cluster_id: "c".into(), kind, name: "n".into() };
-        let may = |identity: Option<&Identity>| {
-            let methods = ["GetManifest", "GetBlocks", "PutManifest", "ListManifests", "DeleteManifest"];
-            methods.into_iter().filter(|method| admits(identity, &format!("{SERVICE}{method}"))).count()
+        let admits = async |peer: &Peer, path: &str| Door.admits(peer, path).await.is_ok();
+        let may = async |peer: Peer| {
+            let mut admitted = 0;
+            for method in ["GetManifest", "GetBlocks", "PutManifest", "ListManifests", "DeleteManifest"] {
+                admitted += usize::from(admits(&peer, &format!("{SERVICE}{method}")).await);
+            }
+            admitted
         };
-        assert_eq!(may(Some(&who(Kind::Host))), 2);
-        assert_eq!(may(Some(&who(Kind::Operator))), 5);
-        for none in [None, Some(who(Kind::Gateway)), Some(who(Kind::ImageStore)), Some(who(Kind::Scheduler))] {
-            assert_eq!(may(none.as_ref()), 0, "{none:?}");
+        assert_eq!(may(Peer::known(who(Kind::Host))).await, 2);
+        assert_eq!(may(Peer::known(who(Kind::Operator))).await, 5);
+        for none in [Kind::Gateway, Kind::ImageStore, Kind::Scheduler] {
+            assert_eq!(may(Peer::known(who(none))).await, 0, "{none}");
         }
-        assert!(!admits(Some(&who(Kind::Operator)), "/freehold.operator.v1.Operator/CreateAccount"));
+        assert_eq!(may(Peer::default()).await, 0, "without a certificate");
+        assert!(!admits(&Peer::known(who(Kind::Operator)), "/freehold.operator.v1.Operator/CreateAccount").await);
     }
 
     #[test]

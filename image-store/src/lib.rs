@@ -39,7 +39,7 @@ mod sweep;
 
 pub use config::Config;
 pub use error::Error;
-pub use guard::{Guard, admits};
+pub use guard::{Door, Guard};
 pub use manifest::{BLOCK_BYTES, BlockHash, Manifest, ManifestId};
 pub use store::{ImageStore, Upload};
 pub use sweep::Census;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use freehold_image_store::{BLOCK_BYTES, Config, Guard, ImageStore, admits};
+use freehold_image_store::{BLOCK_BYTES, Config, Door, Guard, ImageStore};
 use freehold_link::grant::{self, Signer};
 use freehold_link::identity::Kind;
 use freehold_link::tls::{self, Authority, Credentials, Current, Key, Reach};
@@ -23,7 +23,7 @@ struct Cloud {
     signer: Signer,
     authority: Authority,
     address: SocketAddr,
-    /// Two images of one block each.
+    /// Two images, each all of one byte.
     images: [String; 2],
     _folder: tempfile::TempDir,
 }
@@ -36,15 +36,22 @@ fn credentials(authority: &Authority, clock: &ManualClock, kind: Kind, name: &st
 
 impl Cloud {
     async fn start() -> Self {
+        Self::start_with(Config::default(), 1).await
+    }
+
+    /// With images of so many blocks.
+    async fn start_with(config: Config, blocks: u32) -> Self {
         let clock = ManualClock::at(SystemTime::UNIX_EPOCH + 500_000 * HOUR);
         let signer = Signer::new(&grant::generate().unwrap(), "c", HOUR).unwrap();
         let (certificate, key) = tls::generate_authority("c", clock.now()).unwrap();
         let authority = Authority::open(certificate, &key, "c", signer.public_key()).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let store = ImageStore::open(&Config { folder: folder.path().to_owned(), reserve_mib: 0, ..Config::default() }).unwrap();
+        let store = ImageStore::open(&Config { folder: folder.path().to_owned(), reserve_mib: 0, ..config }).unwrap();
         let images = [1, 2].map(|content| {
-            let upload = store.upload(BLOCK_BYTES as u64).unwrap();
-            upload.put(0, &vec![content; BLOCK_BYTES]).unwrap();
+            let upload = store.upload(u64::from(blocks) * BLOCK_BYTES as u64).unwrap();
+            for index in 0..blocks {
+                upload.put(index, &vec![content; BLOCK_BYTES]).unwrap();
+            }
             upload.commit().unwrap().manifest.to_string()
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -53,7 +60,7 @@ impl Cloud {
         let guard = Guard { current: Arc::clone(&current), clock: Arc::new(clock.clone()) };
         let served: Arc<dyn Clock> = Arc::new(clock.clone());
         tokio::spawn(async move {
-            Box::pin(tls::serve(listener, store.link_routes(guard), admits, &current, served, std::future::pending())).await
+            Box::pin(tls::serve(listener, store.link_routes(guard), Arc::new(Door), &current, served, std::future::pending())).await
         });
         Self { clock, signer, authority, address, images, _folder: folder }
     }
@@ -114,4 +121,18 @@ async fn a_host_lists_and_deletes_nothing_and_an_operator_does() {
     let mut operator = cloud.client(Kind::Operator, "root");
     assert_eq!(operator.list_manifests(ListManifestsRequest {}).await.unwrap().into_inner().manifests.len(), 2);
     operator.delete_manifest(delete()).await.unwrap();
+}
+
+#[tokio::test]
+async fn without_a_certificate_nobody_connects() {
+    let cloud = Cloud::start().await;
+    let clock: Arc<dyn Clock> = Arc::new(cloud.clock.clone());
+    let visitor = tls::Visitor::new(&tls::pem(cloud.authority.certificate()), &clock).unwrap();
+    let stream = tokio::net::TcpStream::connect(cloud.address).await.unwrap();
+    // In TLS 1.3 the client hears of it after its own last word.
+    if let Ok(mut connected) = visitor.connect(tls::IMAGE_STORE.to_owned(), stream).await {
+        let heard = tokio::time::timeout(Duration::from_secs(30), tokio::io::AsyncReadExt::read(&mut connected, &mut [0])).await.unwrap();
+        let error = heard.expect_err("hung up on with an alert");
+        assert!(error.to_string().contains("CertificateRequired"), "{error}");
+    }
 }

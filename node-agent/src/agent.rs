@@ -8,7 +8,6 @@ use std::time::Duration;
 use freehold_link::metrics::Doors;
 use freehold_proto::clock::{Clock, SystemClock};
 use freehold_proto::id::{Entropy, OsEntropy};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::task::JoinSet;
 
 use crate::capacity;
@@ -73,7 +72,8 @@ impl Agent {
     }
 
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), AgentError> {
-        open_files();
+        // Guests' connections are descriptors here: dozens of guests that want it have hundreds.
+        freehold_link::open_files::raise();
         let Self { config, host, clock, entropy } = self;
         let queue = Queue::default();
         let plan = Arc::new(Plan::open(Disk::default(), &config.state_folder.join("plan"))?);
@@ -101,15 +101,6 @@ impl Agent {
         tasks.shutdown().await;
         tracing::info!("the node agent stops; guests go on");
         done
-    }
-}
-
-/// Guests' connections are descriptors here: as many as the machine lets a process have, since what most shells give would be used up by a
-/// few dozen guests that want it to be.
-fn open_files() {
-    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
-    if let Err(error) = raised {
-        tracing::warn!(%error, "the limit of open files stays as it is");
     }
 }
 

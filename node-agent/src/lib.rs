@@ -35,7 +35,8 @@ mod session;
 
 pub use agent::{Agent, AgentError, run};
 pub use config::{Capacity, Config, DriverName};
+pub use freehold_link::tls::Joined;
 pub use halt::halt;
-pub use line::{Joined, LineError, join};
+pub use line::{LineError, join};
 pub use manual::{Line, ManualAgent};
 pub use session::Ended;

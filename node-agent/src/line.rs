@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use freehold_link::identity::Kind;
-use freehold_link::tls::{self, Credentials, Current, JoinError, LOOK, Renewal, Unusable, Wanted};
+use freehold_link::tls::{self, Credentials, Current, JoinError, Joined, LOOK, Renewal, Unusable, Wanted};
 use freehold_link::token::Token;
-use freehold_link::unix;
+use freehold_link::{Service, unix};
 use freehold_proto::clock::Clock;
 use freehold_proto::id::Entropy;
 use tokio::task::JoinSet;
-use tonic::transport::Channel;
 
 use crate::config::Config;
 use crate::grants::Grants;
@@ -33,14 +32,6 @@ pub enum LineError {
     OtherCluster,
 }
 
-/// What came of joining.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Joined {
-    Now,
-    /// Before, into the same cluster; the token was not needed and not spent.
-    Already,
-}
-
 fn trust_folder(config: &Config) -> PathBuf {
     config.state_folder.join("trust")
 }
@@ -53,17 +44,11 @@ fn wanted(host: &Host) -> Wanted {
 pub async fn join(config: &Config, token: &Token, clock: &Arc<dyn Clock>, entropy: &dyn Entropy) -> Result<Joined, LineError> {
     let host = Host::open(&config.state_folder, entropy)?;
     let folder = trust_folder(config);
-    if let Some(credentials) = credentials(config, &host)? {
-        if !token.is_of(&tls::fingerprint(&credentials.authority)) {
-            return Err(LineError::OtherCluster);
-        }
-        if clock.now() < credentials.expires {
-            tls::remove_pending_key(&folder)?;
-            return Ok(Joined::Already);
-        }
+    let own = credentials(config, &host)?;
+    if own.as_ref().is_some_and(|own| !token.is_of(&tls::fingerprint(&own.authority))) {
+        return Err(LineError::OtherCluster);
     }
-    tls::join(token, &wanted(&host), &folder, clock).await?;
-    Ok(Joined::Now)
+    Ok(tls::join(token, &wanted(&host), own, &folder, clock).await?)
 }
 
 fn credentials(config: &Config, host: &Host) -> Result<Option<Credentials>, LineError> {
@@ -76,18 +61,18 @@ fn credentials(config: &Config, host: &Host) -> Result<Option<Credentials>, Line
     Err(LineError::OtherHost { folder, identity: identity.to_string(), host_id: host.id().to_string() })
 }
 
-/// Both channels, and what opens the image store's door.
+/// Both ways out, and what opens the image store's door. Each call goes out on a connection of the newest certificate.
 #[derive(Clone)]
 pub struct Line {
-    pub hosts: Channel,
-    pub images: Channel,
+    pub hosts: Service,
+    pub images: Service,
     pub grants: Arc<Grants>,
 }
 
 impl Line {
     /// Over Unix sockets: as it is on a host that has not joined.
     pub fn local(config: &Config) -> Self {
-        let (hosts, images) = (unix::channel(&config.hosts_socket), unix::channel(&config.images_socket));
+        let (hosts, images) = (unix::service(&config.hosts_socket), unix::service(&config.images_socket));
         Self { hosts, images, grants: Arc::default() }
     }
 
@@ -108,8 +93,8 @@ impl Line {
         };
         tasks.spawn(renewal.run(LOOK));
         Ok(Self {
-            hosts: tls::channel(scheduler, tls::SCHEDULER, &current, clock)?,
-            images: tls::channel(image_store, tls::IMAGE_STORE, &current, clock)?,
+            hosts: tls::service(scheduler, tls::SCHEDULER, &current, clock)?,
+            images: tls::service(image_store, tls::IMAGE_STORE, &current, clock)?,
             grants: Arc::default(),
         })
     }

@@ -5,8 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use freehold_link::identity as link;
 use freehold_link::metrics::Part;
+use freehold_link::tls::Admits;
 use freehold_link::unix::MAX_MESSAGE_BYTES;
 use freehold_proto::clock::Clock;
 use freehold_proto::id::Entropy;
@@ -23,7 +23,7 @@ use crate::identity::{self, IdentityService, KeyFeed, Vault};
 use crate::metrics::Metrics;
 use crate::operator::OperatorService;
 use crate::page::Sealer;
-use crate::parts::{self, PartsService, Trust};
+use crate::parts::{self, Door, PartsService, Trust};
 use crate::schedulers::{self, Pulse};
 use crate::store::{self, Store};
 use crate::{Config, Invalid, Settings, cluster};
@@ -98,16 +98,17 @@ impl Scheduler {
 
     /// AWS's actions, the gateway's questions about who signed, and certificates; for who is on this host.
     pub fn command_routes(&self) -> Routes {
-        self.with_actions(Routes::new(PartsServer::new(self.parts())))
+        self.with_actions(Routes::new(self.parts()))
     }
 
-    /// The same and the agents' streams, for parts on other hosts. Who may call what of it is for [`Self::admits`] to say.
+    /// The same and the agents' streams, for parts on other hosts. Who may call what of it is for [`Self::door`] to say.
     pub fn link_routes(&self) -> Routes {
-        self.with_actions(self.host_routes().add_service(PartsServer::new(self.parts())))
+        self.with_actions(self.host_routes().add_service(self.parts()))
     }
 
-    pub fn admits(identity: Option<&link::Identity>, path: &str) -> bool {
-        parts::admits(identity, path)
+    /// Who may call what of [`Self::link_routes`].
+    pub fn door(&self) -> Arc<dyn Admits> {
+        Door::open(Arc::clone(&self.engine.store))
     }
 
     fn with_actions(&self, routes: Routes) -> Routes {
@@ -116,9 +117,10 @@ impl Scheduler {
         engine::routes(routes.add_service(identity), Arc::clone(&self.engine), Arc::clone(&self.table))
     }
 
-    fn parts(&self) -> PartsService {
+    fn parts(&self) -> PartsServer<PartsService> {
         let store = Arc::clone(&self.engine.store);
-        PartsService { lifetime: store.settings().certificate_lifetime, store, trust: Arc::clone(&self.trust) }
+        let service = PartsService { lifetime: store.settings().certificate_lifetime, store, trust: Arc::clone(&self.trust) };
+        PartsServer::new(service).max_decoding_message_size(parts::LARGEST_REQUEST)
     }
 
     /// The agents' streams.

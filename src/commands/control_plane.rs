@@ -11,7 +11,7 @@ use freehold_image_store::{Guard, ImageStore};
 use freehold_link::identity::Kind;
 use freehold_link::metrics::Doors;
 use freehold_link::tls::{self, Acceptor, Admits, LOOK, Renewal};
-use freehold_link::{BoxError, Service, unix};
+use freehold_link::{BoxError, Service, open_files, unix};
 use freehold_proto::clock::SystemClock;
 use freehold_proto::id::OsEntropy;
 use freehold_scheduler::Scheduler;
@@ -37,6 +37,8 @@ struct Process {
 
 impl Process {
     fn new() -> Result<Self, Failure> {
+        // Each peer is a descriptor.
+        open_files::raise();
         Ok(Self { tasks: JoinSet::new(), stop: supervise::until_asked_to_end()?, metrics: Doors::default() })
     }
 
@@ -71,16 +73,16 @@ impl Process {
 
     async fn image_store_elsewhere(&mut self, store: &ImageStore, listen: SocketAddr, who: Identified) -> Result<(), Failure> {
         let guard = Guard { current: Arc::clone(&who.current), clock: trust::clock() };
-        self.serve_tls(listen, store.link_routes(guard), freehold_image_store::admits, who).await
+        self.serve_tls(listen, store.link_routes(guard), Arc::new(freehold_image_store::Door), who).await
     }
 
-    async fn serve_tls(&mut self, listen: SocketAddr, routes: Routes, admits: Admits, who: Identified) -> Result<(), Failure> {
+    async fn serve_tls(&mut self, listen: SocketAddr, routes: Routes, door: Arc<dyn Admits>, who: Identified) -> Result<(), Failure> {
         let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?;
         let Identified { current, renewal, .. } = who;
         tracing::info!(%listen, identity = %current.get().identity, "parts on other hosts are served");
         self.keep(renewal);
         let stop = self.asked_to_end();
-        self.tasks.spawn(async move { Box::pin(tls::serve(listener, routes, admits, &current, trust::clock(), stop)).await });
+        self.tasks.spawn(async move { Box::pin(tls::serve(listener, routes, door, &current, trust::clock(), stop)).await });
         Ok(())
     }
 
@@ -106,7 +108,7 @@ impl Process {
         let commands = unix::in_process(scheduler.command_routes());
         if let Some(listen) = config.scheduler.listen {
             let who = trust::beside(commands.clone(), Kind::Scheduler, Vec::new()).await?;
-            self.serve_tls(listen, scheduler.link_routes(), Scheduler::admits, who).await?;
+            self.serve_tls(listen, scheduler.link_routes(), scheduler.door(), who).await?;
         }
         let stop = self.asked_to_end();
         self.tasks.spawn(async move {

@@ -10,6 +10,7 @@ mod down;
 mod host;
 mod host_token;
 pub mod image;
+mod part;
 mod status;
 mod up;
 mod why;
@@ -62,6 +63,7 @@ async fn dispatch(config: &Config, global: &Global, command: Command) -> Result<
         Command::Status => return status::run(config, output).await,
         Command::Account(command) => account::run(config, output, command).await,
         Command::Host(command) => host::run(config, output, command).await,
+        Command::Part(command) => part::run(config, output, command).await,
         Command::Why { subject } => why::run(config, output, subject).await,
         Command::Image(command) => image::run(config, output, command).await,
         Command::Backup { file } => backup::write(config, &file).await,

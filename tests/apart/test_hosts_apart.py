@@ -101,7 +101,8 @@ def fails(apart, place, *words, stdin=""):
     return done.stderr
 
 
-def test_a_stolen_certificate_makes_nobody_that_host(apart):
+def test_an_agent_with_the_certificate_of_another_host_does_not_start(apart):
+    """By its own look at it. What the scheduler says to one without that scruple is in its own tests, over TLS."""
     config, folder = other_agent(apart.b, "thief")
     trust = folder / "data/agent/trust"
     trust.mkdir(parents=True, mode=0o700)
@@ -150,6 +151,40 @@ def test_joining_again_spends_nothing(apart):
     wait_until("it says so", lambda: "has joined before" in apart.a.log())
     wait_until("it attends", lambda: [h["connected"] for h in apart.hosts()] == [True, True])
     assert uris(leaf(apart.a)) == identity
+
+
+def test_a_host_that_was_removed_joins_again_with_a_token(apart):
+    host_id = uris(leaf(apart.b))[0].rsplit("/", 1)[1]
+    gone = lambda: [h["host_id"] for h in apart.hosts()].count(host_id) == 0  # noqa: E731
+    apart.b.kill()
+    wait_until("it is silent", lambda: sorted(h["connected"] for h in apart.hosts()) == [False, True], 90)
+    spent = apart.token()
+    apart.scheduler.freehold("host", "rm", host_id, "--yes")
+    assert gone()
+    apart.b.start()
+    wait_until("it is told what to do", lambda: "may join again with a token" in apart.b.log(), 60)
+    assert gone()
+    apart.b.kill()
+    apart.b.start("--join", spent)
+    wait_until("it attends", lambda: [h["connected"] for h in apart.hosts()] == [True, True], 60)
+    assert "this host has joined\n" in apart.b.log() and uris(leaf(apart.b))[0].endswith(host_id)
+
+
+def test_a_gateway_that_was_removed_is_refused_and_joins_again_with_a_token(apart):
+    name = uris(leaf(apart.gateway))[0].rsplit("/", 1)[1]
+    listed = lambda: {(p["kind"], p["name"]) for p in apart.scheduler.json("part", "ls")}  # noqa: E731
+    ask = lambda: apart.aws("sts", "get-caller-identity", check=False)  # noqa: E731
+    assert ask().returncode == 0 and ("gateway", name) in listed() and len([kind for kind, _ in listed() if kind == "host"]) == 2
+    refused = apart.scheduler.freehold("part", "rm", "gateway", "other", "--yes", check=False)
+    assert refused.returncode == 1 and "freehold part ls" in refused.stderr
+    assert apart.scheduler.json("part", "rm", "gateway", name, "--yes") == {"kind": "gateway", "name": name}
+    assert ask().returncode != 0 and ("gateway", name) not in listed()
+    assert "hung up on a part that was removed" in apart.scheduler.log()
+    apart.gateway.kill()
+    # The name is its machine's by itself.
+    apart.gateway.start("--join", apart.token("gateway"))
+    wait_until("the API answers", lambda: ask().returncode == 0, 60)
+    assert ("gateway", name) in listed()
 
 
 def test_a_disabled_key_is_refused_from_the_next_request_on(apart):
@@ -237,9 +272,12 @@ def test_without_a_certificate_no_call_gets_through(apart):
         "/freehold.operator.v1.Operator/ListAccounts", "/freehold.host.v1.Hosts/Attend", "/freehold.image.v1.ImageStore/ListManifests",
     )
     for place, port, path in [(apart.scheduler, 8774, operators), (apart.scheduler, 8774, hosts), (apart.images, 8775, images)]:
+        # The image store does not even hear what is called: it shakes no hands without a certificate.
+        how, what = ("refused a TLS connection", "certificate") if place is apart.images else ("refused a call", path)
+        heard = lambda: sum(how in line and what in line for line in place.log().splitlines())  # noqa: B023, E731
+        before = heard()
         call(apart, place, port, path, "tls")
-        said = lambda: [line for line in place.log().splitlines() if "refused a call" in line and path in line]  # noqa: B023, E731
-        wait_until(f"{path} is refused", said)
+        wait_until(f"{path} is refused", lambda: heard() > before)  # noqa: B023
         plain = call(apart, place, port, path, "plain")
         # Nothing, or an alert of TLS: not a byte of HTTP.
         assert plain == b"" or plain[0] == 0x15, plain

@@ -6,12 +6,12 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+use freehold_link::Service;
 use freehold_link::unix::MAX_MESSAGE_BYTES;
 use freehold_proto::internal::image::image_store_client::ImageStoreClient;
 use freehold_proto::internal::image::{Block, GetBlocksRequest, GetManifestRequest};
 use tonic::Request;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::Channel;
 
 use super::ImageError;
 use super::manifest::{BLOCK_BYTES, Manifest};
@@ -20,7 +20,7 @@ use super::manifest::{BLOCK_BYTES, Manifest};
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// Publishes `ID.raw` and `ID.manifest` in `folder`, or leaves nothing.
-pub(super) async fn fetch(store: &Channel, grant: Option<String>, folder: &Path, id: &str) -> Result<(), ImageError> {
+pub(super) async fn fetch(store: &Service, grant: Option<String>, folder: &Path, id: &str) -> Result<(), ImageError> {
     let fetched = try_fetch(store, grant, folder, id).await;
     if fetched.is_err() {
         // Without the space that it took, another image may fit. That it never came so far is no error.
@@ -29,7 +29,7 @@ pub(super) async fn fetch(store: &Channel, grant: Option<String>, folder: &Path,
     fetched
 }
 
-async fn try_fetch(store: &Channel, grant: Option<String>, folder: &Path, id: &str) -> Result<(), ImageError> {
+async fn try_fetch(store: &Service, grant: Option<String>, folder: &Path, id: &str) -> Result<(), ImageError> {
     // What is none that a header can carry opens no door either, and the store says so.
     let grant: Option<MetadataValue<Ascii>> = grant.and_then(|grant| grant.parse().ok());
     let shown = |mut request: Request<()>| {

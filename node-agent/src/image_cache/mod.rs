@@ -20,7 +20,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tonic::transport::Channel;
+use freehold_link::Service;
 
 use crate::durable::{self, DurableError};
 use crate::grants::Grants;
@@ -62,7 +62,7 @@ enum Fetch {
 
 pub struct ImageCache {
     folder: PathBuf,
-    store: Channel,
+    store: Service,
     grants: Arc<Grants>,
     limit_bytes: u64,
     queue: Queue,

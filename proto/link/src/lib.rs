@@ -2,16 +2,18 @@
 //!
 //! Owns: Unix-socket servers that admit by peer credentials, TLS servers that admit by certificate, channels to both with bounded waits, what
 //! certificates, join tokens and grants look like, the raw-bytes gRPC codec of the seam, the start of logging, the door that metrics are read
-//! at. Decides nothing: who may call what is said by whoever serves.
+//! at, shares of what peers compete for. Decides nothing: who may call what is said by whoever serves.
 
 mod ending;
 pub mod grant;
 pub mod identity;
 pub mod metrics;
+pub mod open_files;
 #[cfg(feature = "otlp")]
 mod otlp;
 pub mod program;
 pub mod raw;
+pub mod shares;
 pub mod telemetry;
 pub mod tls;
 pub mod token;

@@ -390,6 +390,37 @@ pub struct JoinToken {
     pub expires: ::core::option::Option<::prost_types::Timestamp>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListPartsRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListPartsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub parts: ::prost::alloc::vec::Vec<Part>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Part {
+    /// "host", "gateway", "image-store".
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// A host's id; any other part's name.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub joined: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it last got a certificate.
+    #[prost(message, optional, tag = "4")]
+    pub certified: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemovePartRequest {
+    /// "gateway", "image-store": hosts go by RemoveHost.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemovePartResponse {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetAuthorityRequest {}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Authority {
@@ -900,6 +931,56 @@ pub mod operator_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Parts of other machines that have joined.
+        pub async fn list_parts(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListPartsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPartsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/freehold.operator.v1.Operator/ListParts",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("freehold.operator.v1.Operator", "ListParts"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Removes a gateway or an image store; when answered, this scheduler refuses whatever it asks.
+        pub async fn remove_part(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RemovePartRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemovePartResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/freehold.operator.v1.Operator/RemovePart",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("freehold.operator.v1.Operator", "RemovePart"));
+            self.inner.unary(req, path, codec).await
+        }
         /// The install's certificate authority.
         pub async fn get_authority(
             &mut self,
@@ -1048,6 +1129,22 @@ pub mod operator_server {
             &self,
             request: tonic::Request<super::CreateJoinTokenRequest>,
         ) -> std::result::Result<tonic::Response<super::JoinToken>, tonic::Status>;
+        /// Parts of other machines that have joined.
+        async fn list_parts(
+            &self,
+            request: tonic::Request<super::ListPartsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPartsResponse>,
+            tonic::Status,
+        >;
+        /// Removes a gateway or an image store; when answered, this scheduler refuses whatever it asks.
+        async fn remove_part(
+            &self,
+            request: tonic::Request<super::RemovePartRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemovePartResponse>,
+            tonic::Status,
+        >;
         /// The install's certificate authority.
         async fn get_authority(
             &self,
@@ -1878,6 +1975,96 @@ pub mod operator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = CreateJoinTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/freehold.operator.v1.Operator/ListParts" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListPartsSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::ListPartsRequest>
+                    for ListPartsSvc<T> {
+                        type Response = super::ListPartsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListPartsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::list_parts(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListPartsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/freehold.operator.v1.Operator/RemovePart" => {
+                    #[allow(non_camel_case_types)]
+                    struct RemovePartSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::RemovePartRequest>
+                    for RemovePartSvc<T> {
+                        type Response = super::RemovePartResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RemovePartRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::remove_part(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RemovePartSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

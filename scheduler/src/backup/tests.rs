@@ -215,3 +215,36 @@ async fn a_store_that_is_restored_twice_is_ahead_of_the_first_time() {
     let twice = epoch(&lab).await;
     assert!(before < once && once < started_again && started_again < twice, "{before} {once} {started_again} {twice}");
 }
+
+#[tokio::test]
+async fn a_restored_store_knows_no_tokens_from_before_and_believes_whoever_has_a_certificate() {
+    use freehold_link::tls::{Key, Peer};
+    use freehold_proto::internal::parts::parts_client::PartsClient;
+    use freehold_proto::internal::parts::{CertifyRequest, JoinRequest};
+    let lab = lab().await;
+    let ask = |key: &Key| CertifyRequest {
+        kind: "gateway".into(),
+        name: "gw".into(),
+        request: key.request().expect("a request").into(),
+        names: Vec::new(),
+    };
+    let (first, second) = (Key::generate().expect("a key"), Key::generate().expect("a key"));
+    let hour = Duration::from_hours(1);
+    let spent = crate::parts::create(lab.store(), "gateway", "", hour).await.expect("a token").secret;
+    let left = crate::parts::create(lab.store(), "gateway", "", hour).await.expect("a token").secret;
+    let join = |secret: &str, key: &Key| JoinRequest { secret: secret.into(), certify: Some(ask(key)) };
+    let joined = PartsClient::new(lab.link(Peer::default())).join(join(&spent, &first)).await.expect("joined").into_inner();
+    write(&lab.config, &backup_file(&lab)).await.expect("a backup");
+    // Twice, so that the store of before knows neither key of it.
+    let peer = Peer::shown(&joined.certificate).expect("a certificate");
+    let renewed = PartsClient::new(lab.link(peer)).certify(ask(&second)).await.expect("renewed").into_inner();
+    let peer = Peer::shown(&renewed.certificate).expect("a certificate");
+    let renewed = PartsClient::new(lab.link(peer)).certify(ask(&second)).await.expect("renewed").into_inner();
+    let lab = restored(lab).await;
+    for secret in [&spent, &left] {
+        let refused = PartsClient::new(lab.link(Peer::default())).join(join(secret, &first)).await.expect_err("refused");
+        assert!(refused.message().contains("no such token"), "{refused}");
+    }
+    let peer = Peer::shown(&renewed.certificate).expect("a certificate");
+    PartsClient::new(lab.link(peer)).certify(ask(&second)).await.expect("it is still a part");
+}

@@ -65,6 +65,12 @@ impl From<store::access_key::Model> for proto::ListedAccessKey {
     }
 }
 
+impl From<store::part::Model> for proto::Part {
+    fn from(row: store::part::Model) -> Self {
+        Self { kind: row.kind, name: row.name, joined: Some(timestamp(row.joined)), certified: Some(timestamp(row.certified)) }
+    }
+}
+
 #[tonic::async_trait]
 impl Operator for OperatorService {
     async fn create_account(&self, request: Request<proto::CreateAccountRequest>) -> Result<Response<proto::Account>, Status> {
@@ -124,6 +130,16 @@ impl Operator for OperatorService {
             authority_fingerprint: tls::fingerprint(self.trust.authority.certificate()).to_vec().into(),
             expires: Some(timestamp(token.expires)),
         }))
+    }
+
+    async fn list_parts(&self, _: Request<proto::ListPartsRequest>) -> Result<Response<proto::ListPartsResponse>, Status> {
+        let parts = parts::list(&self.store).await;
+        answered(parts.map(|rows| proto::ListPartsResponse { parts: rows.into_iter().map(Into::into).collect() }))
+    }
+
+    async fn remove_part(&self, request: Request<proto::RemovePartRequest>) -> Result<Response<proto::RemovePartResponse>, Status> {
+        let proto::RemovePartRequest { kind, name } = request.into_inner();
+        answered(parts::remove_listed(&self.store, &kind, &name).await.map(|()| proto::RemovePartResponse {}))
     }
 
     async fn get_authority(&self, _: Request<proto::GetAuthorityRequest>) -> Result<Response<proto::Authority>, Status> {

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use freehold_link::grant;
 use freehold_link::identity::{Identity, Kind};
 use freehold_link::tls::{Credentials, Key, Peer, Reach, fingerprint};
+use freehold_link::token::hex;
 use freehold_proto::clock::Clock;
 use freehold_proto::id::{HostId, OsEntropy};
 use freehold_proto::internal::parts::parts_client::PartsClient;
@@ -12,8 +13,10 @@ use freehold_proto::internal::parts::{Certified, CertifyRequest, JoinRequest};
 use sea_orm::EntityTrait;
 use tonic::Status;
 
-use super::{create, remove};
+use super::{create, list, remove, remove_listed};
 use crate::lab::{Agent, Lab, hello};
+
+mod over_tls;
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -35,12 +38,29 @@ async fn join(lab: &Lab, secret: &str, certify: CertifyRequest) -> Result<Certif
     parts.join(JoinRequest { secret: secret.into(), certify: Some(certify) }).await.map(tonic::Response::into_inner)
 }
 
-async fn certify(lab: &Lab, peer: Identity, certify: CertifyRequest) -> Result<Certified, Status> {
-    PartsClient::new(lab.link(Peer::known(peer))).certify(certify).await.map(tonic::Response::into_inner)
+async fn certify(lab: &Lab, peer: Peer, certify: CertifyRequest) -> Result<Certified, Status> {
+    PartsClient::new(lab.link(peer)).certify(certify).await.map(tonic::Response::into_inner)
 }
 
 fn identity(lab: &Certified, kind: Kind, name: &str) -> Identity {
     Identity { cluster_id: lab.cluster_id.clone(), kind, name: name.into() }
+}
+
+/// Who shows this certificate.
+fn shows(certified: &Certified) -> Peer {
+    Peer::shown(&certified.certificate).expect("a certificate")
+}
+
+async fn joined(lab: &Lab, kind: &str, name: &str) -> (Key, Certified) {
+    let key = Key::generate().expect("a key");
+    let joined = join(lab, &token(lab, kind, "").await, request(&key, kind, name)).await.expect("joined");
+    (key, joined)
+}
+
+async fn removed(lab: &Lab, kind: Kind, name: &str) {
+    let tx = lab.store().begin("").await.expect("begin");
+    remove(&tx, kind, name).await.expect("removed");
+    tx.commit().await.expect("commit");
 }
 
 fn refused<T>(outcome: Result<T, Status>) -> String {
@@ -99,26 +119,119 @@ async fn a_host_that_is_there_is_not_taken_over_but_by_a_token_for_itself() {
 #[tokio::test]
 async fn a_part_renews_its_own_certificate_until_it_is_removed() {
     let lab = Lab::new().await;
-    let (host, key) = (a_host(), Key::generate().expect("a key"));
-    let joined = join(&lab, &token(&lab, "host", "").await, request(&key, "host", &host)).await.expect("joined");
-    let own = identity(&joined, Kind::Host, &host);
-    let renewed = certify(&lab, own.clone(), request(&key, "host", &host)).await.expect("renewed");
-    assert_eq!(fingerprint(&renewed.authority), fingerprint(&joined.authority));
+    let host = a_host();
+    let (key, first) = joined(&lab, "host", &host).await;
+    let renewed = certify(&lab, shows(&first), request(&key, "host", &host)).await.expect("renewed");
+    assert_eq!(fingerprint(&renewed.authority), fingerprint(&first.authority));
     for (kind, name) in [("host", a_host()), ("gateway", host.clone()), ("scheduler", host.clone()), ("operator", host.clone())] {
-        assert!(certify(&lab, own.clone(), request(&key, kind, &name)).await.is_err(), "{kind} {name}");
+        assert!(certify(&lab, shows(&first), request(&key, kind, &name)).await.is_err(), "{kind} {name}");
     }
+    removed(&lab, Kind::Host, &host).await;
+    assert!(refused(certify(&lab, shows(&first), request(&key, "host", &host)).await).contains("removed"));
+    assert!(Agent::try_attend_as(&lab, hello(&host), shows(&first)).await.is_err(), "nor does it attend");
+}
+
+#[tokio::test]
+async fn a_part_that_was_removed_comes_back_by_no_token_from_before() {
+    let lab = Lab::new().await;
+    let (host, other, key) = (a_host(), a_host(), Key::generate().expect("a key"));
+    let (spent, own, others) = (token(&lab, "host", "").await, token(&lab, "host", &host).await, token(&lab, "host", &other).await);
+    join(&lab, &spent, request(&key, "host", &host)).await.expect("joined");
+    removed(&lab, Kind::Host, &host).await;
+    for before in [&spent, &own] {
+        assert!(refused(join(&lab, before, request(&key, "host", &host)).await).contains("no such token"));
+    }
+    join(&lab, &others, request(&key, "host", &other)).await.expect("what is another's stays");
+    join(&lab, &token(&lab, "host", "").await, request(&key, "host", &host)).await.expect("a token from after lets it in");
+}
+
+#[tokio::test]
+async fn who_joins_again_by_name_is_the_only_one_of_that_name() {
+    let lab = Lab::new().await;
+    let (old_key, old) = joined(&lab, "gateway", "gw").await;
+    let first = token(&lab, "gateway", "gw").await;
+    let new_key = Key::generate().expect("a key");
+    let new = join(&lab, &first, request(&new_key, "gateway", "gw")).await.expect("joined by name");
+    let stolen = certify(&lab, shows(&old), request(&old_key, "gateway", "gw")).await;
+    assert!(refused(stolen).contains("another key by now"));
+
+    // An answer that was lost: whoever asked asks again with what it has.
+    let (lost, heard) = (Key::generate().expect("a key"), Key::generate().expect("a key"));
+    let lost = certify(&lab, shows(&new), request(&lost, "gateway", "gw")).await.expect("renewed");
+    let heard = certify(&lab, shows(&new), request(&heard, "gateway", "gw")).await.expect("renewed again");
+    let key = Key::generate().expect("a key");
+    assert!(certify(&lab, shows(&lost), request(&key, "gateway", "gw")).await.is_err(), "nobody has it");
+    certify(&lab, shows(&heard), request(&key, "gateway", "gw")).await.expect("renewed");
+    assert!(certify(&lab, shows(&new), request(&key, "gateway", "gw")).await.is_err(), "it has heard since");
+    assert!(refused(join(&lab, &first, request(&new_key, "gateway", "gw")).await).contains("another key since"), "its first key");
+}
+
+#[tokio::test]
+async fn a_part_of_which_no_key_is_known_yet_is_known_by_the_first_that_it_renews_for() {
+    let lab = Lab::new().await;
+    let (key, first) = joined(&lab, "gateway", "gw").await;
     let tx = lab.store().begin("").await.expect("begin");
-    remove(&tx, Kind::Host, &host).await.expect("removed");
+    let forget = sea_orm::sea_query::Expr::value("");
+    crate::store::part::Entity::update_many()
+        .col_expr(crate::store::part::Column::CurrentKey, forget)
+        .exec(tx.db())
+        .await
+        .expect("as before keys were noted");
     tx.commit().await.expect("commit");
-    assert!(refused(certify(&lab, own.clone(), request(&key, "host", &host)).await).contains("removed"));
-    assert!(Agent::try_attend_as(&lab, hello(&host), Peer::known(own)).await.is_err(), "nor does it attend");
+    certify(&lab, shows(&first), request(&key, "gateway", "gw")).await.expect("renewed");
+    let row = &list(lab.store()).await.expect("parts")[0];
+    let known = hex(&shows(&first).key.expect("a key"));
+    assert_eq!((&row.current_key, &row.previous_key), (&known, &known));
+}
+
+#[tokio::test]
+async fn whoever_is_not_let_in_waits_for_no_writer_and_keeps_none_waiting() {
+    let lab = Lab::new().await;
+    let host = a_host();
+    let (key, before) = joined(&lab, "host", &host).await;
+    removed(&lab, Kind::Host, &host).await;
+    let writing = lab.store().begin("").await.expect("begin");
+    let answered = tokio::time::timeout(Duration::from_secs(20), async {
+        assert!(refused(join(&lab, "guessed", request(&key, "host", &host)).await).contains("no such token"));
+        assert!(refused(certify(&lab, shows(&before), request(&key, "host", &host)).await).contains("removed"));
+    });
+    answered.await.expect("while another one writes");
+    writing.rollback().await.expect("rolled back");
+}
+
+#[tokio::test]
+async fn a_request_that_no_part_sends_is_not_read() {
+    let lab = Lab::new().await;
+    let key = Key::generate().expect("a key");
+    let names = vec!["x".repeat(1000); 70];
+    let large = CertifyRequest { names, ..request(&key, "gateway", "gw") };
+    let refused = join(&lab, "guessed", large).await.expect_err("refused");
+    assert_eq!(refused.code(), tonic::Code::OutOfRange, "{refused}");
+}
+
+#[tokio::test]
+async fn the_operator_lists_parts_and_removes_those_that_are_no_hosts() {
+    let lab = Lab::new().await;
+    let host = a_host();
+    joined(&lab, "gateway", "gw").await;
+    joined(&lab, "host", &host).await;
+    let listed = async || list(lab.store()).await.expect("parts").into_iter().map(|row| (row.kind, row.name)).collect::<Vec<_>>();
+    assert_eq!(listed().await, [("gateway".into(), "gw".into()), ("host".into(), host.clone())]);
+    for (kind, name, why) in
+        [("host", host.as_str(), "freehold host rm"), ("gateway", "other", "No gateway"), ("operator", "root", "no parts")]
+    {
+        let refused = remove_listed(lab.store(), kind, name).await.expect_err("refused");
+        assert!(freehold_proto::Fault::from(refused).message.contains(why), "{kind}");
+    }
+    remove_listed(lab.store(), "gateway", "gw").await.expect("removed");
+    assert_eq!(listed().await, [("host".into(), host)]);
 }
 
 #[tokio::test]
 async fn an_agent_speaks_for_its_own_host_and_is_granted_the_images_of_its_guests() {
     let lab = Lab::new().await;
-    let (host, key) = (a_host(), Key::generate().expect("a key"));
-    let joined = join(&lab, &token(&lab, "host", "").await, request(&key, "host", &host)).await.expect("joined");
+    let host = a_host();
+    let (_, joined) = joined(&lab, "host", &host).await;
     let own = Peer::known(identity(&joined, Kind::Host, &host));
     let other = a_host();
     assert!(Agent::try_attend_as(&lab, hello(&other), own.clone()).await.is_err(), "another host's id");
@@ -166,6 +279,11 @@ async fn the_authority_stays_the_same_over_restarts_and_its_keys_are_sealed() {
     let lab = lab.crash().await;
     assert_eq!(lab.scheduler.trust().pem(), before);
     assert!(before.starts_with("-----BEGIN CERTIFICATE-----\n"));
-    // PKCS #8 in base64 begins so, whatever the key.
-    assert!(!row.sealed_key.starts_with("MI") && !row.sealed_grant_key.starts_with("MF"), "sealed");
+    let vault = crate::identity::Vault::open(&lab.config.data.join("sealing.key"), &OsEntropy).expect("a vault");
+    for (owner, sealed) in [("authority", &row.sealed_key), ("grants", &row.sealed_grant_key)] {
+        let opened = vault.open_sealed(owner, sealed).expect("opened");
+        assert!(opened.starts_with('M'), "PKCS #8 in base64");
+        let parts = |text: &str| text.as_bytes().chunks_exact(24).map(<[u8]>::to_vec).collect::<Vec<_>>();
+        assert!(parts(&opened).iter().all(|part| !sealed.as_bytes().windows(24).any(|window| window == part)), "{owner} is sealed");
+    }
 }

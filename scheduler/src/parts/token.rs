@@ -5,11 +5,12 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use freehold_link::identity::{Kind, is_name};
+use freehold_link::token::hex;
 use freehold_proto::ErrorCode;
 use freehold_proto::id::HostId;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
-use super::has_joined;
+use super::{has_joined, row, standing};
 use crate::store::{Failure, Outcome, Store, Tx, host, join_token, part};
 
 const LONGEST_LIFE: Duration = Duration::from_hours(30 * 24);
@@ -70,27 +71,53 @@ fn check_name(kind: Kind, name: &str) -> Outcome<()> {
     }
 }
 
-/// Spends the token for this part and this key, and notes that it has joined. Spending it again for the same key changes nothing.
-pub(super) async fn spend(tx: &Tx, secret: &str, kind: Kind, name: &str, key: &[u8; 32]) -> Outcome<()> {
+/// The token, if it is one for this part and this key and still good. Changes nothing.
+pub(super) async fn find(db: &impl ConnectionTrait, now: i64, secret: &str, joining: &Joining<'_>) -> Outcome<join_token::Model> {
+    let Joining { kind, name, .. } = *joining;
     check_name(kind, name)?;
-    let Some(token) = join_token::Entity::find_by_id(hashed(secret)).one(tx.db()).await? else {
+    let Some(token) = join_token::Entity::find_by_id(hashed(secret)).one(db).await? else {
         return refuse("this cluster has given out no such token, or long ago. Make one with `freehold host token`");
     };
-    let spender = format!("{name} {}", URL_SAFE_NO_PAD.encode(key));
-    if tx.now() >= token.expires {
+    if now >= token.expires {
         return refuse("the token has expired. Make another one with `freehold host token`");
     }
     if token.kind != kind.as_str() {
         return refuse(format!("the token is for a {}, not for a {kind}. Make one with `freehold host token --for {kind}`", token.kind));
     }
-    if !token.spent_by.is_empty() && token.spent_by != spender {
+    if !token.spent_by.is_empty() && token.spent_by != joining.spender() {
         return refuse("the token has been used. Each lets one part join: make another one with `freehold host token`");
     }
+    Ok(token)
+}
+
+/// Spends the token for this part and this key, and notes that it has joined. Spending it again for the same key changes nothing, but that
+/// a part which has another key by now does not get its first one back.
+pub(super) async fn spend(tx: &Tx, secret: &str, joining: &Joining<'_>) -> Outcome<()> {
+    let token = find(tx.db(), tx.now(), secret, joining).await?;
+    let Joining { kind, name, key } = *joining;
     if token.spent_by.is_empty() {
         check_free(tx, &token, kind, name).await?;
-        join_token::Model { spent_by: spender, ..token }.into_active_model().reset_all().update(tx.db()).await?;
+        join_token::Model { spent_by: joining.spender(), ..token }.into_active_model().reset_all().update(tx.db()).await?;
+        return note(tx, kind, name, Keys { current: hex(key), previous: String::new() }).await;
     }
-    note(tx, kind, name).await
+    match row(tx.db(), kind, name).await? {
+        Some(row) if standing(Some(&row), kind, name, Some(key)).is_ok() => Ok(()),
+        _ => refuse("the token has been used, and its part has another key since. Make another one with `freehold host token`"),
+    }
+}
+
+/// Who wants to join.
+#[derive(Clone, Copy)]
+pub(super) struct Joining<'a> {
+    pub kind: Kind,
+    pub name: &'a str,
+    pub key: &'a [u8; 32],
+}
+
+impl Joining<'_> {
+    fn spender(&self) -> String {
+        format!("{} {}", self.name, URL_SAFE_NO_PAD.encode(self.key))
+    }
 }
 
 /// Whoever has a token for any host must not become one that is there.
@@ -111,13 +138,21 @@ async fn check_free(tx: &Tx, token: &join_token::Model, kind: Kind, name: &str) 
     Ok(())
 }
 
+/// The keys that a part may show: the one that it was certified for last, and the one that it asked with, should it not have heard.
+pub(super) struct Keys {
+    pub current: String,
+    pub previous: String,
+}
+
 /// Writes down that the part has a fresh certificate.
-pub(super) async fn note(tx: &Tx, kind: Kind, name: &str) -> Outcome<()> {
-    let now = tx.now();
-    if let Some(row) = part::Entity::find_by_id((kind.to_string(), name.to_owned())).one(tx.db()).await? {
-        part::Model { certified: now, ..row }.into_active_model().reset_all().update(tx.db()).await?;
+pub(super) async fn note(tx: &Tx, kind: Kind, name: &str, keys: Keys) -> Outcome<()> {
+    let (now, Keys { current, previous }) = (tx.now(), keys);
+    if let Some(row) = row(tx.db(), kind, name).await? {
+        let row = part::Model { certified: now, current_key: current, previous_key: previous, ..row };
+        row.into_active_model().reset_all().update(tx.db()).await?;
     } else {
-        let row = part::Model { kind: kind.to_string(), name: name.to_owned(), joined: now, certified: now };
+        let name = name.to_owned();
+        let row = part::Model { kind: kind.to_string(), name, joined: now, certified: now, current_key: current, previous_key: previous };
         row.into_active_model().insert(tx.db()).await?;
     }
     Ok(())

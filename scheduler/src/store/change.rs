@@ -16,6 +16,8 @@ pub enum Kind {
     Instance,
     /// Anything of its row: most of it is what its own host observed, which that host need not hear.
     InstanceObserved,
+    /// `id` is its name; there may be parts of several kinds that have it.
+    Part,
     SecurityGroup,
     /// `id` is the host that must bury something.
     Tombstone,
@@ -35,6 +37,7 @@ impl Kind {
             Table::AccessKey => Some(Self::AccessKey),
             Table::Host => Some(Self::Host),
             Table::Instance => Some(Self::InstanceObserved),
+            Table::Part => Some(Self::Part),
             Table::SecurityGroup => Some(Self::SecurityGroup),
             Table::Tombstone => Some(Self::Tombstone),
             Table::Vpc => Some(Self::Vpc),
@@ -50,6 +53,7 @@ impl Kind {
             Self::Host => Table::Host.name(),
             Self::Instance => INSTANCE_TOLD,
             Self::InstanceObserved => Table::Instance.name(),
+            Self::Part => Table::Part.name(),
             Self::SecurityGroup => Table::SecurityGroup.name(),
             Self::Tombstone => Table::Tombstone.name(),
             Self::Vpc => Table::Vpc.name(),

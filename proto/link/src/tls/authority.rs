@@ -20,7 +20,9 @@ const BACKDATED: Duration = Duration::from_mins(5);
 const AUTHORITY_LIFETIME: Duration = Duration::from_hours(20 * 365 * 24);
 
 /// Names that one gateway may serve at.
-const MOST_NAMES: usize = 64;
+pub const MOST_NAMES: usize = 128;
+
+const LONGEST_DNS_NAME: usize = 253;
 
 /// Why no certificate is given.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +31,8 @@ pub enum Denied {
     Request,
     #[error("'{0}' can not stand in a certificate of this part")]
     Name(String),
+    #[error("a certificate covers at most {MOST_NAMES} names and addresses")]
+    TooMany,
     #[error("the certificate can not be made")]
     Failed(#[from] rcgen::Error),
 }
@@ -130,6 +134,7 @@ fn served(kind: Kind, names: &[String]) -> Result<Vec<SanType>, Denied> {
         (Kind::ImageStore, []) => own(IMAGE_STORE),
         (Kind::Host | Kind::Operator, []) => Ok(Vec::new()),
         (Kind::Gateway, names) if names.len() <= MOST_NAMES => names.iter().map(|name| public(name)).collect(),
+        (Kind::Gateway, _) => Err(Denied::TooMany),
         (_, names) => Err(Denied::Name(names.first().cloned().unwrap_or_default())),
     }
 }
@@ -140,8 +145,17 @@ fn public(name: &str) -> Result<SanType, Denied> {
     }
     let lower = name.to_ascii_lowercase();
     let lower = lower.trim_end_matches('.');
-    if !crate::identity::is_name(lower) || lower == RESERVED_DOMAIN || lower.ends_with(&format!(".{RESERVED_DOMAIN}")) {
+    if !is_public_name(lower) {
         return Err(Denied::Name(name.to_owned()));
     }
     Ok(SanType::DnsName(lower.try_into()?))
+}
+
+/// Whether clients may know a gateway by it: a name of DNS in lower case, without a wildcard, outside the domain of the parts' own names.
+pub fn is_public_name(name: &str) -> bool {
+    let reserved = name == RESERVED_DOMAIN || name.strip_suffix(RESERVED_DOMAIN).is_some_and(|rest| rest.ends_with('.'));
+    let letters = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let label =
+        |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(letters) && !label.starts_with('-') && !label.ends_with('-');
+    name.len() <= LONGEST_DNS_NAME && name.split('.').all(label) && !reserved
 }

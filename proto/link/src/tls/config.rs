@@ -56,12 +56,11 @@ pub fn fingerprint(certificate: &[u8]) -> [u8; 32] {
     fingerprint
 }
 
-/// For a server of other parts. A client without a certificate gets as far as [`super::Admits`] lets it.
-pub(super) fn server(current: &Arc<Current>, clock: &Arc<dyn Clock>) -> Result<ServerConfig, Error> {
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots(&current.get().authority)?, provider())
-        .allow_unauthenticated()
-        .build()
-        .map_err(|error| Error::General(error.to_string()))?;
+/// For a server of other parts. Where it hears `strangers`, a client without a certificate gets as far as [`super::Admits`] lets it.
+pub(super) fn server(current: &Arc<Current>, clock: &Arc<dyn Clock>, strangers: bool) -> Result<ServerConfig, Error> {
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots(&current.get().authority)?, provider());
+    let verifier = if strangers { verifier.allow_unauthenticated() } else { verifier };
+    let verifier = verifier.build().map_err(|error| Error::General(error.to_string()))?;
     let mut config = ServerConfig::builder_with_details(provider(), Arc::new(Injected(Arc::clone(clock))))
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_client_cert_verifier(verifier)

@@ -107,7 +107,7 @@ impl Credentials {
     fn assemble(key: Vec<u8>, answer: &Certified, reach: Reach, received: SystemTime) -> Result<Self, Unusable> {
         let leaf = CertificateDer::from(answer.certificate.to_vec());
         let authority = CertificateDer::from(answer.authority.to_vec());
-        let Read { identity, names, expires } = Read::from(&leaf).ok_or(Unusable::Certificate("it does not say whose it is"))?;
+        let Read { identity, names, expires, .. } = Read::from(&leaf).ok_or(Unusable::Certificate("it does not say whose it is"))?;
         if identity.cluster_id != answer.cluster_id {
             return Err(Unusable::Certificate("it is of another cluster"));
         }
@@ -158,6 +158,16 @@ impl Credentials {
         written.map_err(|error| Unusable::Io(path, error))
     }
 
+    #[cfg(test)]
+    pub(super) fn pkcs8(&self) -> &[u8] {
+        &self.key
+    }
+
+    /// Whether this is its key, PKCS #8.
+    pub(super) fn has_key(&self, key: &[u8]) -> bool {
+        self.key == key
+    }
+
     /// For clients' `ca_bundle`.
     pub fn authority_pem(&self) -> String {
         pem(&self.authority)
@@ -196,6 +206,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 pub(super) struct Read {
     pub identity: Identity,
     pub names: Vec<String>,
+    pub key: [u8; 32],
     pub expires: SystemTime,
 }
 
@@ -216,7 +227,8 @@ impl Read {
                 _ => {}
             }
         }
-        Some(Self { identity: identity?, names, expires })
+        let key = super::fingerprint(&certificate.public_key().subject_public_key.data);
+        Some(Self { identity: identity?, names, key, expires })
     }
 }
 

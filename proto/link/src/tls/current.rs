@@ -6,22 +6,32 @@ use std::sync::{Arc, PoisonError, RwLock};
 use rustls::client::ResolvesClientCert;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use tokio::sync::watch;
 
 use super::Credentials;
 
-pub struct Current(RwLock<Arc<Credentials>>);
+pub struct Current {
+    credentials: RwLock<Arc<Credentials>>,
+    renewed: watch::Sender<u64>,
+}
 
 impl Current {
     pub fn new(credentials: Credentials) -> Arc<Self> {
-        Arc::new(Self(RwLock::new(Arc::new(credentials))))
+        Arc::new(Self { credentials: RwLock::new(Arc::new(credentials)), renewed: watch::Sender::default() })
     }
 
     pub fn get(&self) -> Arc<Credentials> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.credentials.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn replace(&self, credentials: Credentials) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(credentials);
+        *self.credentials.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(credentials);
+        self.renewed.send_modify(|times| *times += 1);
+    }
+
+    /// Ticks when others have come into force, for whoever holds something open that would end with the ones before.
+    pub fn renewed(&self) -> watch::Receiver<u64> {
+        self.renewed.subscribe()
     }
 }
 

@@ -13,7 +13,7 @@ use freehold_proto::internal::parts::parts_client::PartsClient;
 use tonic::Code;
 
 use super::credentials::replace;
-use super::{Credentials, Key, Reach, SCHEDULER, Unusable, Wanted, client, config};
+use super::{CertifyError, Credentials, Current, Key, Reach, SCHEDULER, Unusable, Wanted, certify, client, config};
 use crate::token::Token;
 
 /// The key of a join that has not been answered yet.
@@ -40,8 +40,52 @@ pub enum JoinError {
     Tls(#[from] rustls::Error),
 }
 
-/// Joins and saves what this part is from now on in `folder`.
-pub async fn join(token: &Token, wanted: &Wanted, folder: &Path, clock: &Arc<dyn Clock>) -> Result<Credentials, JoinError> {
+/// What came of joining.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joined {
+    Now,
+    /// Before, into the same cluster; the token was not needed and not spent.
+    Already,
+}
+
+/// Makes this part one of the token's cluster, and saves what it is from now on in `folder`. `own`: what it was before, of the same cluster. If
+/// that is still good, the token is not spent.
+pub async fn join(
+    token: &Token,
+    wanted: &Wanted,
+    own: Option<Credentials>,
+    folder: &Path,
+    clock: &Arc<dyn Clock>,
+) -> Result<Joined, JoinError> {
+    if let Some(own) = own {
+        forget_spent_key(folder, &own)?;
+        if clock.now() < own.expires && still_good(token, wanted, own, folder, clock).await? {
+            remove_pending_key(folder)?;
+            return Ok(Joined::Already);
+        }
+    }
+    spend(token, wanted, folder, clock).await?;
+    Ok(Joined::Now)
+}
+
+/// Whether the scheduler has not removed this part meanwhile, nor forgotten it by a restore. One that does not answer has not.
+async fn still_good(token: &Token, wanted: &Wanted, own: Credentials, folder: &Path, clock: &Arc<dyn Clock>) -> Result<bool, JoinError> {
+    let reach = Reach { scheduler: token.scheduler.clone(), image_store: token.image_store.clone() };
+    let current = Current::new(own);
+    let parts = client::service(token.scheduler.clone(), SCHEDULER, &current, clock)?;
+    match certify(parts, wanted, reach, &**clock).await {
+        Ok(fresh) => fresh.save(folder)?,
+        Err(CertifyError::Refused(status)) if status.code() == Code::PermissionDenied => {
+            tracing::info!(reason = status.message(), "the certificate from before is not good any more");
+            return Ok(false);
+        }
+        Err(CertifyError::Refused(_)) => {}
+        Err(CertifyError::Unusable(error)) => return Err(error.into()),
+    }
+    Ok(true)
+}
+
+async fn spend(token: &Token, wanted: &Wanted, folder: &Path, clock: &Arc<dyn Clock>) -> Result<(), JoinError> {
     if token.kind() != Some(wanted.kind) {
         return Err(JoinError::OtherKind { token: token.kind.clone(), own: wanted.kind.to_string() });
     }
@@ -63,7 +107,7 @@ pub async fn join(token: &Token, wanted: &Wanted, folder: &Path, clock: &Arc<dyn
     let credentials = Credentials::new(&key, &answer, reach, clock.now())?;
     credentials.save(folder)?;
     remove_pending_key(folder)?;
-    Ok(credentials)
+    Ok(())
 }
 
 fn unreachable(token: &Token, status: &tonic::Status) -> JoinError {
@@ -75,8 +119,14 @@ fn unreachable(token: &Token, status: &tonic::Status) -> JoinError {
     JoinError::Unreachable { addresses: token.scheduler.join(", "), cause: cause.to_string() }
 }
 
-/// Of use only until the join was answered; also whoever finds itself joined already removes it.
-pub fn remove_pending_key(folder: &Path) -> Result<(), Unusable> {
+/// A join that was answered, and then cut off before its key was removed: the next one makes a key of its own.
+fn forget_spent_key(folder: &Path, own: &Credentials) -> Result<(), Unusable> {
+    let path = folder.join(PENDING);
+    if std::fs::read(&path).is_ok_and(|pending| own.has_key(&pending)) { remove_pending_key(folder) } else { Ok(()) }
+}
+
+/// Of use only until the join was answered.
+fn remove_pending_key(folder: &Path) -> Result<(), Unusable> {
     let path = folder.join(PENDING);
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Unusable::Io(path, error)),

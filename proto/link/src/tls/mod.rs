@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Invariants: a private key never leaves the process and the file that it was made in and for; a connection ends with the certificate that it was
-//! opened with; what a peer may call is decided before any handler sees the call; nothing here waits without a bound.
+//! opened with, or when its holder is no part any more; what a peer may call is decided before any handler sees the call; nothing here waits
+//! without a bound, and whoever is not known gets a small share of everything.
 
 mod authority;
 mod client;
@@ -21,14 +22,14 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub use authority::{Authority, Denied, generate as generate_authority};
+pub use authority::{Authority, Denied, MOST_NAMES, generate as generate_authority, is_public_name};
 pub use client::{Visitor, channel, service};
 pub use config::{Acceptor, fingerprint};
 pub use credentials::{Credentials, Key, Reach, Unusable, pem};
 pub use current::Current;
-pub use join::{JoinError, join, remove_pending_key};
-pub use peer::{Admits, Peer};
-pub use renewal::{CertifyError, LOOK, Renewal, Wanted, certify};
+pub use join::{JoinError, Joined, join};
+pub use peer::{Admits, Ending, Peer};
+pub use renewal::{Attempts, CertifyError, LOOK, Renewal, Wanted, certify};
 pub use rustls::Error;
 pub use server::serve;
 

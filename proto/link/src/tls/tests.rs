@@ -15,9 +15,12 @@ use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 use super::*;
-use crate::identity::{Identity, Kind};
+use crate::identity::Kind;
 use crate::raw::RawCodec;
 use crate::token::Token;
+
+mod bounds;
+mod keeping;
 
 const HOUR: Duration = Duration::from_hours(1);
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -30,6 +33,13 @@ struct Cloud {
     joined: Arc<AtomicUsize>,
     certified: Arc<AtomicUsize>,
     down: Arc<std::sync::atomic::AtomicBool>,
+    /// Names of parts that were removed.
+    removed: tokio::sync::watch::Sender<Vec<String>>,
+    /// Whether a join is never answered, and how many have begun.
+    slow: Arc<std::sync::atomic::AtomicBool>,
+    begun: tokio::sync::watch::Sender<usize>,
+    /// Hears no strangers.
+    deaf: bool,
 }
 
 impl Cloud {
@@ -37,7 +47,17 @@ impl Cloud {
         let clock = ManualClock::at(SystemTime::UNIX_EPOCH + Duration::from_hours(500_000));
         let (certificate, key) = generate_authority("c", clock.now()).unwrap();
         let authority = Arc::new(Authority::open(certificate, &key, "c", [7; 32]).unwrap());
-        Self { authority, clock, joined: Arc::default(), certified: Arc::default(), down: Arc::default() }
+        Self {
+            authority,
+            clock,
+            joined: Arc::default(),
+            certified: Arc::default(),
+            down: Arc::default(),
+            removed: tokio::sync::watch::Sender::default(),
+            slow: Arc::default(),
+            begun: tokio::sync::watch::Sender::default(),
+            deaf: false,
+        }
     }
 
     fn clock(&self) -> Arc<dyn Clock> {
@@ -63,26 +83,66 @@ impl Cloud {
         certified.map(Response::new).map_err(|denied| Status::permission_denied(denied.to_string()))
     }
 
+    fn token(&self, address: SocketAddr) -> Token {
+        Token {
+            kind: "host".into(),
+            scheduler: vec![address.to_string()],
+            image_store: vec!["x:1".into()],
+            authority: crate::token::hex(&fingerprint(self.authority.certificate())),
+            secret: "secret".into(),
+        }
+    }
+
     /// A server with the certificate of a `kind`, for a day, that admits hosts, and anybody to Join.
     async fn serve(&self, kind: Kind) -> SocketAddr {
+        self.serve_within(kind, server::BOUNDS).await
+    }
+
+    async fn serve_within(&self, kind: Kind, bounds: server::Bounds) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (cloud, current) = (self.clone(), Current::new(self.credentials_for(kind, "s", 24 * HOUR)));
         tokio::spawn(async move {
             let routes = Routes::new(PartsServer::new(cloud.clone()));
-            Box::pin(serve(listener, routes, admits, &current, cloud.clock(), std::future::pending())).await
+            let (door, clock) = (Arc::new(cloud.clone()), cloud.clock());
+            Box::pin(server::serve_within(bounds, listener, routes, door, &current, clock, std::future::pending())).await
         });
         address
     }
 }
 
-fn admits(identity: Option<&Identity>, path: &str) -> bool {
-    path.ends_with("/Join") || identity.is_some_and(|identity| identity.kind == Kind::Host)
+#[tonic::async_trait]
+impl Admits for Cloud {
+    fn hears_strangers(&self) -> bool {
+        !self.deaf
+    }
+
+    async fn knows(&self, peer: &Peer) -> bool {
+        peer.identity.as_ref().is_some_and(|identity| !self.removed.borrow().contains(&identity.name))
+    }
+
+    async fn admits(&self, peer: &Peer, path: &str) -> Result<(), Status> {
+        let host = peer.identity.as_ref().is_some_and(|identity| identity.kind == Kind::Host);
+        if path.ends_with("/Join") || host { Ok(()) } else { Err(Status::permission_denied("not a host")) }
+    }
+
+    fn expelled(&self, peer: &Peer) -> Ending {
+        let (cloud, peer, mut removed) = (self.clone(), peer.clone(), self.removed.subscribe());
+        Box::pin(async move {
+            while cloud.knows(&peer).await {
+                removed.changed().await.unwrap();
+            }
+        })
+    }
 }
 
 #[tonic::async_trait]
 impl Parts for Cloud {
     async fn join(&self, request: Request<JoinRequest>) -> Result<Response<Certified>, Status> {
+        self.begun.send_modify(|begun| *begun += 1);
+        if self.slow.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         assert!(request.extensions().get::<Peer>().unwrap().identity.is_none());
         self.joined.fetch_add(1, Ordering::SeqCst);
         let request = request.into_inner();
@@ -94,6 +154,9 @@ impl Parts for Cloud {
 
     async fn certify(&self, request: Request<CertifyRequest>) -> Result<Response<Certified>, Status> {
         self.certified.fetch_add(1, Ordering::SeqCst);
+        if self.removed.borrow().contains(&request.get_ref().name) {
+            return Err(Status::permission_denied("removed"));
+        }
         self.sign(request.get_ref())
     }
 }
@@ -169,49 +232,6 @@ async fn an_expired_certificate_opens_no_connection_and_closes_the_one_it_opened
 }
 
 #[tokio::test]
-async fn a_certificate_is_renewed_at_half_of_its_life_and_kept_when_that_fails() {
-    let cloud = Cloud::new();
-    let address = cloud.serve(Kind::Scheduler).await;
-    let folder = tempfile::tempdir().unwrap();
-    let current = Current::new(cloud.credentials(Kind::Host, "host-a"));
-    let parts = service(vec![address.to_string()], SCHEDULER, &current, &cloud.clock()).unwrap();
-    let renewal = Renewal {
-        parts,
-        wanted: wanted(Kind::Host, "host-a"),
-        current: Arc::clone(&current),
-        folder: Some(folder.path().to_owned()),
-        clock: cloud.clock(),
-    };
-    let mut not_before = SystemTime::UNIX_EPOCH;
-    let first = current.get();
-    renewal.look(&mut not_before).await;
-    assert_eq!(cloud.certified.load(Ordering::SeqCst), 0, "it is young");
-
-    cloud.clock.advance(HOUR / 2);
-    cloud.down.store(true, Ordering::SeqCst);
-    renewal.look(&mut not_before).await;
-    renewal.look(&mut not_before).await;
-    assert_eq!(cloud.certified.load(Ordering::SeqCst), 1, "not again at once");
-    assert_eq!(current.get().leaf(), first.leaf());
-
-    cloud.down.store(false, Ordering::SeqCst);
-    cloud.clock.advance(Duration::from_secs(90));
-    renewal.look(&mut not_before).await;
-    let second = current.get();
-    assert_ne!(second.leaf(), first.leaf());
-    assert!(second.expires > first.expires && second.identity == first.identity);
-    let saved = Credentials::load(folder.path()).unwrap().unwrap();
-    assert_eq!(saved.leaf(), second.leaf());
-
-    cloud.clock.advance(HOUR / 2);
-    assert_eq!(
-        call(to(address, &current, &cloud)).await,
-        tonic::Code::Unimplemented,
-        "the first certificate has expired, the second has not"
-    );
-}
-
-#[tokio::test]
 async fn a_service_goes_over_to_a_new_certificate_before_the_old_one_ends() {
     let cloud = Cloud::new();
     let address = cloud.serve(Kind::Scheduler).await;
@@ -230,20 +250,13 @@ async fn a_service_goes_over_to_a_new_certificate_before_the_old_one_ends() {
 async fn joining_pins_the_authority_and_says_what_is_wrong() {
     let cloud = Cloud::new();
     let address = cloud.serve(Kind::Scheduler).await;
-    let hex = |bytes: [u8; 32]| crate::token::hex(&bytes);
-    let token = Token {
-        kind: "host".into(),
-        scheduler: vec![address.to_string()],
-        image_store: vec!["x:1".into()],
-        authority: hex(fingerprint(cloud.authority.certificate())),
-        secret: "secret".into(),
-    };
+    let token = cloud.token(address);
     let folder = tempfile::tempdir().unwrap();
     let try_join = async |token: Token, kind| {
-        let refused = join(&token, &wanted(kind, "host-a"), folder.path(), &cloud.clock()).await;
+        let refused = join(&token, &wanted(kind, "host-a"), None, folder.path(), &cloud.clock()).await;
         refused.map(|_| ()).map_err(|error| error.to_string())
     };
-    let wrong_pin = Token { authority: hex([9; 32]), ..token.clone() };
+    let wrong_pin = Token { authority: crate::token::hex(&[9; 32]), ..token.clone() };
     assert!(try_join(wrong_pin, Kind::Host).await.unwrap_err().contains("no scheduler of this token's cluster"));
     assert_eq!(cloud.joined.load(Ordering::SeqCst), 0, "the secret was told to nobody");
     assert!(try_join(token.clone(), Kind::Gateway).await.unwrap_err().contains("--for gateway"));
@@ -281,12 +294,19 @@ fn names_that_are_not_a_part_s_own_are_denied() {
         (Kind::Gateway, "g", &[SCHEDULER][..]),
         (Kind::Gateway, "g", &["Scheduler.Freehold.Internal."]),
         (Kind::Gateway, "g", &["*.example.com"]),
+        (Kind::Gateway, "g", &["my_machine"]),
         (Kind::Gateway, "g/../host/h", &[]),
         (Kind::Host, "host-a", &["api.example.com"]),
         (Kind::ImageStore, "i", &[SCHEDULER]),
     ] {
         assert!(certify(kind, name, names).is_err(), "{kind} {name} {names:?}");
     }
+    let many: Vec<String> = (0..=MOST_NAMES).map(|at| format!("n{at}.example.com")).collect();
+    let too_many = cloud.authority.certify(Kind::Gateway, "g", &many, &request, cloud.clock.now(), HOUR).unwrap_err();
+    assert!(too_many.to_string().contains("at most 128"), "{too_many}");
+    let long = format!("{}.example.com", "a".repeat(63));
+    assert!(is_public_name(&long) && !is_public_name("scheduler.freehold.internal") && !is_public_name("-a") && !is_public_name("a..b"));
+    assert_eq!(Peer::shown(&certified.certificate).unwrap().key, Some(Authority::requested_key(&request).unwrap()));
     let mut forged = request.clone();
     *forged.last_mut().unwrap() ^= 1;
     assert!(cloud.authority.certify(Kind::Host, "host-a", &[], &forged, cloud.clock.now(), HOUR).is_err(), "no proof of the key");

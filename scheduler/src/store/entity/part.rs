@@ -1,4 +1,4 @@
-//! A part of another host that has joined. Without its row a certificate is not renewed and a host is not let in.
+//! A part of another host that has joined. Without its row a certificate is good for nothing.
 
 use sea_orm::entity::prelude::*;
 
@@ -12,6 +12,10 @@ pub struct Model {
     pub joined: i64,
     /// When it last got a certificate.
     pub certified: i64,
+    /// Of the certificate that it got last: its key's SHA-256, hex. "": not known, any certificate of this name is good.
+    pub current_key: String,
+    /// Of the one that it asked for it with, should the answer have been lost. "": none.
+    pub previous_key: String,
 }
 
 super::standalone!();

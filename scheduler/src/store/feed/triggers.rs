@@ -51,6 +51,7 @@ followed! {
     KeyPair = "key_pair" by "key_pair_id",
     NetworkInterface = "network_interface" by "network_interface_id",
     NetworkInterfaceAttachment = "network_interface_attachment" by "network_interface_id",
+    Part = "part" by "name",
     PrivateAddress = "private_address" by "network_interface_id",
     PublicAddress = "public_address" by "network_interface_id",
     Reservation = "reservation" by "reservation_id",
@@ -76,7 +77,6 @@ pub const UNFOLLOWED: &[&str] = &[
     "fenced_host",       // asked when a host comes
     "join_token",        // asked when a part joins
     "lease",             // read by those who want it, every second or so
-    "part",              // asked when a part comes
     "placement",         // the operator's, for `freehold why`
     "refused_placement", // likewise
     "scheduler",         // each beat of it would be a change

@@ -14,6 +14,7 @@ mod m0005_leases;
 mod m0007_parts_apart;
 mod m0008_many_hosts;
 mod m0009_several_schedulers;
+mod m0010_keys_of_parts;
 
 use sea_orm::DatabaseConnection;
 use sea_orm_migration::prelude::*;
@@ -67,6 +68,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_parts_apart::PartsApart),
             Box::new(m0008_many_hosts::ManyHosts),
             Box::new(m0009_several_schedulers::SeveralSchedulers),
+            Box::new(m0010_keys_of_parts::KeysOfParts),
         ]
     }
 }

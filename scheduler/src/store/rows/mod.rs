@@ -14,7 +14,7 @@ pub use mirror::{Mirror, Mirrored};
 use super::feed::triggers::Table;
 use super::read::{Select, chosen};
 use super::{
-    host, image, instance, interface_security_group, key_pair, network_interface, network_interface_attachment, private_address,
+    host, image, instance, interface_security_group, key_pair, network_interface, network_interface_attachment, part, private_address,
     public_address, security_group, security_group_rule, snapshot, subnet, tag, volume, volume_attachment, vpc,
 };
 
@@ -23,7 +23,7 @@ pub const PUBLIC: &str = "public";
 
 macro_rules! mirrored {
     ($($rows:ident = $table:ident ($variant:ident) by $column:ident $key:ident, of $belongs:expr $(, ranked $rank:expr)?;)*) => {
-        /// The tables that Describes show.
+        /// The tables that Describes show, and who is part of the cluster.
         #[derive(Debug, Default, PartialEq)]
         pub struct Rows {
             $(pub $rows: Mirror<$table::Model>,)*
@@ -101,6 +101,7 @@ mirrored! {
         of |row, say| say(&row.account_id);
     network_interface_attachments = network_interface_attachment (NetworkInterfaceAttachment) by NetworkInterfaceId network_interface_id,
         of |row, say| say(&row.instance_id);
+    parts = part (Part) by Name name, of |_, _| {}, ranked |row| (0, &row.kind);
     private_addresses = private_address (PrivateAddress) by NetworkInterfaceId network_interface_id,
         of |row, say| say(&row.subnet_id), ranked |row| (i64::from(!row.is_primary), &row.address);
     public_addresses = public_address (PublicAddress) by NetworkInterfaceId network_interface_id, of |_, _| {};
