@@ -9,6 +9,7 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, Query
 use tonic::Status;
 
 use super::{Driver, Hosts, Seat};
+use crate::parts;
 use crate::store::{Failure, Kind, Outcome, Store, Tx, fenced_host, host, instance};
 
 /// What no account owns is written on behalf of nobody.
@@ -49,9 +50,17 @@ fn sentence(fenced: &fenced_host::Model) -> String {
     )
 }
 
-/// Writes down what the host says of itself.
-pub async fn attend(store: &Store, hosts: &Hosts, hello: &Hello) -> Outcome<()> {
+/// What a host that is no part any more is told.
+pub fn removed(host_id: &str) -> String {
+    format!("host {host_id} has been removed from this cluster; it may join again with a token")
+}
+
+/// Writes down what the host says of itself. One that comes `over_tls` must be a part still, now that nobody can remove it meanwhile.
+pub async fn attend(store: &Store, hosts: &Hosts, hello: &Hello, over_tls: bool) -> Outcome<()> {
     let mut tx = store.begin(NOBODY).await?;
+    if over_tls && !parts::has_joined(tx.db(), freehold_link::identity::Kind::Host, &hello.host_id).await? {
+        return Err(Failure::refuse(ErrorCode::IncorrectState, removed(&hello.host_id)));
+    }
     if let Some(fenced) = fenced_host::Entity::find_by_id(&hello.host_id).one(tx.db()).await? {
         return Err(Failure::refuse(ErrorCode::IncorrectState, sentence(&fenced)));
     }

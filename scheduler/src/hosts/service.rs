@@ -68,7 +68,7 @@ impl HostsService {
         self.store.metrics().came(&hello.host_id, self.skew(&hello));
         // The session looks at the World to see that it is still the host's newest, so that has to know of it.
         let attended = async {
-            presence::attend(&self.store, &self.hosts, &hello).await.map_err(Fault::from)?;
+            presence::attend(&self.store, &self.hosts, &hello, grants.is_some()).await.map_err(Fault::from)?;
             self.store.world().caught_up().await
         };
         if let Err(fault) = attended.await {
@@ -101,7 +101,7 @@ impl HostsService {
         if joined.map_err(|error| Fault::internal("reading who has joined", error))? {
             return Ok(());
         }
-        Err(Status::permission_denied(format!("host {} has been removed from this cluster; it may join again with a token", hello.host_id)))
+        Err(Status::permission_denied(presence::removed(&hello.host_id)))
     }
 
     async fn welcome(&self, hello: &Hello) -> Result<Welcome, Status> {

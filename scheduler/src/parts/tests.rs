@@ -210,6 +210,20 @@ async fn a_request_that_no_part_sends_is_not_read() {
 }
 
 #[tokio::test]
+async fn a_host_that_is_removed_while_it_is_let_in_does_not_attend() {
+    let lab = Lab::new().await;
+    let host = a_host();
+    joined(&lab, "host", &host).await;
+    removed(&lab, Kind::Host, &host).await;
+    // As between the look at its certificate and its own row.
+    let grants = crate::hosts::grants::Grants::new(lab.scheduler.trust(), &host);
+    let (down, _messages) = tokio::sync::mpsc::channel(8);
+    let admitted = lab.scheduler.hosts_service().admit(hello(&host), Some(grants), down).await;
+    assert!(refused(admitted.map(drop)).contains("removed"));
+    assert!(crate::operator::hosts(lab.store()).await.expect("hosts").is_empty());
+}
+
+#[tokio::test]
 async fn the_operator_lists_parts_and_removes_those_that_are_no_hosts() {
     let lab = Lab::new().await;
     let host = a_host();
