@@ -1,9 +1,10 @@
 //! The gateway's part of the configuration file. Everything that a client can make large or slow has a bound here.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use freehold_link::metrics::Address;
+use freehold_link::tls;
 use serde::{Deserialize, Deserializer};
 
 /// `[gateway]`
@@ -46,8 +47,10 @@ impl Default for Config {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Open connections; further ones wait to be accepted. 1,024.
+    /// Open connections; further ones wait to be accepted. 4,096.
     pub connections: usize,
+    /// Of these, from one address (of IPv6: from one /64); further ones are hung up on. Raise it where all clients come by way of one. 1,024.
+    pub connections_per_address: usize,
     /// Requests being answered at one moment; further ones are told to retry (`RequestLimitExceeded`). 256.
     pub requests: usize,
     /// Bytes of a request's line and headers together. 32 KiB, at least 8 KiB.
@@ -80,7 +83,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 1024,
+            connections: 4096,
+            connections_per_address: 1024,
             requests: 256,
             header_bytes: 32 << 10,
             headers: 100,
@@ -119,6 +123,13 @@ impl Default for DayKeyCache {
 /// The longest time that a limit may give.
 const LONGEST: Duration = Duration::from_hours(24);
 
+/// Names that an operator may give: half of what a certificate takes, so that this machine's own addresses have room beside them.
+const MOST_NAMES: usize = tls::MOST_NAMES / 2;
+
+fn is_coverable(name: &str) -> bool {
+    name.parse::<IpAddr>().is_ok() || tls::is_public_name(name.to_ascii_lowercase().trim_end_matches('.'))
+}
+
 /// Why a configuration is not one to serve with.
 #[derive(Debug, thiserror::Error)]
 pub enum Invalid {
@@ -130,6 +141,13 @@ pub enum Invalid {
     TooSmall(&'static str, usize),
     #[error("gateway.{0} must be at least 1 and at most {longest} (a day)", longest = LONGEST.as_secs())]
     Time(&'static str),
+    #[error(
+        "gateway.names: no certificate can cover '{0}'. Give names as DNS has them (letters, digits, dashes and dots; no wildcard, no underscore, \
+         at most 253 characters), each one by itself, or addresses"
+    )]
+    Name(String),
+    #[error("gateway.names has {0} names, and a certificate covers at most {MOST_NAMES} of them: leave out what no client uses")]
+    Names(usize),
     #[error("gateway.region is empty")]
     NoRegion,
 }
@@ -145,8 +163,15 @@ impl Config {
         if self.region.is_empty() {
             return Err(Invalid::NoRegion);
         }
+        if self.names.len() > MOST_NAMES {
+            return Err(Invalid::Names(self.names.len()));
+        }
+        if let Some(name) = self.names.iter().find(|name| !is_coverable(name)) {
+            return Err(Invalid::Name(name.clone()));
+        }
         let least = [
             ("limits.connections", self.limits.connections, 1),
+            ("limits.connections_per_address", self.limits.connections_per_address, 1),
             ("limits.requests", self.limits.requests, 1),
             ("limits.header_bytes", self.limits.header_bytes, 8 << 10),
             ("limits.headers", self.limits.headers, 16),
@@ -202,6 +227,21 @@ mod tests {
             let limits = Limits { request_time, ..Limits::default() };
             assert!(matches!(Config { limits, ..Config::default() }.validate(), Err(Invalid::Time("limits.request_seconds"))));
         }
+    }
+
+    #[test]
+    fn a_name_that_no_certificate_covers_is_refused_with_what_to_do() {
+        let said = |names: &[&str]| {
+            let names = names.iter().map(|&name| name.to_owned()).collect();
+            Config { names, ..Config::default() }.validate().map_err(|invalid| invalid.to_string())
+        };
+        let long = format!("{}.{}.example.com", "a".repeat(63), "b".repeat(63));
+        assert_eq!(said(&["Cloud.Example.org.", "10.0.0.1", "2001:db8:0:0::1", "localhost", &long]), Ok(()));
+        for wrong in ["*.example.org", "my_machine", "", "scheduler.freehold.internal", "a b", &"x".repeat(64)] {
+            let refused = said(&["api.example.org", wrong]).unwrap_err();
+            assert!(refused.contains(&format!("'{wrong}'")) && refused.contains("no wildcard"), "{refused}");
+        }
+        assert!(said(&vec!["api.example.org"; 65]).unwrap_err().contains("at most 64"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use freehold_link::metrics::{Counters, Gauge, Latencies, Part, Registry, Unit, l
 pub const NO_ACTION: &str = "none";
 
 /// The limits that refusals are counted by.
-const LIMITS: [&str; 5] = ["requests", "body_bytes", "bodies_bytes", "body_seconds", "request_seconds"];
+const LIMITS: [&str; 6] = ["connections_per_address", "requests", "body_bytes", "bodies_bytes", "body_seconds", "request_seconds"];
 
 /// Cheap to clone; all clones count together.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ impl Metrics {
         self.requests.get_or_create(&[("action", action), ("code", code)]).observe(seconds);
     }
 
-    /// One request refused, by the name of the limit in `[gateway.limits]`.
+    /// One request or connection refused, by the name of the limit in `[gateway.limits]`.
     pub fn refused(&self, limit: &'static str) {
         self.refused.get_or_create(&[("limit", limit)]).inc();
     }
@@ -55,7 +55,7 @@ impl Metrics {
             drop(self.refused.get_or_create(&[("limit", limit)]));
         }
         registry.register_with_unit("request", "From a request's arrival to its answer", Unit::Seconds, self.requests.clone());
-        registry.register("refused", "Requests refused by a limit of [gateway.limits]", self.refused.clone());
+        registry.register("refused", "Requests and connections refused by a limit of [gateway.limits]", self.refused.clone());
         registry.register("day_key_lookups", "Looks for who holds an access key; kept: without asking", self.lookups.clone());
         registry.register("requests_under_way", "Requests being answered", self.under_way.clone());
         registry.register("connections", "Open connections", self.connections.clone());

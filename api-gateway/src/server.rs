@@ -11,6 +11,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::get;
 use freehold_link::metrics::Part;
+use freehold_link::shares::{Shares, source};
 use freehold_link::tls::Acceptor;
 use freehold_proto::clock::{Clock, SystemClock};
 use freehold_proto::id::{Entropy, OsEntropy};
@@ -112,10 +113,16 @@ impl Gateway {
         let mut connections = JoinSet::new();
         let accepting = async {
             let places = Arc::new(Semaphore::new(limits.connections));
+            let each = Shares::new(limits.connections_per_address);
             loop {
-                let (stream, place) = accept(&listener, &places).await;
+                let (stream, from, place) = accept(&listener, &places).await;
                 while connections.try_join_next().is_some() {}
-                let place = (place, Counted::in_gauge(&metrics.connections));
+                let Some(share) = each.take(source(from.ip())) else {
+                    tracing::debug!(%from, "hung up on an address with too many connections");
+                    metrics.refused("connections_per_address");
+                    continue;
+                };
+                let place = (place, share, Counted::in_gauge(&metrics.connections));
                 connections.spawn(welcome(stream, place, https.clone(), limits.clone(), routes.clone(), stopped.clone()));
             }
         };
@@ -150,12 +157,12 @@ async fn through(State(door): State<Arc<Door>>, request: Request) -> Response {
 }
 
 /// The next connection, once there is a place for it.
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, Option<OwnedSemaphorePermit>) {
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
     // The semaphore is never closed.
     let place = places.clone().acquire_owned().await.ok();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, place),
+            Ok((stream, from)) => return (stream, from, place),
             Err(error) => {
                 // Out of file descriptors, most likely: they come back as connections end.
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -168,7 +175,7 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, 
 /// One connection, from its first byte.
 async fn welcome(
     stream: TcpStream,
-    _place: (Option<OwnedSemaphorePermit>, Counted),
+    _place: (Option<OwnedSemaphorePermit>, OwnedSemaphorePermit, Counted),
     https: Option<Acceptor>,
     limits: Limits,
     routes: Router,

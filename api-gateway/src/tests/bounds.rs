@@ -101,6 +101,31 @@ async fn a_client_that_does_not_read_its_answer_loses_its_place() {
 }
 
 #[tokio::test]
+async fn one_address_has_only_so_many_connections_and_has_them_again() {
+    let running = Running::with(Limits { connections_per_address: 1, ..Limits::default() }).await;
+    let health = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut first = running.client.connect().await;
+    first.write_all(health).await.unwrap();
+    assert_ne!(first.read(&mut [0; 256]).await.unwrap(), 0, "it is served");
+    let mut second = running.client.connect().await;
+    let heard = timeout(PATIENCE, second.read(&mut [0])).await.expect("hung up on, having said nothing");
+    assert!(matches!(heard, Ok(0) | Err(_)));
+    first.write_all(health).await.unwrap();
+    assert_ne!(first.read(&mut [0; 256]).await.unwrap(), 0, "the first one still is");
+    drop(first);
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let mut third = running.client.connect().await;
+        // Also writing fails on one that was hung up on.
+        let _ = third.write_all(health).await;
+        if third.read(&mut [0; 256]).await.is_ok_and(|read| read > 0) {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "the place is free again");
+    }
+}
+
+#[tokio::test]
 async fn requests_under_way_are_counted_and_the_next_is_told_to_retry() {
     let running = Running::with(Limits { requests: 1, ..Limits::default() }).await;
     running.control_plane.hold();
