@@ -20,6 +20,8 @@ pub struct Config {
     pub concurrent_uploads: usize,
     /// Downloads served at once; the next one waits for its turn. Default: 32.
     pub concurrent_downloads: usize,
+    /// Of these, for one host elsewhere. Default: 8.
+    pub concurrent_downloads_per_host: usize,
     /// Where metrics are read: a loopback address, or the path of a Unix socket. Default: nowhere.
     pub metrics: Option<Address>,
     /// Where hosts elsewhere reach this image store, over TLS with certificates on both sides; `0.0.0.0:8775` for all addresses. Default: none.
@@ -39,6 +41,7 @@ impl Default for Config {
             reserve_mib: 512,
             concurrent_uploads: 4,
             concurrent_downloads: 32,
+            concurrent_downloads_per_host: 8,
             metrics: None,
             listen: None,
             advertise: Vec::new(),

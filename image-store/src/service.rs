@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use freehold_link::tls::Peer;
 use freehold_proto::internal::image as wire;
 use freehold_proto::internal::image::image_store_server::{ImageStore as Contract, ImageStoreServer};
 use freehold_proto::internal::image::put_manifest_request::Kind;
@@ -29,22 +30,22 @@ const IN_FLIGHT: usize = 8;
 impl ImageStore {
     /// The gRPC service `freehold.image.v1.ImageStore`, for who is on this host.
     pub fn routes(&self) -> tonic::service::Routes {
-        tonic::service::Routes::new(ImageStoreServer::new(Door { store: self.clone(), guard: None }))
+        tonic::service::Routes::new(ImageStoreServer::new(Service { store: self.clone(), guard: None }))
     }
 
     /// The same for parts on other hosts, which need a grant for what they fetch.
     pub fn link_routes(&self, guard: Guard) -> tonic::service::Routes {
-        tonic::service::Routes::new(ImageStoreServer::new(Door { store: self.clone(), guard: Some(guard) }))
+        tonic::service::Routes::new(ImageStoreServer::new(Service { store: self.clone(), guard: Some(guard) }))
     }
 }
 
-struct Door {
+struct Service {
     store: ImageStore,
     guard: Option<Guard>,
 }
 
 #[tonic::async_trait]
-impl Contract for Door {
+impl Contract for Service {
     async fn put_manifest(
         &self,
         request: Request<Streaming<wire::PutManifestRequest>>,
@@ -81,14 +82,18 @@ impl Contract for Door {
 
     async fn get_blocks(&self, request: Request<wire::GetBlocksRequest>) -> Result<Response<Self::GetBlocksStream>, Status> {
         self.check(&request, &request.get_ref().manifest)?;
+        let whose = request.extensions().get::<Peer>().and_then(|peer| peer.identity.as_ref()).map(|identity| identity.name.clone());
         let request = request.into_inner();
         if request.indexes.len() > MAX_BLOCKS {
             return Err(Status::invalid_argument(format!("at most {MAX_BLOCKS} indexes in one request")));
         }
         let id = parse_id(&request.manifest)?;
-        // Before the manifest is read, which may be large: those who wait hold nothing.
-        let turn = self.turn(self.store.downloads()).await?;
-        let turn = (turn, self.store.metrics().transfer("download"));
+        // Before the manifest is read, which may be large: those who wait hold nothing. One host that wants everything waits for itself first.
+        let share = match whose {
+            Some(host) => Some(self.turn(self.store.downloads_of(host)).await?),
+            None => None,
+        };
+        let turn = (self.turn(self.store.downloads()).await?, share, self.store.metrics().transfer("download"));
         let manifest = self.manifest(id).await?;
         let indexes =
             if request.indexes.is_empty() { manifest.blocks().iter().map(|(index, _)| *index).collect() } else { request.indexes };
@@ -122,7 +127,7 @@ impl Contract for Door {
     }
 }
 
-impl Door {
+impl Service {
     fn check<T>(&self, request: &Request<T>, manifest: &str) -> Result<(), Status> {
         self.guard.as_ref().map_or(Ok(()), |guard| guard.check(request, manifest))
     }
@@ -176,7 +181,7 @@ async fn send_blocks(
     manifest: Manifest,
     indexes: Vec<u32>,
     sender: mpsc::Sender<Result<wire::Block, Status>>,
-    _turn: (OwnedSemaphorePermit, Transfer),
+    _turn: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>, Transfer),
 ) {
     let manifest = Arc::new(manifest);
     let metrics = store.metrics().clone();

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use freehold_link::metrics::Part;
+use freehold_link::shares::Shares;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::blocks::Blocks;
@@ -34,6 +35,8 @@ struct Inner {
     /// As many as `uploads` has in all.
     upload_turns: u32,
     downloads: Arc<Semaphore>,
+    /// Of these, each host's share.
+    downloads_each: Shares<String>,
     metrics: Metrics,
     at: Box<dyn Fn(Step) + Send + Sync>,
 }
@@ -159,6 +162,11 @@ impl ImageStore {
         Arc::clone(&self.inner.downloads)
     }
 
+    /// What `host` may have of the downloads.
+    pub(crate) fn downloads_of(&self, host: String) -> Arc<Semaphore> {
+        self.inner.downloads_each.of(host)
+    }
+
     fn manifest_path(&self, id: ManifestId) -> PathBuf {
         self.inner.manifests.join(id.to_string())
     }
@@ -190,6 +198,7 @@ fn open_folder(config: &Config, at: Box<dyn Fn(Step) + Send + Sync>) -> io::Resu
         uploads: Arc::new(Semaphore::new(config.concurrent_uploads.clamp(1, MOST_TRANSFERS))),
         upload_turns,
         downloads: Arc::new(Semaphore::new(config.concurrent_downloads.clamp(1, MOST_TRANSFERS))),
+        downloads_each: Shares::new(config.concurrent_downloads_per_host.clamp(1, MOST_TRANSFERS)),
         metrics: Metrics::default(),
         at,
     })

@@ -124,6 +124,27 @@ async fn a_host_lists_and_deletes_nothing_and_an_operator_does() {
 }
 
 #[tokio::test]
+async fn a_host_that_wants_everything_leaves_the_others_their_share() {
+    let config = Config { concurrent_downloads: 3, concurrent_downloads_per_host: 2, ..Config::default() };
+    // More than is under way to one that reads nothing.
+    let cloud = Cloud::start_with(config, 64).await;
+    let mut client = cloud.client(Kind::Host, "host-a");
+    let mut unread = Vec::new();
+    loop {
+        let mut request = Request::new(GetBlocksRequest { manifest: cloud.images[0].clone(), indexes: Vec::new() });
+        request.metadata_mut().insert(grant::METADATA, cloud.grant("host-a", 0).parse().unwrap());
+        match tokio::time::timeout(Duration::from_secs(1), client.get_blocks(request)).await {
+            Ok(begun) => unread.push(begun.unwrap()),
+            Err(_) => break,
+        }
+    }
+    assert_eq!(unread.len(), 2, "the third waits for one of the first two");
+    let other = cloud.grant("host-b", 1);
+    let fetched = tokio::time::timeout(Duration::from_secs(30), cloud.fetch("host-b", 1, Some(&other))).await;
+    assert_eq!(fetched, Ok(Ok(2)));
+}
+
+#[tokio::test]
 async fn without_a_certificate_nobody_connects() {
     let cloud = Cloud::start().await;
     let clock: Arc<dyn Clock> = Arc::new(cloud.clock.clone());
