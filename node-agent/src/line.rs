@@ -10,6 +10,7 @@ use freehold_link::token::Token;
 use freehold_link::{Service, unix};
 use freehold_proto::clock::Clock;
 use freehold_proto::id::Entropy;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::config::Config;
@@ -67,13 +68,15 @@ pub struct Line {
     pub hosts: Service,
     pub images: Service,
     pub grants: Arc<Grants>,
+    /// Ticks when there is a new certificate. What was begun before ends with the one that it was begun with.
+    pub renewed: watch::Receiver<u64>,
 }
 
 impl Line {
     /// Over Unix sockets: as it is on a host that has not joined.
     pub fn local(config: &Config) -> Self {
         let (hosts, images) = (unix::service(&config.hosts_socket), unix::service(&config.images_socket));
-        Self { hosts, images, grants: Arc::default() }
+        Self { hosts, images, grants: Arc::default(), renewed: watch::channel(0).1 }
     }
 
     /// As this host is, its certificate being kept fresh by one of `tasks`.
@@ -96,6 +99,7 @@ impl Line {
             hosts: tls::service(scheduler, tls::SCHEDULER, &current, clock)?,
             images: tls::service(image_store, tls::IMAGE_STORE, &current, clock)?,
             grants: Arc::default(),
+            renewed: current.renewed(),
         })
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use freehold_link::unix::MAX_MESSAGE_BYTES;
 use freehold_proto::internal::host::hosts_client::HostsClient;
 use freehold_proto::internal::host::{FromAgent, ObservedComplete, ToAgent, from_agent, to_agent};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
@@ -27,14 +27,16 @@ const BATCH: usize = 512;
 
 impl Session {
     /// Attends until it ends, and says why.
-    pub(super) async fn attend(&self, host: &mut Host, welcomed: &mut bool) -> Ended {
-        match self.try_attend(host, welcomed).await {
+    pub(super) async fn attend(&self, host: &mut Host, welcomed: &mut bool, before: &mut Option<Stream>) -> Ended {
+        match self.try_attend(host, welcomed, before).await {
             Ok(never) => never,
             Err(ended) => ended,
         }
     }
 
-    async fn try_attend(&self, host: &mut Host, welcomed: &mut bool) -> Result<Ended, Ended> {
+    async fn try_attend(&self, host: &mut Host, welcomed: &mut bool, before: &mut Option<Stream>) -> Result<Ended, Ended> {
+        let mut renewed = self.line.renewed.clone();
+        renewed.borrow_and_update();
         let (up, upward) = mpsc::channel(UPWARD);
         // The channel was just made and is empty: this does not wait.
         send(&up, from_agent::Kind::Hello(self.hello(host))).await?;
@@ -44,17 +46,34 @@ impl Session {
             let first = down.message().await?;
             Ok::<_, Ended>((down, first))
         };
-        let (down, first) =
+        let (mut down, first) =
             tokio::time::timeout(WELCOME_TIMEOUT, dial).await.map_err(|_| tonic::Status::deadline_exceeded("no Welcome in time"))??;
         let Some(ToAgent { kind: Some(to_agent::Kind::Welcome(welcome)), .. }) = first else { return Err(Ended::NoWelcome) };
         host.welcomed(&welcome)??;
         *welcomed = true;
         self.around.metrics.attending.set(1);
         tracing::info!(cluster_id = welcome.cluster_id, epoch = welcome.epoch, "attending the scheduler");
+        *before = None;
         tokio::select! {
-            ended = report(&self.around, &up) => ended,
-            ended = receive(&self.around, &self.line.grants, down, &up) => ended,
+            ended = report(&self.around, &up) => return ended,
+            ended = receive(&self.around, &self.line.grants, &mut down, &up) => return ended,
+            () = ticked(&mut renewed) => {}
         }
+        *before = Some(Stream { _down: down, _up: up });
+        Err(Ended::Renewed)
+    }
+}
+
+/// A session's two halves, held open.
+pub(super) struct Stream {
+    _down: Streaming<ToAgent>,
+    _up: mpsc::Sender<FromAgent>,
+}
+
+async fn ticked(renewed: &mut watch::Receiver<u64>) {
+    if renewed.changed().await.is_err() {
+        // Nobody renews anything: a host that has not joined has no certificate.
+        std::future::pending::<()>().await;
     }
 }
 
@@ -105,7 +124,12 @@ async fn report(around: &Surroundings, up: &mpsc::Sender<FromAgent>) -> Result<E
     }
 }
 
-async fn receive(around: &Surroundings, grants: &Grants, down: Streaming<ToAgent>, up: &mpsc::Sender<FromAgent>) -> Result<Ended, Ended> {
+async fn receive(
+    around: &Surroundings,
+    grants: &Grants,
+    down: &mut Streaming<ToAgent>,
+    up: &mpsc::Sender<FromAgent>,
+) -> Result<Ended, Ended> {
     let mut batches = Batches { around, down, ended: None };
     let mut mentioned = Some(BTreeSet::new());
     loop {
@@ -125,7 +149,7 @@ async fn receive(around: &Surroundings, grants: &Grants, down: Streaming<ToAgent
 /// Messages as they come, as many as are there at once.
 struct Batches<'a> {
     around: &'a Surroundings,
-    down: Streaming<ToAgent>,
+    down: &'a mut Streaming<ToAgent>,
     ended: Option<Ended>,
 }
 

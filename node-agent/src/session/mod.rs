@@ -41,6 +41,8 @@ pub enum Ended {
     Refused(#[from] Unwelcome),
     #[error("this host's own disk fails")]
     Disk(#[from] crate::durable::DurableError),
+    #[error("there is a new certificate, with which it goes on")]
+    Renewed,
     #[error("a disk task was cut off")]
     Cut(#[from] tokio::task::JoinError),
 }
@@ -49,9 +51,16 @@ impl Session {
     /// Attends until it is dropped.
     pub(crate) async fn run(self, mut host: Host) {
         let mut backoff = Backoff::default();
+        // The stream before this one, until this one is welcome: to the scheduler the host is never gone.
+        let mut before = None;
         loop {
             let mut welcomed = false;
-            let ended = self.attend(&mut host, &mut welcomed).await;
+            let ended = self.attend(&mut host, &mut welcomed, &mut before).await;
+            if matches!(ended, Ended::Renewed) {
+                tracing::debug!("attending anew with the new certificate");
+                continue;
+            }
+            before = None;
             self.around.metrics.attending.set(0);
             if welcomed {
                 backoff.reset();
