@@ -122,6 +122,15 @@ fn metadata(view: &InstanceView, settings: &Settings) -> Metadata {
     }
 }
 
+/// Whether a host has an instance in a VPC.
+pub async fn uses(db: &impl ConnectionTrait, host_id: &str, vpc_id: &str) -> Result<bool, DbErr> {
+    let here = instance::Entity::find()
+        .filter(instance::Column::HostId.eq(host_id))
+        .filter(instance::Column::VpcId.eq(vpc_id))
+        .filter(instance::Column::State.ne(State::Terminated.as_str()));
+    Ok(here.one(db).await?.is_some())
+}
+
 pub async fn vpc(db: &impl ConnectionTrait, settings: &Settings, vpc_id: &str) -> Result<Option<VpcDesired>, DbErr> {
     let Some(row) = vpc::Entity::find_by_id(vpc_id).one(db).await? else { return Ok(None) };
     let subnets = subnet::Entity::find().filter(subnet::Column::VpcId.eq(vpc_id)).order_by_asc(subnet::Column::SubnetId).all(db).await?;

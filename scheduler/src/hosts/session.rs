@@ -263,9 +263,12 @@ impl Session {
         rows.security_groups.one(group_id).is_some_and(|row| vpcs.contains(&row.vpc_id))
     }
 
-    /// A VPC with all its groups.
+    /// A VPC with all its groups, if the host uses it.
     async fn state_vpc(&self, vpc_id: &str) -> Result<(), End> {
         let Some(vpc) = desired::vpc(self.store.reader(), self.store.settings(), vpc_id).await? else { return Ok(()) };
+        if !self.uses(vpc_id).await? {
+            return Ok(());
+        }
         self.say(to_agent::Kind::Vpc(vpc)).await?;
         let here = BTreeSet::from([vpc_id.to_owned()]);
         for group_id in desired::group_ids(self.store.reader(), vpc_id).await? {
@@ -276,9 +279,17 @@ impl Session {
 
     async fn state_group(&self, group_id: &str, here: &BTreeSet<String>) -> Result<(), End> {
         match desired::security_group(self.store.reader(), &self.host_id, group_id).await? {
-            Some(group) if here.contains(&group.vpc_id) => self.say(to_agent::Kind::SecurityGroup(group)).await,
+            Some(group) if here.contains(&group.vpc_id) && self.uses(&group.vpc_id).await? => {
+                self.say(to_agent::Kind::SecurityGroup(group)).await
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Asked again once what is to be stated has been read: a host that has left a VPC meanwhile must not be told of a generation that came
+    /// after the order to bury it, which it would refuse from then on.
+    async fn uses(&self, vpc_id: &str) -> Result<bool, End> {
+        Ok(desired::uses(self.store.reader(), &self.host_id, vpc_id).await?)
     }
 
     async fn state_instances(&self, among: &Select) -> Result<(), End> {

@@ -1,7 +1,11 @@
 //! The end of an instance, in two steps: what its host is told ([`begin`]), and what is left when the host has carried it out
 //! ([`finish`]). In between its addresses and disks stay taken, since the host still has them.
 
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, PaginatorTrait, QueryFilter};
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, ModelTrait, PaginatorTrait, QueryFilter, QuerySelect,
+    QueryTrait,
+};
 
 use super::step::State;
 use super::transition::{power, save, save_restated};
@@ -57,10 +61,11 @@ pub async fn finish(tx: &mut Tx, mut row: instance::Model) -> Outcome<instance::
     State::Terminated.as_str().clone_into(&mut row.state);
     row.terminated_at = Some(tx.now());
     let row = save(tx, row).await?;
+    // Before its VPC is left: an order to bury a group is of the newest generation that the host can have been told.
+    restate_groups(tx, &groups).await?;
     if let Some(host_id) = &row.host_id {
         leave_vpc(tx, host_id, &row.vpc_id).await?;
     }
-    restate_groups(tx, &groups).await?;
     Ok(row)
 }
 
@@ -126,30 +131,48 @@ async fn leave_vpc(tx: &mut Tx, host_id: &str, vpc_id: &str) -> Outcome<()> {
     order(tx, host_id, kind::VPC, vpc_id, vpc.generation).await
 }
 
-/// An instance arrives at a host: what was to be buried there with its VPC is wanted again. The raised generation tells the host that
-/// the tombstone is out of date, should it read the two in any order.
+/// An instance arrives at a host: what was to be buried there with its VPC is wanted again. The raised generations tell the host that the
+/// orders are out of date, should it read the two in any order. A host says one by one what it has buried, so of a VPC and its groups any
+/// may still have an order.
 pub async fn enter_vpc(tx: &mut Tx, host_id: &str, vpc_id: &str) -> Outcome<()> {
-    let buried = tombstone::Entity::find_by_id((host_id.to_owned(), kind::VPC.to_owned(), vpc_id.to_owned())).one(tx.db()).await?;
-    let Some(buried) = buried else { return Ok(()) };
-    buried.delete(tx.db()).await?;
-    if let Some(vpc) = crate::store::vpc::Entity::find_by_id(vpc_id).one(tx.db()).await? {
-        let generation = vpc.generation + 1;
-        let raised = crate::store::vpc::Model { generation, ..vpc };
-        raised.into_active_model().reset_all().update(tx.db()).await?;
-        tx.changed(Kind::Vpc, vpc_id);
+    let standing = orders_of_vpc(tx, host_id, vpc_id).await?;
+    let mut groups = Vec::new();
+    for order in standing {
+        let (kind, id) = (order.kind.clone(), order.id.clone());
+        order.delete(tx.db()).await?;
+        match kind.as_str() {
+            kind::VPC => restate_vpc(tx, &id).await?,
+            _ => groups.push(id),
+        }
     }
-    let groups = security_group::Entity::find().filter(security_group::Column::VpcId.eq(vpc_id)).all(tx.db()).await?;
-    let ids: Vec<String> = groups.into_iter().map(|group| group.group_id).collect();
-    for id in &ids {
-        tombstone::Entity::delete_by_id((host_id.to_owned(), kind::SECURITY_GROUP.to_owned(), id.clone())).exec(tx.db()).await?;
-    }
-    restate_groups(tx, &ids).await
+    restate_groups(tx, &groups).await
+}
+
+/// What stands for a host of a VPC and its groups.
+async fn orders_of_vpc(tx: &Tx, host_id: &str, vpc_id: &str) -> Outcome<Vec<tombstone::Model>> {
+    use tombstone::{Column, Entity};
+    let groups = security_group::Entity::find()
+        .select_only()
+        .column(security_group::Column::GroupId)
+        .filter(security_group::Column::VpcId.eq(vpc_id))
+        .into_query();
+    let of_vpc = Column::Kind.eq(kind::VPC).and(Column::Id.eq(vpc_id));
+    let of_groups = Column::Kind.eq(kind::SECURITY_GROUP).and(Column::Id.in_subquery(groups));
+    Ok(Entity::find().filter(Column::HostId.eq(host_id)).filter(of_vpc.or(of_groups)).all(tx.db()).await?)
+}
+
+async fn restate_vpc(tx: &mut Tx, vpc_id: &str) -> Outcome<()> {
+    crate::store::vpc::Entity::update_many()
+        .col_expr(crate::store::vpc::Column::Generation, Expr::col(crate::store::vpc::Column::Generation).add(1))
+        .filter(crate::store::vpc::Column::VpcId.eq(vpc_id))
+        .exec(tx.db())
+        .await?;
+    tx.changed(Kind::Vpc, vpc_id);
+    Ok(())
 }
 
 /// Raises the generation of groups whose rules or members changed.
 pub async fn restate_groups(tx: &mut Tx, groups: &[String]) -> Outcome<()> {
-    use sea_orm::ExprTrait;
-    use sea_orm::sea_query::Expr;
     for id in groups {
         security_group::Entity::update_many()
             .col_expr(security_group::Column::Generation, Expr::col(security_group::Column::Generation).add(1))

@@ -1,12 +1,15 @@
 //! An instance's life, from client to agent and back, over a real store and the real stream.
 
+use std::collections::BTreeMap;
+
 use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
-use freehold_proto::internal::host::{Buried, GuestState, InstanceObserved, PowerState, ResourceKind, from_agent};
-use sea_orm::{EntityTrait, PaginatorTrait};
+use freehold_proto::internal::host::{Buried, GuestState, InstanceObserved, PowerState, ResourceKind, from_agent, to_agent};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter};
 
 use crate::lab::{ALICE, Agent, BOB, Lab, as_desired};
-use crate::store::{network_interface, private_address, public_address, tombstone, volume};
+use crate::lifecycle::terminate::kind;
+use crate::store::{instance, network_interface, private_address, public_address, security_group, tombstone, volume};
 
 fn ids(id: &str) -> Vec<String> {
     vec![id.to_owned()]
@@ -291,4 +294,103 @@ async fn describes_filter_and_page() {
         ErrorCode::FilterLimitExceeded
     );
     assert_eq!(lab.code(ec2::DescribeInstanceStatusRequest { filters: many, ..Default::default() }).await, ErrorCode::FilterLimitExceeded);
+}
+
+/// A second group of the one instance's VPC, of which no instance is a member.
+async fn another_group(lab: &Lab) -> String {
+    let default = security_group::Entity::find().filter(security_group::Column::AccountId.eq(ALICE)).one(lab.store().reader()).await;
+    let default = default.expect("read").expect("the default group");
+    // Last by id, so that it is stated after the other one.
+    let row = security_group::Model { group_id: "sg-fffffffffffffffff".into(), group_name: "another".into(), ..default };
+    let tx = lab.store().begin(ALICE).await.expect("begin");
+    let group_id = row.into_active_model().insert(tx.db()).await.expect("a group").group_id;
+    tx.commit().await.expect("commit");
+    group_id
+}
+
+async fn orders(lab: &Lab) -> Vec<tombstone::Model> {
+    tombstone::Entity::find().all(lab.store().reader()).await.expect("read")
+}
+
+fn carried_out(order: &tombstone::Model, kind: ResourceKind) -> from_agent::Kind {
+    from_agent::Kind::Buried(Buried { kind: kind.into(), id: order.id.clone(), generation: order.generation.unsigned_abs() })
+}
+
+/// The host has buried the VPC and was cut off before it said so of the groups.
+#[tokio::test]
+async fn an_instance_that_arrives_takes_back_the_orders_for_its_vpc_s_groups_that_still_stand() {
+    let lab = Lab::new().await;
+    let agent = Agent::silent(&lab).await;
+    let id = launched(&lab, "stop").await;
+    let another = another_group(&lab).await;
+    lab.terminate(&id).await;
+    let instance = orders(&lab).await.remove(0);
+    agent.say(carried_out(&instance, ResourceKind::Instance)).await;
+    lab.until_state(&id, "terminated").await;
+    let standing = orders(&lab).await;
+    assert_eq!(standing.len(), 3, "the VPC and two groups: {standing:?}");
+    let vpc = standing.iter().find(|order| order.kind == kind::VPC).expect("the VPC's order");
+    agent.say(carried_out(vpc, ResourceKind::Vpc)).await;
+    crate::lab::eventually("the VPC is buried", async || orders(&lab).await.len() == 2).await;
+    launched(&lab, "stop").await;
+    assert_eq!(orders(&lab).await, []);
+    let groups: Vec<_> = standing.iter().filter(|order| order.kind == kind::SECURITY_GROUP).collect();
+    assert!(groups.iter().any(|order| order.id == another));
+    let newer = |told: &crate::lab::Told, order: &tombstone::Model| told.groups[&order.id].generation > order.generation.unsigned_abs();
+    agent.until_told("the groups, newer than the orders", |told| groups.iter().all(|order| newer(told, order))).await;
+}
+
+#[tokio::test]
+async fn an_order_to_bury_a_group_is_of_its_newest_generation() {
+    let lab = Lab::new().await;
+    let _agent = Agent::silent(&lab).await;
+    let id = launched(&lab, "stop").await;
+    let row = instance::Entity::find_by_id(&id).one(lab.store().reader()).await.expect("read").expect("the row");
+    let mut tx = lab.store().begin(ALICE).await.expect("begin");
+    super::terminate::finish(&mut tx, row).await.expect("finished");
+    tx.commit().await.expect("commit");
+    let group = security_group::Entity::find().filter(security_group::Column::AccountId.eq(ALICE)).one(lab.store().reader()).await;
+    let group = group.expect("read").expect("the default group");
+    let order = orders(&lab).await.into_iter().find(|order| order.id == group.group_id).expect("its order");
+    assert_eq!(order.generation, group.generation);
+}
+
+/// The scheduler has found that the host uses the VPC; before it has read the groups the host has left, and a group was changed since.
+#[tokio::test]
+async fn a_host_that_has_left_a_vpc_is_not_told_of_what_came_after_the_order_to_bury_it() {
+    let lab = Lab::new().await;
+    let id = {
+        let _agent = Agent::silent(&lab).await;
+        launched(&lab, "stop").await
+    };
+    let row = instance::Entity::find_by_id(&id).one(lab.store().reader()).await.expect("read").expect("the row");
+    let another = another_group(&lab).await;
+    // Room for one message: what is to be said after it waits, and reads only then.
+    let (down, mut told) = tokio::sync::mpsc::channel(1);
+    let host_id = row.host_id.clone().expect("a host");
+    let attendance = lab.scheduler.hosts_service().admit(crate::lab::hello(&host_id), None, down).await.expect("admitted");
+    told.recv().await.expect("the welcome").expect("a message");
+    let speaking = tokio::spawn(async move {
+        let stated = attendance.state_everything().await;
+        (stated.is_ok(), attendance)
+    });
+    crate::lab::eventually("the VPC is said", async || !told.is_empty()).await;
+    let mut tx = lab.store().begin(ALICE).await.expect("begin");
+    super::terminate::finish(&mut tx, row).await.expect("finished");
+    super::terminate::restate_groups(&mut tx, std::slice::from_ref(&another)).await.expect("restated");
+    tx.commit().await.expect("commit");
+    let orders: BTreeMap<String, u64> = orders(&lab).await.into_iter().map(|order| (order.id, order.generation.unsigned_abs())).collect();
+    let mut groups = BTreeMap::new();
+    while let Some(Ok(message)) = told.recv().await {
+        match message.kind {
+            Some(to_agent::Kind::SecurityGroup(group)) => _ = groups.insert(group.group_id, group.generation),
+            Some(to_agent::Kind::DesiredComplete(_)) => break,
+            _ => {}
+        }
+    }
+    assert!(speaking.await.expect("it ends").0);
+    assert!(orders.contains_key(&another));
+    for (group_id, generation) in groups {
+        assert!(generation <= orders[&group_id], "{group_id} was told at {generation} and is to be buried at {}", orders[&group_id]);
+    }
 }
