@@ -5,6 +5,7 @@ import shutil
 import pytest
 from botocore.exceptions import ClientError
 from cloud import Cloud, wait_until
+from evidence import read_database
 
 A, B = "us-east-1a", "us-east-1b"
 ZONES = """
@@ -55,6 +56,11 @@ class Hosts:
         (status,) = self.ec2.describe_instance_status(InstanceIds=[one], IncludeAllInstances=True)["InstanceStatuses"]
         assert status.get("Events", []) == []
         return status["SystemStatus"], status["InstanceStatus"]
+
+    def orders(self, host):
+        """What the store has the host bury."""
+        rows, _ = read_database(self.cloud.folder / "data/scheduler/freehold.db")
+        return [row for row in rows["tombstone"] if row["host_id"] == host.host_id]
 
     def counts(self):
         return {row["hostname"] if row["hostname"] in ("two", "three") else "one": row["instances"] for row in self.cloud.json("host", "ls")}
@@ -239,6 +245,8 @@ def test_a_host_that_holds_something_is_not_removed_and_nobody_is_removed_unaske
     hosts.three.start().wait_until_connected()
     hosts.ec2.terminate_instances(InstanceIds=[one])
     hosts.wait("terminated", [one])
+    # Its VPC goes a moment after its last instance, and until then it holds that.
+    wait_until("its networks are buried", lambda: not hosts.orders(hosts.three))
     hosts.three.kill()
     hosts.three.wait_until_silent()
     hosts.cloud.freehold("host", "rm", "three", "--yes")

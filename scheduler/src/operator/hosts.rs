@@ -9,7 +9,7 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoA
 use super::timestamp;
 use crate::Overcommit;
 use crate::lifecycle::step::State;
-use crate::lifecycle::transition;
+use crate::lifecycle::{terminate, transition};
 use crate::parts;
 use crate::placement::promised;
 use crate::store::{Failure, Kind, Outcome, Store, Tx, condemned_guest, fenced_host, host, instance, tombstone, volume};
@@ -143,10 +143,17 @@ async fn check(tx: &Tx, row: &host::Model, instances: &[instance::Model], lost: 
     let held = instances.iter().filter(|row| row.state != State::Terminated.as_str()).map(|row| row.instance_id.clone());
     let volumes = volume::Entity::find().filter(volume::Column::HostId.eq(host_id)).all(tx.db()).await?;
     let quarantined: Vec<String> = serde_json::from_str(&row.quarantined).unwrap_or_default();
+    let networks = tombstone::Entity::find()
+        .filter(tombstone::Column::HostId.eq(host_id))
+        .filter(tombstone::Column::Kind.ne(terminate::kind::INSTANCE))
+        .order_by_asc(tombstone::Column::Id);
+    let networks = networks.all(tx.db()).await?.into_iter().map(|order| order.id);
     let mut holds: Vec<(&str, Vec<String>)> = vec![
         ("instances", held.collect()),
         ("volumes", volumes.into_iter().map(|volume| volume.volume_id).collect()),
         ("guests that the store does not know", quarantined),
+        // Without its order nobody would ever take them away, should the same agent come back.
+        ("networks that are still to be buried", networks.collect()),
     ];
     holds.retain(|(_, ids)| !ids.is_empty());
     if holds.is_empty() {

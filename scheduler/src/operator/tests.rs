@@ -3,7 +3,7 @@
 use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
 use freehold_proto::id::{HostId, OsEntropy};
-use freehold_proto::internal::host::{GuestState, Hello, InstanceObserved, ResourceKind};
+use freehold_proto::internal::host::{Buried, GuestState, Hello, InstanceObserved, ResourceKind, Tombstone, from_agent};
 use freehold_proto::internal::operator as proto;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
@@ -98,6 +98,7 @@ async fn a_host_that_is_there_or_holds_something_is_not_removed_and_an_empty_one
     let agent = Agent::attend(&lab, Hello { hostname: "one".into(), ..hello(&host_id) }, true).await;
     lab.terminate(&id).await;
     lab.until_state(&id, "terminated").await;
+    until_its_networks_are_buried(&lab).await;
     silence(&lab, agent).await;
     remove(&lab, "one", false, true).await.expect("it would be removed");
     assert_eq!(hosts::list(lab.store()).await.expect("hosts").len(), 1, "asking changes nothing");
@@ -154,6 +155,32 @@ async fn a_host_that_keeps_unknown_guests_is_not_removed_unless_it_is_lost() {
     let refused = remove(&lab, "one", false, false).await.expect_err("it keeps a guest");
     assert!(refused.contains(STRAY), "{refused}");
     remove(&lab, "one", true, false).await.expect("removed");
+}
+
+async fn until_its_networks_are_buried(lab: &Lab) {
+    eventually("no order stands", async || tombstone::Entity::find().count(lab.store().reader()).await.expect("a count") == 0).await;
+}
+
+/// Its last instance has ended, and it went away before it had buried that one's VPC. Should it come back the order must still stand.
+#[tokio::test]
+async fn a_host_whose_networks_are_still_to_be_buried_is_not_removed_unless_it_is_lost() {
+    let lab = Lab::new().await;
+    let agent = Agent::attend(&lab, Hello { hostname: "one".into(), ..hello(HostId::draw(&OsEntropy).as_str()) }, false).await;
+    let id = lab.run(lab.launch()).await.instance_id.expect("an id");
+    lab.terminate(&id).await;
+    let told = agent.until_told("the instance's order", |told| !told.tombstones.is_empty()).await;
+    let Tombstone { kind, id: buried, generation } = told.tombstones[0].clone();
+    agent.say(from_agent::Kind::Buried(Buried { kind, id: buried, generation })).await;
+    lab.until_state(&id, "terminated").await;
+    let host_id = silence(&lab, agent).await;
+    let vpc = lab.ok(ec2::DescribeVpcsRequest::default()).await.vpcs[0].vpc_id.clone().expect("an id");
+    let refused = remove(&lab, "one", false, false).await.expect_err("its VPC is still there");
+    assert!(refused.contains("2 networks that are still to be buried") && refused.contains(&vpc), "{refused}");
+    // It comes back, and carries the orders out.
+    let agent = Agent::attend(&lab, Hello { hostname: "one".into(), ..hello(&host_id) }, true).await;
+    until_its_networks_are_buried(&lab).await;
+    silence(&lab, agent).await;
+    remove(&lab, "one", false, false).await.expect("it holds nothing");
 }
 
 async fn keep_disk(lab: &Lab) -> String {
