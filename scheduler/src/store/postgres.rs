@@ -56,7 +56,7 @@ pub async fn connect(url: &DatabaseUrl, pool: Pool) -> Result<DatabaseConnection
 }
 
 /// What holds for every connection.
-fn bounds() -> [(&'static str, String); 4] {
+fn bounds() -> [(&'static str, String); 5] {
     let millis = |timeout: Duration| timeout.as_millis().to_string();
     [
         ("lock_timeout", millis(TURN_TIMEOUT)),
@@ -64,6 +64,9 @@ fn bounds() -> [(&'static str, String); 4] {
         ("statement_timeout", millis(STATEMENT_TIMEOUT)),
         // What a command answered survives a power cut, whatever the server's default is.
         ("synchronous_commit", "on".to_owned()),
+        // A turn sees what the turn before left, whatever the server's, database's or role's default is: in REPEATABLE READ it would see what
+        // was there when it began to wait.
+        ("default_transaction_isolation", "read committed".to_owned()),
     ]
 }
 

@@ -82,14 +82,43 @@ async fn run(server: &str, statements: &[String]) {
 /// What still holds the schema (a session's task between two of its steps) is ended with it.
 impl Drop for Schema {
     fn drop(&mut self) {
-        let Self { server, name } = &*self;
-        let statements = [self.cut(), format!("DROP SCHEMA {name} CASCADE")];
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-                runtime.block_on(run(server, &statements));
-            });
+        run_by_itself(&self.server, &[self.cut(), format!("DROP SCHEMA {} CASCADE", self.name)]);
+    }
+}
+
+/// Where a runtime may be under way already.
+fn run_by_itself(server: &str, statements: &[String]) {
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(run(server, statements));
         });
+    });
+}
+
+/// A database of PostgreSQL's with a default of its own.
+struct OwnDatabase {
+    server: String,
+    name: String,
+}
+
+impl OwnDatabase {
+    async fn create(server: &str, setting: &str) -> Self {
+        let name = format!("test_{}", request_id(&OsEntropy).replace('-', ""));
+        run(server, &[format!("CREATE DATABASE {name}"), format!("ALTER DATABASE {name} SET {setting}")]).await;
+        Self { server: server.to_owned(), name }
+    }
+
+    fn place(&self) -> Place {
+        let with = if self.server.contains('?') { '&' } else { '?' };
+        let url = format!("{}{with}dbname={}", self.server, self.name);
+        Place::Postgres(DatabaseUrl::try_from(url).expect("an address of PostgreSQL's"))
+    }
+}
+
+impl Drop for OwnDatabase {
+    fn drop(&mut self) {
+        run_by_itself(&self.server, &[format!("DROP DATABASE {} WITH (FORCE)", self.name)]);
     }
 }
 
@@ -146,7 +175,22 @@ async fn a_unique_violation_is_told_from_other_failures() {
 #[tokio::test]
 async fn a_transaction_has_its_turn_from_its_first_statement_on() {
     let (ground, store) = empty_store().await;
-    let other = open_in(&ground).await;
+    take_turns(store, open_in(&ground).await).await;
+}
+
+/// In REPEATABLE READ a turn would see what was there when it began to wait.
+#[tokio::test]
+async fn a_turn_sees_what_the_turn_before_left_whatever_a_server_s_default_is() {
+    let Ok(server) = std::env::var("FREEHOLD_TEST_DATABASE") else { return };
+    let database = OwnDatabase::create(&server, "default_transaction_isolation = 'repeatable read'").await;
+    let open = async || {
+        let settings = Arc::new(Settings::try_from(&Config::default()).expect("valid"));
+        Store::open(&database.place(), settings, Arc::new(SystemClock), Arc::new(OsEntropy)).await.expect("a store")
+    };
+    take_turns(open().await, open().await).await;
+}
+
+async fn take_turns(store: Arc<Store>, other: Arc<Store>) {
     let tx = store.begin("111122223333").await.expect("begin");
     let mut waiting = Box::pin(other.begin("111122223333"));
     let turn = tokio::time::timeout(std::time::Duration::from_millis(200), &mut waiting).await;
