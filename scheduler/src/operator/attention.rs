@@ -29,7 +29,7 @@ pub fn of_host(host: &proto::Host) -> Vec<String> {
     }
     if !host.quarantined.is_empty() {
         wants.push(format!(
-            "host {name} keeps {} guests that the store does not know, untouched: {}. If the store was restored from an old backup, a newer \
+            "host {name} keeps {} guests that the store does not know, untouched, and takes nothing new: {}. If the store was restored from an old backup, a newer \
              one knows them again; otherwise `freehold host quarantine rm {id} GUEST` has the host destroy one",
             host.quarantined.len(),
             host.quarantined.join(", ")

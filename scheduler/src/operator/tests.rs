@@ -74,6 +74,25 @@ async fn a_drained_host_takes_nothing_new_keeps_what_it_has_and_says_when_it_is_
     run(&lab).await;
 }
 
+/// What it takes is in no row: after an older store was put back, its host would be promised twice.
+#[tokio::test]
+async fn a_host_that_keeps_unknown_guests_takes_nothing_new_and_goes_on_with_what_it_has() {
+    let lab = Lab::new().await;
+    let agent = attend(&lab, "one", "us-east-1a").await;
+    let id = run(&lab).await;
+    quarantine_stray(&lab, &agent).await;
+    assert_eq!(lab.code(lab.launch()).await, ErrorCode::InsufficientInstanceCapacity);
+    let why = explain::explain(lab.store(), "test").await.expect("a refusal").others;
+    assert_eq!(why[0].reason, "keeps guests that the store does not know and takes nothing new");
+    lab.stop(&id).await;
+    lab.until_state(&id, "stopped").await;
+    lab.start(&id).await;
+    lab.until_state(&id, "running").await;
+    destroy(&lab, STRAY).await.expect("ordered");
+    eventually("it is gone", async || quarantine::list(lab.store()).await.expect("guests").is_empty()).await;
+    run(&lab).await;
+}
+
 #[tokio::test]
 async fn a_host_is_found_by_id_or_by_a_name_that_only_one_has() {
     let lab = Lab::new().await;

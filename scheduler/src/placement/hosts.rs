@@ -12,6 +12,9 @@ use crate::store::{Outcome, host};
 /// Up to so many hosts all are looked at, and each that was not chosen is remembered with its reason.
 pub const FEW: u64 = 32;
 
+/// `host.quarantined` of a host that keeps no unknown guest.
+const NOTHING: &str = "[]";
+
 #[derive(FromQueryResult)]
 struct Count {
     hosts: i64,
@@ -46,7 +49,7 @@ pub async fn best(db: &impl ConnectionTrait, request: &Request<'_>, overcommit: 
 /// one of them worse, and no other better. Sums are compared to the promise unrounded, which for whole numbers is the same.
 const BEST: &str = "
 SELECT * FROM host
-WHERE connected AND drained_since IS NULL AND availability_zone = $1 AND drivers LIKE $2
+WHERE connected AND drained_since IS NULL AND quarantined = '[]' AND availability_zone = $1 AND drivers LIKE $2
     AND vcpus_used + $3 <= vcpus * $4 AND memory_mib_used + $5 <= memory_mib * $6 AND disk_mib_used + $7 <= disk_mib * $8
 ORDER BY instances, (memory_mib_used - memory_mib), host_id LIMIT $9";
 
@@ -80,6 +83,7 @@ impl TryFrom<host::Model> for Host {
             availability_zone: row.availability_zone,
             connected: row.connected,
             drained: row.drained_since.is_some(),
+            quarantines: row.quarantined != NOTHING,
         })
     }
 }
@@ -121,7 +125,7 @@ mod tests {
                 connected: *condition != 0,
                 attended_by: None,
                 last_seen: 0,
-                quarantined: "[]".into(),
+                quarantined: if *condition == 3 { "[\"i-1\"]".into() } else { NOTHING.into() },
                 drained_since: (*condition == 1).then_some(1),
                 instances: *used,
                 vcpus_used: 2 * used,

@@ -42,6 +42,8 @@ pub struct Host {
     pub availability_zone: String,
     pub connected: bool,
     pub drained: bool,
+    /// It keeps guests that the store does not know. What they take is in no row.
+    pub quarantines: bool,
     /// In the host's own order of preference.
     pub drivers: Vec<Driver>,
     /// As the host reported it.
@@ -74,6 +76,7 @@ pub enum Refusal {
     OtherZone,
     NotConnected,
     Drained,
+    Quarantines,
     NoDriver,
     Full { of: &'static str, wanted: i64, free: i64 },
 }
@@ -84,6 +87,7 @@ impl fmt::Display for Refusal {
             Self::OtherZone => formatter.write_str("is in another availability zone"),
             Self::NotConnected => formatter.write_str("is not connected"),
             Self::Drained => formatter.write_str("is drained and takes nothing new"),
+            Self::Quarantines => formatter.write_str("keeps guests that the store does not know and takes nothing new"),
             Self::NoDriver => formatter.write_str("has no driver for the architecture"),
             Self::Full { of, wanted, free } => write!(formatter, "has {free} {of} free and {wanted} are wanted"),
         }
@@ -188,10 +192,13 @@ fn judge<'a>(request: &Request<'_>, host: &'a Host, overcommit: Overcommit) -> R
     if host.drained {
         return Err(Refusal::Drained);
     }
+    if host.quarantines {
+        return Err(Refusal::Quarantines);
+    }
     room(request, host, overcommit)
 }
 
-/// Whether a host that has the instance already can run it: what is drained takes nothing new, and this is not new.
+/// Whether a host that has the instance already can run it: what is drained or keeps unknown guests takes nothing new, and this is not new.
 pub fn room<'a>(request: &Request<'_>, host: &'a Host, overcommit: Overcommit) -> Result<(&'a Driver, Amount), Refusal> {
     if !host.connected {
         return Err(Refusal::NotConnected);

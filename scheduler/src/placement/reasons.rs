@@ -84,6 +84,7 @@ fn kind(why: &Passed) -> &'static str {
         Passed::Refused(Refusal::OtherZone) => "are in another availability zone",
         Passed::Refused(Refusal::NotConnected) => "are not connected",
         Passed::Refused(Refusal::Drained) => "are drained",
+        Passed::Refused(Refusal::Quarantines) => "keep guests that the store does not know",
         Passed::Refused(Refusal::NoDriver) => "have no driver for the architecture",
         Passed::Refused(Refusal::Full { .. }) => "are full",
         Passed::Over { .. } => "could take it and come later",

@@ -12,6 +12,7 @@ fn host(id: &str, instances: i64) -> Host {
         availability_zone: "us-east-1a".into(),
         connected: true,
         drained: false,
+        quarantines: false,
         drivers: vec![qemu],
         capacity: Amount { vcpus: 8, memory_mib: 8192, disk_mib: 65536 },
         used: Amount { vcpus: 2 * instances, memory_mib: 1024 * instances, disk_mib: 8192 * instances },
@@ -46,7 +47,8 @@ fn every_refusal_has_its_reason() {
     let elsewhere = Host { availability_zone: "us-east-1b".into(), ..host("elsewhere", 0) };
     let bare = Host { drivers: vec![], ..host("bare", 0) };
     let drained = Host { drained: true, ..host("drained", 0) };
-    let decision = place(&request(), &[host("full", 4), elsewhere, away, bare, drained], EXACT, 1);
+    let keeps = Host { quarantines: true, ..host("keeps", 0) };
+    let decision = place(&request(), &[host("full", 4), elsewhere, away, bare, drained, keeps], EXACT, 1);
     assert!(decision.chosen.is_empty());
     let refused: Vec<_> = decision.passed.into_iter().collect();
     let expected = [
@@ -55,6 +57,7 @@ fn every_refusal_has_its_reason() {
         ("drained", Refusal::Drained),
         ("elsewhere", Refusal::OtherZone),
         ("full", Refusal::Full { of: "vCPUs", wanted: 2, free: 0 }),
+        ("keeps", Refusal::Quarantines),
     ];
     assert_eq!(refused, expected.map(|(id, refusal)| (id.to_owned(), Passed::Refused(refusal))));
 }
@@ -75,7 +78,7 @@ fn overcommit_promises_more_and_no_more_than_stated() {
 
 #[test]
 fn a_drained_host_runs_what_it_has_already() {
-    let drained = Host { drained: true, ..host("a", 1) };
+    let drained = Host { drained: true, quarantines: true, ..host("a", 1) };
     assert!(room(&request(), &drained, EXACT).is_ok());
     assert_eq!(room(&request(), &Host { connected: false, ..drained }, EXACT), Err(Refusal::NotConnected));
 }
@@ -87,6 +90,7 @@ fn hosts() -> impl Strategy<Value = Vec<Host>> {
         let host = |(at, (instances, connected, drained, zone, size)): (usize, (i64, bool, bool, u8, i64))| Host {
             connected: connected || at % 2 == 0,
             drained: drained && at % 3 == 0,
+            quarantines: zone == 1 && at % 5 == 4,
             availability_zone: if zone == 0 { "us-east-1b".into() } else { "us-east-1a".into() },
             capacity: Amount { vcpus: 8 * size, memory_mib: 8192 * size, disk_mib: 65536 * size },
             ..host(&format!("host-{at}"), instances)
