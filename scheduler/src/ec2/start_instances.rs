@@ -7,7 +7,7 @@ use super::chosen_instances;
 use crate::engine::Command;
 use crate::lifecycle::step::State;
 use crate::lifecycle::transition;
-use crate::placement::reasons::{Others, Refused, Wanted};
+use crate::placement::reasons::{Others, Refused, Wanted, Why};
 use crate::placement::{self, Amount, Request};
 use crate::store::{Outcome, Tx, instance};
 
@@ -56,5 +56,5 @@ async fn check_room(tx: &Tx, row: &instance::Model) -> Outcome<()> {
     let wanted = Wanted::new(what, amount, &row.architecture, vec![row.availability_zone.clone()]);
     let others = Others { named: row.host_id.iter().map(|id| (id.clone(), why.clone())).collect(), ..Others::default() };
     let fault = Fault::new(ErrorCode::InsufficientInstanceCapacity, message);
-    Err(Fault { source: Some(Box::new(Refused { wanted, others })), ..fault }.into())
+    Err(Fault { source: Some(Box::new(Refused { wanted, why: Why::Known(others) })), ..fault }.into())
 }

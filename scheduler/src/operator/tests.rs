@@ -5,10 +5,11 @@ use freehold_proto::aws::ec2;
 use freehold_proto::id::{HostId, OsEntropy};
 use freehold_proto::internal::host::{Buried, GuestState, Hello, InstanceObserved, ResourceKind, Tombstone, from_agent};
 use freehold_proto::internal::operator as proto;
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
 use super::{explain, hosts, quarantine};
 use crate::lab::{Agent, Lab, eventually, hello};
+use crate::placement;
 use crate::store::{Failure, fenced_host, host, private_address, public_address, tombstone, volume};
 
 const STRAY: &str = "i-0123456789abcdef0";
@@ -91,6 +92,34 @@ async fn a_host_that_keeps_unknown_guests_takes_nothing_new_and_goes_on_with_wha
     destroy(&lab, STRAY).await.expect("ordered");
     eventually("it is gone", async || quarantine::list(lab.store()).await.expect("guests").is_empty()).await;
     run(&lab).await;
+}
+
+/// A row that can not be read is met by whoever reads all of them.
+#[tokio::test]
+async fn of_many_hosts_a_refused_launch_reads_only_the_best_while_it_has_its_turn() {
+    let lab = Lab::new().await;
+    let tx = lab.store().begin("").await.expect("begin");
+    for at in 0..=placement::hosts::FEW {
+        let drivers = if at == 7 { "unreadable" } else { "[]" };
+        let row = format!(
+            "INSERT INTO host (host_id, hostname, availability_zone, vcpus, memory_mib, disk_mib, drivers, version, connected, last_seen, quarantined) \
+             VALUES ('host-{at}', '', 'us-east-1a', 1, 1, 1, '{drivers}', '', FALSE, 0, '[]')"
+        );
+        tx.db().execute_unprepared(&row).await.expect("a host");
+    }
+    tx.commit().await.expect("commit");
+    for dry_run in [None, Some(true)] {
+        let launch = ec2::RunInstancesRequest { dry_run, ..lab.launch() };
+        assert_eq!(lab.code(launch).await, ErrorCode::InsufficientInstanceCapacity);
+    }
+    let tx = lab.store().begin("").await.expect("begin");
+    tx.db().execute_unprepared("UPDATE host SET drivers = '[]'").await.expect("readable again");
+    tx.commit().await.expect("commit");
+    assert_eq!(lab.code(lab.launch()).await, ErrorCode::InsufficientInstanceCapacity);
+    let why = explain::explain(lab.store(), "test").await.expect("a refusal");
+    assert_eq!(why.others[0].reason, "is not connected");
+    assert_eq!(why.others.len() as u64, placement::hosts::FEW);
+    assert_eq!(why.more.values().sum::<u64>(), 1);
 }
 
 #[tokio::test]

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use freehold_proto::{Caller, Fault};
 use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 
 use super::hosts::FEW;
-use super::{Amount, Decision, Passed, Refusal};
-use crate::store::{Outcome, Store, Tx, placement, refused_placement};
+use super::{Amount, Decision, Host, Passed, Refusal, Request, place};
+use crate::store::{Outcome, Store, Tx, host, placement, refused_placement};
 
 /// How long a refusal is remembered.
 pub const KEPT_MILLIS: i64 = 24 * 60 * 60 * 1000;
@@ -96,7 +97,16 @@ fn kind(why: &Passed) -> &'static str {
 #[error("no host could take {wanted}")]
 pub struct Refused {
     pub wanted: Wanted,
-    pub others: Others,
+    pub why: Why,
+}
+
+/// What the hosts have against it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    Known(Others),
+    /// Each host is judged when the command's turn to write is over: that explains and decides nothing, and there may be many. So many
+    /// instances were asked for.
+    Unjudged(usize),
 }
 
 impl Refused {
@@ -107,13 +117,17 @@ impl Refused {
 
     /// Remembers it under its request's id, in a transaction of its own: the request's is undone.
     pub async fn keep(&self, store: &Store, action: &str, caller: &Caller) -> Outcome<()> {
+        let others = match &self.why {
+            Why::Known(others) => others.clone(),
+            Why::Unjudged(count) => judged(store, &self.wanted, *count).await?,
+        };
         let tx = store.begin(&caller.account_id).await?;
         let row = refused_placement::Model {
             request_id: caller.request_id.clone(),
             account_id: caller.account_id.clone(),
             action: action.to_owned(),
             wanted: json(&self.wanted)?,
-            others: json(&self.others)?,
+            others: json(&others)?,
             created: tx.now(),
         };
         refused_placement::Entity::delete_by_id(&row.request_id).exec(tx.db()).await?;
@@ -121,6 +135,19 @@ impl Refused {
         forget_beyond(tx.db(), MOST).await?;
         Ok(tx.commit().await?)
     }
+}
+
+/// What every host has against it, as the World has them.
+async fn judged(store: &Store, wanted: &Wanted, count: usize) -> Outcome<Others> {
+    store.world().caught_up().await?;
+    let rows: Vec<Arc<host::Model>> = store.world().rows().hosts.values().cloned().collect();
+    let hosts = rows.into_iter().map(|row| Host::try_from(Arc::unwrap_or_clone(row))).collect::<Result<Vec<_>, _>>()?;
+    let Wanted { vcpus, memory_mib, disk_mib, ref architecture, ref zones, .. } = *wanted;
+    let amount = Amount { vcpus, memory_mib, disk_mib };
+    let decide = |availability_zone: &String| {
+        place(&Request { availability_zone, architecture, amount }, &hosts, store.settings().overcommit, count)
+    };
+    Ok(Others::of(&zones.iter().map(decide).collect::<Vec<_>>(), false))
 }
 
 /// Only the newest stay.
@@ -184,7 +211,7 @@ mod tests {
     async fn no_more_refusals_are_kept_than_the_newest() {
         let lab = Lab::new().await;
         let wanted = Wanted::new("1 t3.micro".into(), Amount::default(), "x86_64", vec!["us-east-1a".into()]);
-        let refused = Refused { wanted, others: Others::default() };
+        let refused = Refused { wanted, why: Why::Known(Others::default()) };
         for id in ["first", "second", "third"] {
             let caller = Caller { account_id: ALICE.into(), principal_arn: String::new(), user_id: String::new(), request_id: id.into() };
             refused.keep(lab.store(), "RunInstances", &caller).await.expect("kept");

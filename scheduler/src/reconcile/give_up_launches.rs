@@ -3,7 +3,7 @@
 //!
 //! A host that is away has not said that it can not. What it said before it went is counted from its return (see `hosts::presence`).
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 
 use super::Reconciler;
 use crate::Settings;
@@ -20,13 +20,13 @@ impl Reconciler for GiveUpLaunches {
 
     async fn due(&self, store: &Store) -> Outcome<Vec<instance::Model>> {
         let past = past(store.settings(), store.clock().now_millis());
-        Ok(instance::Entity::find().filter(hopeless(store.reader(), past).await?).all(store.reader()).await?)
+        Ok(instance::Entity::find().filter(hopeless(past)).all(store.reader()).await?)
     }
 
     /// Its host may have managed meanwhile, or somebody may have terminated it.
     async fn step(&self, store: &Store, seen: instance::Model) -> Outcome<()> {
         let mut tx = store.begin(&seen.account_id).await?;
-        let condition = hopeless(tx.db(), past(store.settings(), tx.now())).await?;
+        let condition = hopeless(past(store.settings(), tx.now()));
         let Some(row) = instance::Entity::find_by_id(&seen.instance_id).filter(condition).one(tx.db()).await? else { return Ok(()) };
         let (id, fault) = (row.instance_id.clone(), row.observed_fault_code.clone());
         let row = transition::give_up(&mut tx, row).await?;
@@ -41,13 +41,12 @@ fn past(settings: &Settings, now: i64) -> i64 {
     now.saturating_sub(i64::try_from(settings.launch_timeout.as_millis()).unwrap_or(i64::MAX))
 }
 
-async fn hopeless(db: &impl ConnectionTrait, past: i64) -> Outcome<sea_orm::Condition> {
+fn hopeless(past: i64) -> sea_orm::Condition {
     let here = host::Entity::find().select_only().column(host::Column::HostId).filter(host::Column::Connected.eq(true));
-    let here: Vec<String> = here.into_tuple().all(db).await?;
-    Ok(sea_orm::Condition::all()
+    sea_orm::Condition::all()
         .add(instance::Column::ImpairedSince.lte(past))
         .add(instance::Column::State.eq(State::Pending.as_str()))
-        .add(instance::Column::HostId.is_in(here)))
+        .add(instance::Column::HostId.in_subquery(here.into_query()))
 }
 
 #[cfg(test)]

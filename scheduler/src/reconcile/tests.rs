@@ -11,7 +11,7 @@ use super::standard::{Rehearsal, Stage};
 use super::{ForgetClientTokens, ForgetRefusals, ReapTerminated, Reconciler, pass, woken};
 use crate::lab::{ALICE, Agent, Lab, eventually};
 use crate::placement::Amount;
-use crate::placement::reasons::{Others, Refused, Wanted};
+use crate::placement::reasons::{Others, Refused, Wanted, Why};
 use crate::store::{
     Kind, client_token, instance,
     lease::{self, Watch},
@@ -40,7 +40,7 @@ async fn prepared() -> (Lab, Agent) {
             user_id: String::new(),
             request_id: format!("request-{token}"),
         };
-        Refused { wanted, others: Others::default() }.keep(lab.store(), "RunInstances", &caller).await.expect("kept");
+        Refused { wanted, why: Why::Known(Others::default()) }.keep(lab.store(), "RunInstances", &caller).await.expect("kept");
     }
     (lab, agent)
 }

@@ -8,7 +8,7 @@ use freehold_proto::{ErrorCode, Fault};
 use super::image::Image;
 use super::network::{self, Network};
 use super::request::Asked;
-use crate::placement::reasons::{Others, Refused, Wanted};
+use crate::placement::reasons::{Others, Refused, Wanted, Why};
 use crate::placement::{Amount, Chosen, Decision, Host, Rank, Request, hosts, place};
 use crate::store::{Outcome, Tx};
 
@@ -52,7 +52,7 @@ pub async fn choose(tx: &Tx, asked: &Asked, image: &Image) -> Outcome<Placed> {
             let Candidate { network, decision, .. } = candidates.swap_remove(at);
             Ok(Placed { network, hosts: decision.chosen, wanted, others })
         }
-        None => Err(refuse(tx, asked, amount, image, wanted).await?.into()),
+        None => Err(refuse(asked, wanted).into()),
     }
 }
 
@@ -68,20 +68,14 @@ fn what(asked: &Asked) -> String {
     if least == most { format!("{most} {kind}") } else { format!("{least} to {most} {kind}") }
 }
 
-/// Says why not, host by host: all of them are read for it.
-async fn refuse(tx: &Tx, asked: &Asked, amount: Amount, image: &Image, wanted: Wanted) -> Outcome<Fault> {
-    let all = hosts::load(tx.db()).await?;
-    let decide = |zone: &String| {
-        let request = Request { availability_zone: zone, architecture: &image.row.architecture, amount };
-        place(&request, &all, tx.settings().overcommit, asked.max_count)
-    };
-    let decisions: Vec<Decision> = wanted.zones.iter().map(decide).collect();
+/// Why not, host by host, is found out when the turn is over.
+fn refuse(asked: &Asked, wanted: Wanted) -> Fault {
     let message = format!(
         "We currently do not have sufficient {} capacity in the Availability Zone you requested ({}). Ask for fewer or smaller \
          instances, or try again later.",
         asked.instance_type,
         wanted.zones.join(", ")
     );
-    let others = Others::of(&decisions, false);
-    Ok(Fault { source: Some(Box::new(Refused { wanted, others })), ..Fault::new(ErrorCode::InsufficientInstanceCapacity, message) })
+    let why = Why::Unjudged(asked.max_count);
+    Fault { source: Some(Box::new(Refused { wanted, why })), ..Fault::new(ErrorCode::InsufficientInstanceCapacity, message) }
 }
