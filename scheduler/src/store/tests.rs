@@ -256,6 +256,34 @@ async fn a_scheduler_that_stands_still_in_its_turn_loses_it_on_a_server() {
     assert_eq!(fault.code, freehold_proto::ErrorCode::Unavailable, "{fault}: {:?}", fault.source);
 }
 
+/// At PostgreSQL's own prompt nobody has set a search path, and TRUNCATE fires no trigger of a row.
+#[tokio::test]
+async fn a_hand_at_a_server_s_prompt_is_followed_and_counted_and_empties_no_table_at_once() {
+    let (ground, store) = empty_store().await;
+    let Some(Schema { server, name }) = &ground.schema else { return };
+    let tx = store.begin("").await.expect("begin");
+    somebody().into_active_model().insert(tx.db()).await.expect("insert");
+    let host = "INSERT INTO host (host_id, hostname, availability_zone, vcpus, memory_mib, disk_mib, drivers, version, connected, last_seen, quarantined)
+        VALUES ('host-1', '', 'us-east-1a', 1, 1, 1, '[]', '', FALSE, 0, '[]')";
+    tx.db().execute_unprepared(host).await.expect("a host");
+    tx.commit().await.expect("commit");
+    let before = super::feed::head(store.reader()).await.expect("a head");
+    let volume = format!(
+        "INSERT INTO {name}.volume (volume_id, account_id, availability_zone, size_gib, volume_type, iops, throughput, snapshot_id, manifest, created, host_id)
+         VALUES ('vol-1', '111122223333', 'us-east-1a', 3, 'gp3', 1, 1, '', '', 0, 'host-1')"
+    );
+    run(server, &[volume]).await;
+    assert_eq!(super::host::Entity::find().one(store.reader()).await.expect("read").expect("the host").disk_mib_used, 3 * 1024);
+    let super::feed::After::Changes(changes) = super::feed::after(store.reader(), before).await.expect("the feed") else {
+        panic!("pruned")
+    };
+    assert!(changes.iter().any(|change| (change.kind.as_str(), change.id.as_str()) == ("volume", "vol-1")), "{changes:?}");
+    let db = Database::connect(server).await.expect("PostgreSQL answers");
+    let refused = db.execute_unprepared(&format!("TRUNCATE {name}.volume CASCADE")).await.expect_err("refused");
+    assert!(refused.to_string().contains("are deleted one by one"), "{refused}");
+    db.close().await.expect("closed");
+}
+
 /// A server that is started again, or a network that is cut.
 #[tokio::test]
 async fn connections_that_were_cut_are_made_again() {

@@ -73,7 +73,7 @@ async fn triggers_that_are_gone_are_made_again_when_the_store_is_opened() {
     };
     let all = names(&store).await;
     assert!(!all.is_empty());
-    run(&store, if on_postgres { "DROP TRIGGER feed1_host ON host" } else { "DROP TRIGGER feed1_host_update" }).await;
+    run(&store, if on_postgres { "DROP TRIGGER feed2_host ON host" } else { "DROP TRIGGER feed2_host_update" }).await;
     assert_ne!(names(&store).await, all);
     drop(store);
     assert_eq!(names(&*open_in(&ground).await).await, all);

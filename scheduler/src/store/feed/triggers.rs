@@ -84,7 +84,7 @@ pub const UNFOLLOWED: &[&str] = &[
 ];
 
 /// Raised when what the triggers do changes: then all are made anew.
-const REVISION: &str = "feed1";
+const REVISION: &str = "feed2";
 
 /// Makes the triggers that are missing and takes away those that are not in the list.
 pub async fn bring_in_line(db: &impl ConnectionTrait) -> Result<(), DbErr> {
@@ -94,8 +94,12 @@ pub async fn bring_in_line(db: &impl ConnectionTrait) -> Result<(), DbErr> {
         return Ok(());
     }
     for (name, table) in there {
-        let of = if db.get_database_backend() == DbBackend::Postgres { format!(" ON {table}") } else { String::new() };
-        db.execute_unprepared(&format!("DROP TRIGGER {name}{of}")).await?;
+        let drop = match db.get_database_backend() {
+            // Whatever calls it goes with it.
+            DbBackend::Postgres => format!("DROP TRIGGER IF EXISTS {name} ON {table}; DROP FUNCTION IF EXISTS {name}() CASCADE"),
+            _ => format!("DROP TRIGGER {name}"),
+        };
+        db.execute_unprepared(&drop).await?;
     }
     for table in Table::ALL {
         for statement in statements(db.get_database_backend(), *table) {
@@ -123,7 +127,7 @@ const EVENTS: [&str; 3] = ["insert", "update", "delete"];
 fn names(backend: DbBackend, table: Table) -> Vec<String> {
     let name = table.name();
     match backend {
-        DbBackend::Postgres => vec![format!("{REVISION}_{name}")],
+        DbBackend::Postgres => vec![format!("{REVISION}_{name}"), format!("{REVISION}_{name}_truncate")],
         _ => EVENTS.map(|event| format!("{REVISION}_{name}_{event}")).to_vec(),
     }
 }
@@ -149,11 +153,17 @@ fn sqlite(table: Table, event: &str) -> String {
 
 /// A writer that has not waited for its turn (somebody at the database's own prompt) waits here, before it draws a number: otherwise one
 /// that drew a lower number could commit after one that drew a higher, and whoever follows would never see it.
-fn postgres(table: Table) -> [String; 2] {
+///
+/// The function finds the feed by the schema that it was made in, whatever the search path of the session. Rows that go all at once would
+/// be in no feed and in no host's sums, so that is refused.
+fn postgres(table: Table) -> [String; 3] {
     let (name, key) = (table.name(), table.key());
     let note = |row: &str| format!("INSERT INTO change (kind, id) VALUES ('{name}', {row}.{key});");
     let function = format!(
-        "CREATE OR REPLACE FUNCTION {REVISION}_{name}() RETURNS trigger LANGUAGE plpgsql AS $feed$ BEGIN
+        "CREATE OR REPLACE FUNCTION {REVISION}_{name}() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $feed$ BEGIN
+            IF TG_OP = 'TRUNCATE' THEN
+                RAISE EXCEPTION 'rows of % are deleted one by one: nobody who follows would learn of a TRUNCATE', TG_TABLE_NAME;
+            END IF;
             PERFORM pg_advisory_xact_lock({LOCK_CLASS}, hashtext(TG_TABLE_SCHEMA::text));
             IF TG_OP = 'INSERT' THEN {new}
             ELSIF TG_OP = 'DELETE' THEN {old}
@@ -167,5 +177,8 @@ fn postgres(table: Table) -> [String; 2] {
     let trigger = format!(
         "CREATE TRIGGER {REVISION}_{name} AFTER INSERT OR UPDATE OR DELETE ON {name} FOR EACH ROW EXECUTE FUNCTION {REVISION}_{name}()"
     );
-    [function, trigger]
+    let truncate = format!(
+        "CREATE TRIGGER {REVISION}_{name}_truncate BEFORE TRUNCATE ON {name} FOR EACH STATEMENT EXECUTE FUNCTION {REVISION}_{name}()"
+    );
+    [function, trigger, truncate]
 }
