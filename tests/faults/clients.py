@@ -1,12 +1,15 @@
 """Carries out a plan's steps with unmodified boto3, and writes down what was answered."""
 
+import sqlite3
 import time
 from dataclasses import replace
 
 import botocore.exceptions
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from evidence import read_database
 from journal import Launch, Value
+from store_rules import free
 
 # A patient client asks again for this long; a cloud whose parts all run answers long before.
 PATIENCE = 90
@@ -63,7 +66,7 @@ class Worker:
                 raise
             code = error.response["Error"]["Code"]
             if code == "InsufficientInstanceCapacity":
-                # Every host is away just now.
+                # Every host that has room is away just now, or there is none for this: see `_is_full`.
                 raise Unanswered(False, error) from None
             if code != "Unavailable" and not self.bad_disk():
                 self.journal.find(f"{action}: {error}, while no disk was bad")
@@ -78,6 +81,9 @@ class Worker:
             except Unanswered as error:
                 if error.sent:
                     note(False)
+                elif step.action == "start" and self._is_full(step):
+                    self.journal.refused += 1
+                    return "its host is full", None
                 if not step.patient or time.monotonic() > deadline:
                     if step.patient:
                         self.journal.find(f"{step} was not answered within {PATIENCE} s: {error}")
@@ -90,6 +96,21 @@ class Worker:
                 note(True)
                 self.journal.answered += 1
                 return "answered", answer
+
+    def _is_full(self, step):
+        """Whether the host that has a stopped instance's disk has no room to run it. Read by itself, so that a refusal without a reason is
+        one more try, and a finding in the end."""
+        try:
+            rows, _ = read_database(self.parts.database)
+        except sqlite3.Error:
+            return False
+        instances = [row for row in rows["instance"] if row["instance_id"] == self._instance(step) and row["state"] == "stopped"]
+        for row in instances:
+            for host in rows["host"]:
+                left = free(rows, host)
+                if host["host_id"] == row["host_id"] and (left["vcpus"] < row["vcpus"] or left["memory_mib"] < row["memory_mib"]):
+                    return True
+        return False
 
     def _refused(self, step, error):
         code = error.response["Error"]["Code"]

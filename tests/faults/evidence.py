@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from blake3 import blake3
 from cloud import network_lines
 
 # A sealed file: format word, BLAKE3 of the payload, payload.
@@ -32,7 +33,15 @@ def sealed(path):
         return None
     if text[:4] != SEAL or len(text) < SEAL_BYTES:
         raise Damaged(f"{path} is not a sealed file")
-    return text[SEAL_BYTES:]
+    payload = text[SEAL_BYTES:]
+    if blake3(payload).digest() != text[4:SEAL_BYTES]:
+        raise Damaged(f"{path} is damaged: its checksum is another's")
+    return payload
+
+
+def seal(payload):
+    """A sealed file of this."""
+    return SEAL + blake3(payload).digest() + payload
 
 
 def record(path):

@@ -2,6 +2,7 @@
 
 import re
 
+from evidence import fields
 from store_rules import alive
 
 PANIC = re.compile(r"panicked at|RUST_BACKTRACE|fatal runtime error")
@@ -59,12 +60,27 @@ def told(evidence):
 
 
 def networks(evidence):
-    """A host knows the VPCs of its instances."""
+    """A host knows the VPCs of its instances and their groups as they are: at the newest generation, with each rule."""
     found = []
     for host, rows in by_host(evidence):
-        missing = {row["vpc_id"] for row in rows.values()} - set(host.planned["vpcs"])
-        found += [f"{host.host_id} does not know {vpc}, which its instances use" for vpc in sorted(missing)]
+        used = {row["vpc_id"] for row in rows.values()}
+        for kind, table, key in (("vpcs", "vpc", "vpc_id"), ("security-groups", "security_group", "group_id")):
+            for row in evidence.rows[table]:
+                if row["vpc_id"] in used:
+                    found += knows(evidence, host, kind, row, row[key])
     return found
+
+
+def knows(evidence, host, kind, row, name):
+    planned = host.planned[kind].get(name)
+    if planned is None:
+        return [f"{host.host_id} does not know {name}, which its instances use"]
+    message = fields(planned)
+    says, should = [message.get(3, [0])[-1]], [row["generation"]]
+    if kind == "security-groups":
+        says.append(len(message.get(4, [])))
+        should.append(sum(rule["group_id"] == name for rule in evidence.rows["security_group_rule"]))
+    return [f"{host.host_id} has been told {says} of {name}; the store says {should}"] if says != should else []
 
 
 def power(evidence):

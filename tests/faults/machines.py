@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import host_rules
@@ -81,7 +82,16 @@ def monitor(path):
             return None
 
 
-class Machines:
+class Filters:
+    """What stands of a host in nftables and among the namespaces."""
+
+    def __init__(self, host_id):
+        self.namespaces = sorted(set(re.findall(rf"freehold-{host_id}-\S+", printed("ip", "netns", "list"))))
+        self.filters = {name: filters_in(name) for name in self.namespaces}
+        self.own_table = f"table inet freehold-{host_id}" in printed("nft", "list", "tables")
+
+
+class Machines(Filters):
     """One look at a host's real guests. Its agent must be dead meanwhile."""
 
     def __init__(self, state_folder, host_id):
@@ -91,8 +101,18 @@ class Machines:
         self.status = {name: monitor(folder / "guests" / name / "inside/qmp.sock") for name in self.processes}
         # A disk that is made anew is another file.
         self.disks = {disk.parent.name: disk.stat().st_ino for disk in (folder / "volumes").glob("*/disk.qcow2")}
-        self.namespaces = sorted(set(re.findall(rf"freehold-{host_id}-\S+", printed("ip", "netns", "list"))))
+        super().__init__(host_id)
         self.taps = [tap for name in self.namespaces for tap in re.findall(r"^(tap\w+)", printed("ip", "-n", name, "-brief", "link"), re.MULTILINE)]
+
+
+def filters_in(namespace):
+    """How many rules each chain of a namespace has."""
+    listed = json.loads(printed("ip", "netns", "exec", namespace, "nft", "-j", "list", "ruleset"))["nftables"]
+    chains = {one["chain"]["name"]: 0 for one in listed if "chain" in one}
+    for one in listed:
+        if "rule" in one:
+            chains[one["rule"]["chain"]] += 1
+    return chains
 
 
 def guests_are_as_the_store_says(evidence, machines):
@@ -108,7 +128,31 @@ def guests_are_as_the_store_says(evidence, machines):
     interfaces = {row["network_interface_id"] for row in evidence.rows["network_interface_attachment"]}
     taps = {f"tap{interface.rsplit('-')[-1][-12:]}" for interface in interfaces}
     found += [f"the host has {tap}, which is no interface's" for tap in set(machines.taps) - taps]
-    return found
+    found += [f"the host has no {tap}" for tap in taps - set(machines.taps)]
+    return found + filters_are_as_the_store_says(evidence, machines)
+
+
+def filters_are_as_the_store_says(evidence, machines):
+    """A namespace per VPC in use; in it chains of each interface and of each of its groups, with each of the group's rules."""
+    rows = evidence.rows
+    (host,) = evidence.hosts
+    attached = {row["network_interface_id"] for row in rows["network_interface_attachment"]}
+    vpcs = {row["network_interface_id"]: row["vpc_id"] for row in rows["network_interface"] if row["network_interface_id"] in attached}
+    wanted = {f"freehold-{host.host_id}-{vpc}": {} for vpc in vpcs.values()}
+    for interface, vpc in vpcs.items():
+        chains = wanted[f"freehold-{host.host_id}-{vpc}"]
+        groups = [row["group_id"] for row in rows["interface_security_group"] if row["network_interface_id"] == interface]
+        for direction, egress in (("in", False), ("out", True)):
+            # A jump to each group, and a drop.
+            chains[f"{interface}_{direction}"] = len(groups) + 1
+            for group in groups:
+                chains[f"{group}_{direction}"] = sum(r["group_id"] == group and bool(r["is_egress"]) == egress for r in rows["security_group_rule"])
+    found = host_rules.difference("the host", "namespace", machines.filters, wanted)
+    for namespace in set(wanted) & set(machines.filters):
+        held = {name: count for name, count in machines.filters[namespace].items() if name.endswith(("_in", "_out"))}
+        if held != wanted[namespace]:
+            found.append(f"{namespace} filters by {held}; the store says {wanted[namespace]}")
+    return found + ([] if machines.own_table or not wanted else ["the host has no table of its own"])
 
 
 def untouched(before, after, journal, ran):
@@ -134,15 +178,19 @@ class RealSuite(Suite):
 
     def gather(self):
         evidence = super().gather()
-        # Guests have networks here, which are looked at more closely below; so have they processes.
+        # Guests have networks and processes here, which are looked at more closely below.
         evidence.network = []
         evidence.processes = {pid: words for pid, words in evidence.processes.items() if "qemu-system" not in words}
         return evidence
 
     def look_closer(self, evidence):
+        # The data plane follows the plan that the evidence is of.
+        deadline = time.monotonic() + self.REST_SECONDS
+        host = evidence.hosts[0]
+        while filters_are_as_the_store_says(evidence, Filters(host.host_id)) and time.monotonic() < deadline:
+            time.sleep(0.2)
         for name in self.parts.parts:
             self.parts.kill(name)
-        host = evidence.hosts[0]
         machines = Machines(host.folder, host.host_id)
         found = guests_are_as_the_store_says(evidence, machines)
         found += untouched(self.before, machines, self.journal, self.checker.history.running) if self.before else []

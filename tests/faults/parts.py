@@ -17,6 +17,13 @@ from cloud import BINARY, SIMULATED_CAPACITY, Cloud, answers, wait_until
 from machine import Disk, ShiftedClock, build_clock
 from relay import Relays
 
+# Of several hosts one is large enough for everything; the others are full now and then.
+SMALL_CAPACITY = """
+[agent.capacity]
+vcpus = 1
+memory_mib = 2048
+disk_mib = 4096
+"""
 # How often somebody looks whether a part has ended by itself.
 LOOK = 0.05
 
@@ -113,7 +120,7 @@ hostname = "{name}"
 drivers = ["simulated"]
 stop_timeout_seconds = 3
 {settings}
-{SIMULATED_CAPACITY}
+{SMALL_CAPACITY if number > 1 else SIMULATED_CAPACITY}
 [agent.simulated]
 boot_milliseconds = 50
 shutdown_milliseconds = 30

@@ -4,7 +4,7 @@ import ipaddress
 from collections import Counter, defaultdict
 
 SETTLED = {"running", "stopped", "terminated"}
-OVERCOMMIT = {"vcpus": 8.0, "memory_mib": 1.0}
+OVERCOMMIT = {"vcpus": 8.0, "memory_mib": 1.0, "disk_mib": 4.0}
 
 
 def doubles(what, keys):
@@ -120,25 +120,46 @@ def accounts(evidence):
 def buried(evidence):
     """At rest no order to destroy an instance stands, and none for a network that is in use."""
     used = {(r["host_id"], r["vpc_id"]) for r in alive(evidence).values()}
+    vpcs = {r["group_id"]: r["vpc_id"] for r in evidence.rows["security_group"]}
     found = []
     for row in evidence.rows["tombstone"]:
         if row["kind"] == "instance":
             found.append(f"the tombstone of {row['id']} stands")
-        elif row["kind"] == "vpc" and (row["host_id"], row["id"]) in used:
+        elif (row["host_id"], vpcs.get(row["id"], row["id"])) in used:
             found.append(f"{row['id']} is to be buried at {row['host_id']}, where an instance uses it")
     return found
 
 
+def taken(rows, host_id):
+    """What a host's instances and volumes add up to."""
+    here = [r for r in rows["instance"] if r["host_id"] == host_id and r["state"] != "terminated"]
+    awake = [r for r in here if r["state"] != "stopped"]
+    disks = [r["size_gib"] * 1024 for r in rows["volume"] if r["host_id"] == host_id]
+    return {"instances": len(here), "disk_mib": sum(disks), **{what: sum(r[what] for r in awake) for what in ("vcpus", "memory_mib")}}
+
+
+def free(rows, host):
+    """What of a host is promised to nobody."""
+    held = taken(rows, host["host_id"])
+    return {what: host[what] * factor - held[what] for what, factor in OVERCOMMIT.items()}
+
+
 def capacity(evidence):
     """No host is promised to more than fits."""
+    return [f"{host['host_id']} has {host[what]} {what}, of which {-left} too many are promised"
+            for host in evidence.rows["host"] for what, left in free(evidence.rows, host).items() if left < 0]
+
+
+def sums(evidence):
+    """A host's own row says what its instances and volumes add up to."""
     found = []
     for host in evidence.rows["host"]:
-        here = [r for r in alive(evidence).values() if r["host_id"] == host["host_id"] and r["state"] != "stopped"]
-        for what, factor in OVERCOMMIT.items():
-            if (promised := sum(r[what] for r in here)) > host[what] * factor:
-                found.append(f"{host['host_id']} has {host[what]} {what}, of which {promised} are promised")
+        for what, value in taken(evidence.rows, host["host_id"]).items():
+            kept = host[what if what == "instances" else f"{what}_used"]
+            if kept != value:
+                found.append(f"the row of {host['host_id']} says {kept} {what}, and they add up to {value}")
     return found
 
 
-ALWAYS = (sound, owned_once, accounts, capacity)
+ALWAYS = (sound, owned_once, accounts, capacity, sums)
 AT_REST = (settled, whole, buried)

@@ -15,7 +15,7 @@ import host_rules
 import pytest
 import store_rules
 from cloud import wait_until
-from evidence import SEAL, Evidence, record
+from evidence import Evidence, record, seal, sealed
 from parts import Parts
 from plan import Step
 from suite import Suite
@@ -81,7 +81,7 @@ class Cloud:
 
     def guest(self, instance_id, change):
         path = self.host_of(instance_id) / "simulated/guests" / instance_id
-        path.write_bytes(SEAL + bytes(32) + json.dumps(change(record(path))).encode())
+        path.write_bytes(seal(json.dumps(change(record(path))).encode()))
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +117,29 @@ def without_networks(cloud):
     for host in cloud.hosts:
         for path in (host / "plan/vpcs").iterdir():
             path.unlink()
+
+
+def without_groups(cloud):
+    for host in cloud.hosts:
+        for path in (host / "plan/security-groups").iterdir():
+            path.unlink()
+
+
+def with_a_rule_less(cloud):
+    """A group's plan on one host, cut before the first of its rules."""
+    path = next((cloud.host_of(cloud.instance()) / "plan/security-groups").iterdir())
+    message = sealed(path)
+    # `rules` is field 4, of bytes: that is key 34.
+    path.write_bytes(seal(message[: message.index(bytes([34]))]))
+
+
+def damaged(cloud):
+    """A bit of a plan is another than was written."""
+    name = cloud.instance()
+    path = cloud.host_of(name) / "plan/instances" / name
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
 
 
 def moved(cloud):
@@ -195,6 +218,10 @@ def vpc_in_use(cloud):
     return cloud.one(f"SELECT vpc_id FROM instance WHERE host_id = '{cloud.one('SELECT host_id FROM instance WHERE state = ' + repr('running'))}'")
 
 
+def group_in_use(cloud):
+    return cloud.one(f"SELECT group_id FROM security_group WHERE vpc_id = '{vpc_in_use(cloud)}'")
+
+
 # Rule: what is planted, and a word of the sentence that has to be found.
 PLANTED = {
     store_rules.sound: [(sql("DELETE FROM vpc"), "database says")],
@@ -204,7 +231,15 @@ PLANTED = {
         (twice("client_token"), "client token"), (twice("tag"), "tag"), (twice("key_pair"), "key pair"),
     ],
     store_rules.accounts: [(sql("UPDATE tag SET account_id = '999999999999' WHERE key = 'launch'"), "another account's")],
-    store_rules.capacity: [(sql("UPDATE host SET memory_mib = 1"), "promised"), (sql("UPDATE host SET vcpus = 0"), "promised")],
+    store_rules.capacity: [
+        (sql("UPDATE host SET memory_mib = 1"), "promised"), (sql("UPDATE host SET vcpus = 0"), "promised"),
+        (sql("UPDATE host SET disk_mib = 1"), "disk_mib"), (sql("UPDATE instance SET memory_mib = 1048576 WHERE state = 'running'"), "memory_mib"),
+        (sql("UPDATE volume SET size_gib = 1048576"), "disk_mib"),
+    ],
+    store_rules.sums: [
+        (sql("UPDATE host SET instances = instances + 1"), " instances"), (sql("UPDATE host SET vcpus_used = vcpus_used - 1"), "vcpus"),
+        (sql("UPDATE host SET memory_mib_used = 0"), "memory_mib"), (sql("UPDATE host SET disk_mib_used = disk_mib_used + 1024"), "disk_mib"),
+    ],
     store_rules.settled: [
         (row_of("state", "'pending'"), "still pending"), (row_of("desired_power", "'stopped'"), "should be"),
         (row_of("observed_state", "'impaired'"), "its host says"), (row_of("observed_generation", "0"), "its host says"),
@@ -216,6 +251,7 @@ PLANTED = {
     ],
     store_rules.buried: [
         (tombstone("instance", lambda cloud: cloud.instance("terminated")), "tombstone"), (tombstone("vpc", vpc_in_use), "is to be buried"),
+        (tombstone("security-group", group_in_use), "is to be buried"),
     ],
     host_rules.owned_by_the_store: [
         (lost, "does not place there"), (moved, "does not place there"), (moved, "is on"), (taken_away("simulated/guests"), "has no guest"),
@@ -223,7 +259,10 @@ PLANTED = {
         (taken_away("plan/instances", "stopped"), "has no plan"), (taken_away("records"), "has no record"),
     ],
     host_rules.told: [(row_of("generation", "generation + 1"), "has been told"), (row_of("desired_start_count", "9"), "has been told")],
-    host_rules.networks: [(without_networks, "does not know")],
+    host_rules.networks: [
+        (without_networks, "does not know"), (without_groups, "does not know"), (with_a_rule_less, "has been told"),
+        (sql("UPDATE security_group SET generation = generation + 1"), "has been told"), (sql("UPDATE vpc SET generation = generation + 1"), "has been told"),
+    ],
     host_rules.power: [
         (lambda cloud: cloud.guest(cloud.instance(), lambda guest: guest | {"power": "Off"}), "is off"),
         (lambda cloud: cloud.guest(cloud.instance("stopped"), lambda guest: guest | {"power": {"On": {}}}), "is on"),
@@ -232,7 +271,7 @@ PLANTED = {
         (sql("UPDATE host SET connected = 0"), "does not attend"), (sql("UPDATE host SET quarantined = '[\"i-1\"]'"), "quarantine"),
         (sql("UPDATE cluster SET epoch = epoch + 1"), "follows"), (doubled("host", host_id="host-1"), "nobody made"),
     ],
-    host_rules.tidy: [(lambda cloud: (cloud.hosts[0] / "plan/instances/i-1.damaged").touch(), "damaged")],
+    host_rules.tidy: [(lambda cloud: (cloud.hosts[0] / "plan/instances/i-1.damaged").touch(), "damaged"), (damaged, "its checksum")],
     host_rules.no_panic: [(lambda cloud: (cloud.folder / "log/scheduler.log").write_text("thread 'main' panicked at src/x.rs:1"), "panicked")],
     answer_rules.lost: [(lost, "is lost")],
     answer_rules.instances: [

@@ -61,6 +61,41 @@ def test_a_tap_of_nobody_is_seen(world):
     assert world.found() == []
 
 
+def test_a_tap_that_is_not_there_is_seen(world):
+    (namespace,) = world.look().namespaces
+    (tap,) = world.look().taps
+    subprocess.run(["ip", "-n", namespace, "link", "set", tap, "name", "kept0"], check=True)
+    try:
+        assert any(f"has no {tap}" in sentence for sentence in world.found())
+    finally:
+        subprocess.run(["ip", "-n", namespace, "link", "set", "kept0", "name", tap, "up"], check=True)
+    assert world.found() == []
+
+
+def test_a_filter_that_is_not_as_the_store_says_is_seen(world):
+    (namespace,) = world.look().namespaces
+    nft = ["ip", "netns", "exec", namespace, "nft"]
+    kept = subprocess.run([*nft, "list", "ruleset"], check=True, capture_output=True, text=True).stdout
+    (group,) = {row["group_id"] for row in world.evidence.rows["interface_security_group"]}
+    try:
+        subprocess.run([*nft, "flush", "chain", "inet", "freehold", f"{group}_in"], check=True)
+        assert any("filters by" in sentence for sentence in world.found())
+        subprocess.run([*nft, "flush", "ruleset"], check=True)
+        assert any("filters by" in sentence for sentence in world.found())
+    finally:
+        subprocess.run([*nft, "-f", "-"], input="flush ruleset\n" + kept, check=True, text=True)
+    assert world.found() == []
+
+
+def test_a_namespace_of_nobody_is_seen(world):
+    stray = f"freehold-{world.evidence.hosts[0].host_id}-vpc-0"
+    subprocess.run(["ip", "netns", "add", stray], check=True)
+    try:
+        assert any(stray in sentence for sentence in world.found())
+    finally:
+        subprocess.run(["ip", "netns", "delete", stray], check=True)
+
+
 def test_a_disk_that_was_taken_away_or_made_anew_is_seen(world):
     before, kept = world.look(), world.disk.with_suffix(".kept")
     world.disk.rename(kept)
