@@ -121,7 +121,7 @@ impl ManualAgent {
 
     /// What its plan says.
     pub fn plan(&self) -> Arc<Desired> {
-        self.around().plan.subscribe().borrow().clone()
+        self.around().plan.all()
     }
 
     /// What it last observed of an instance.

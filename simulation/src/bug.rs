@@ -7,6 +7,7 @@ use freehold_proto::internal::host::{
     FromAgent, GuestState, InstanceObserved, PowerState, ResourceKind, ToAgent, Tombstone, from_agent, to_agent,
 };
 
+use crate::checks::rows::all;
 use crate::cloud::Cloud;
 use crate::template::database;
 
@@ -62,6 +63,24 @@ bugs! {
     LyingDisk = "lying-disk" breaks "epochs and generations only grow";
     /// Statements of instances are lost, and nothing says so.
     LostStatements = "lost-statements" breaks "an instance is as it was asked to be";
+    /// A host's row says that one more instance is on it than is.
+    WrongSum = "wrong-sum" breaks "a host's sums add up";
+    /// An instance takes more than its host has.
+    TooLarge = "too-large" breaks "no more is promised than fits";
+    /// A host's row says that nothing of it is free.
+    HoardedRoom = "hoarded-room" breaks "a request is refused for want of room only where there is none";
+    /// Whatever host a launch goes to is drained.
+    DrainedTarget = "drained-target" breaks "a launch goes to a host that takes it";
+    /// Changes of tags are not in the feed.
+    DeafWorld = "deaf-world" breaks "a Describe shows what is there";
+    /// A guest stands on the host of its row and on another one.
+    GuestTwice = "guest-twice" breaks "nothing is owned twice";
+    /// Statements of security groups are lost, and nothing says so.
+    LostGroups = "lost-groups" breaks "a host knows its networks";
+    /// A host is forgotten whose VPC nobody is to bury any more.
+    ForgottenOrders = "forgotten-orders" breaks "a host that is forgotten held nothing";
+    /// A host that was given up is forgotten to be that.
+    ForgottenFence = "forgotten-fence" breaks "a lost host is not let in";
     /// A report of the newest generation that the agent never made: a fault.
     ForgedFault = "forged-fault" breaks "a host holds what it should";
 }
@@ -87,7 +106,7 @@ impl Planted {
 
     /// Whether the next statement of everything would mend it, so that it has to strike where none is to come.
     pub fn strikes_at_rest(&self) -> bool {
-        matches!(self.bug, Some(Bug::ForgedFault | Bug::TwoHosts))
+        matches!(self.bug, Some(Bug::ForgedFault | Bug::TwoHosts | Bug::GuestTwice | Bug::TooLarge))
     }
 
     /// Changes what an agent is about to hear.
@@ -97,6 +116,7 @@ impl Planted {
         match bug {
             Bug::LostTombstones => batch.retain(|message| !matches!(message.kind, Some(to_agent::Kind::Tombstone(_)))),
             Bug::LostStatements => batch.retain(|message| !matches!(message.kind, Some(to_agent::Kind::Instance(_)))),
+            Bug::LostGroups => batch.retain(|message| !matches!(message.kind, Some(to_agent::Kind::SecurityGroup(_)))),
             Bug::ForgedReboot | Bug::ForgedStop => self.forge(bug, batch),
             _ => {}
         }
@@ -148,7 +168,21 @@ impl Cloud<'_> {
                 self.hosts.iter().for_each(|host| host.disk.lie());
                 true
             }
-            Bug::LostTombstones | Bug::LostStatements | Bug::ForgedReboot | Bug::ForgedStop => false,
+            Bug::WrongSum => {
+                self.change_rows("UPDATE host SET instances = instances + 1 WHERE host_id = (SELECT MIN(host_id) FROM host)") > 0
+            }
+            Bug::TooLarge => self.change_rows("UPDATE instance SET memory_mib = 1048576 WHERE state = 'running'") > 0,
+            Bug::HoardedRoom => self.change_rows("UPDATE host SET memory_mib_used = memory_mib_used + 1048576") > 0,
+            Bug::DrainedTarget => {
+                self.plant_trigger("INSERT ON instance BEGIN UPDATE host SET drained_since = 1 WHERE host_id = NEW.host_id")
+            }
+            Bug::DeafWorld => self.deafen(),
+            Bug::GuestTwice => self.copy_a_guest(at),
+            Bug::ForgottenOrders => {
+                self.plant_trigger("INSERT ON tombstone WHEN NEW.kind <> 'instance' BEGIN DELETE FROM tombstone WHERE kind <> 'instance'")
+            }
+            Bug::ForgottenFence => self.plant_trigger("INSERT ON fenced_host BEGIN DELETE FROM fenced_host"),
+            Bug::LostTombstones | Bug::LostStatements | Bug::LostGroups | Bug::ForgedReboot | Bug::ForgedStop => false,
         };
         if struck {
             self.trace.say(|| format!("PLANTED: {}", bug.word()));
@@ -188,6 +222,29 @@ impl Cloud<'_> {
             database.execute(statement, [])
         });
         changed.unwrap_or_default()
+    }
+
+    /// From now on the store itself does something that nobody asked for.
+    fn plant_trigger(&self, after: &str) -> bool {
+        self.run_statements(&format!("CREATE TRIGGER planted AFTER {after}; END"))
+    }
+
+    fn run_statements(&self, statements: &str) -> bool {
+        database(self.folder.path()).is_ok_and(|database| database.execute_batch(statements).is_ok())
+    }
+
+    fn deafen(&self) -> bool {
+        let named = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'tag' AND name LIKE 'feed%'";
+        let named = database(self.folder.path()).and_then(|database| all(&database, named, |row| row.get::<_, String>(0)));
+        named.is_ok_and(|names| !names.is_empty() && names.iter().all(|name| self.run_statements(&format!("DROP TRIGGER {name}"))))
+    }
+
+    fn copy_a_guest(&self, at: usize) -> bool {
+        let elsewhere = self.hosts.iter().filter(|host| host.number != at).flat_map(|host| host.guests().into_keys()).next();
+        elsewhere.is_some_and(|id| {
+            self.hosts[at].harbour(&id);
+            true
+        })
     }
 
     fn forget_instance(&self) -> bool {

@@ -1,17 +1,46 @@
 //! What a client asks, in a form that can be said typed or as a signed Query.
 
+use std::collections::BTreeMap;
+
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
-    Run { token: String, count: i32, terminate_on_shutdown: bool, tag: Option<String> },
-    Stop { id: String, force: bool },
-    Start { id: String },
-    Reboot { id: String },
-    Terminate { id: String },
-    Tag { id: String, value: String },
-    Untag { id: String },
-    OpenPort { group: String, port: i32 },
-    ClosePort { group: String, port: i32 },
+    Run {
+        token: String,
+        count: i32,
+        terminate_on_shutdown: bool,
+        tag: Option<String>,
+    },
+    Stop {
+        id: String,
+        force: bool,
+    },
+    Start {
+        id: String,
+    },
+    Reboot {
+        id: String,
+    },
+    Terminate {
+        id: String,
+    },
+    Tag {
+        id: String,
+        value: String,
+    },
+    Untag {
+        id: String,
+    },
+    OpenPort {
+        group: String,
+        port: i32,
+    },
+    ClosePort {
+        group: String,
+        port: i32,
+    },
+    /// Every instance of the account.
+    Describe,
 }
 
 /// What an accepted request answered, as far as a client needs it.
@@ -20,6 +49,8 @@ pub struct Answer {
     pub instance_ids: Vec<String>,
     /// The state that the first of them was in before.
     pub previous: Option<String>,
+    /// What a Describe shows: the state of each instance, and its tag.
+    pub shown: BTreeMap<String, (String, Option<String>)>,
 }
 
 /// Why a request was not accepted.
@@ -44,6 +75,7 @@ impl Call {
             Self::Untag { .. } => "DeleteTags",
             Self::OpenPort { .. } => "AuthorizeSecurityGroupIngress",
             Self::ClosePort { .. } => "RevokeSecurityGroupIngress",
+            Self::Describe => "DescribeInstances",
         }
     }
 }

@@ -1,23 +1,22 @@
 //! The clients: random requests, said again until they are answered, and noted in the journal.
 
 use crate::call::{Answer, Call, Refused};
+use crate::checks::{capacity, rows};
 use crate::cloud::Cloud;
 use crate::door::{signed, typed};
-use crate::journal::{Asked, Unanswered, subject};
+use crate::journal::{Unanswered, subject};
 use crate::run::Broken;
 use crate::template::ACCOUNTS;
 
 /// Instances that a schedule makes at most, so that schedules stay short.
 const MOST_INSTANCES: usize = 6;
 
+/// Expected only where there is none.
+const NO_ROOM: &str = "InsufficientInstanceCapacity";
+
 /// Refusals that a client has to expect, since it does not know what others and hosts did meanwhile.
-const EXPECTED: [&str; 5] = [
-    "IncorrectInstanceState",
-    "InsufficientInstanceCapacity",
-    "InvalidInstanceID.NotFound",
-    "InvalidPermission.Duplicate",
-    "InvalidPermission.NotFound",
-];
+const EXPECTED: [&str; 5] =
+    ["IncorrectInstanceState", NO_ROOM, "InvalidInstanceID.NotFound", "InvalidPermission.Duplicate", "InvalidPermission.NotFound"];
 
 impl Cloud<'_> {
     /// Somebody asks something at random.
@@ -35,7 +34,8 @@ impl Cloud<'_> {
             self.journal.instances.iter().filter(|(_, known)| known.account == account).map(|(id, _)| id.clone()).collect();
         let port = 1000 + i32::try_from(self.dice.below(4)).unwrap_or_default();
         let full = self.journal.instances.len() >= MOST_INSTANCES;
-        match (self.dice.pick(&own).cloned(), self.dice.below(16)) {
+        match (self.dice.pick(&own).cloned(), self.dice.below(17)) {
+            (_, 16) => Call::Describe,
             (None, _) | (_, 0..=3) if !full => self.launch(),
             (Some(id), 0..=5) => Call::Stop { id, force: self.dice.one_in(3) },
             (Some(id), 6..=8) => Call::Start { id },
@@ -66,8 +66,11 @@ impl Cloud<'_> {
             self.journal.unanswered.push(Unanswered { account, call });
             return Ok(());
         }
-        self.journal.sent(&call);
-        let answer = self.put(account, &call).await;
+        let before = self.journal.sent(&call);
+        let answer = self.put_and_look(account, &call).await?;
+        if answer.is_err() {
+            self.journal.taken_back(&call, before);
+        }
         if lost {
             self.trace.say(|| format!("client {account}: {call:?}, whose answer is lost: {answer:?}"));
             self.journal.unanswered.push(Unanswered { account, call });
@@ -84,6 +87,22 @@ impl Cloud<'_> {
         }
         let Unanswered { account, call } = self.journal.unanswered.remove(0);
         self.ask(account, call).await
+    }
+
+    /// Nothing else happens meanwhile, so that what the rows say is what was decided on.
+    async fn put_and_look(&self, account: usize, call: &Call) -> Result<Result<Answer, Refused>, Broken> {
+        let folder = self.folder.path();
+        let launches = matches!(call, Call::Run { .. });
+        let before = if launches { capacity::placed(folder)? } else { Vec::new() };
+        let answer = self.put(account, call).await;
+        match (call, &answer) {
+            (Call::Run { .. }, Ok(_)) => capacity::launched_where_it_may(&before, &capacity::placed(folder)?)?,
+            (Call::Run { count, .. }, Err(refused)) if refused.code == NO_ROOM => capacity::launch_has_no_room(folder, *count)?,
+            (Call::Start { id }, Err(refused)) if refused.code == NO_ROOM => capacity::start_has_no_room(folder, id)?,
+            (Call::Describe, Ok(answer)) => rows::shows_what_is_there(folder, ACCOUNTS[account], &answer.shown)?,
+            _ => {}
+        }
+        Ok(answer)
     }
 
     async fn put(&self, account: usize, call: &Call) -> Result<Answer, Refused> {
@@ -108,12 +127,10 @@ impl Cloud<'_> {
         match (call, refused.code.as_str()) {
             (Call::OpenPort { port, .. }, "InvalidPermission.Duplicate") => _ = self.journal.ports.insert((account, *port), true),
             (Call::ClosePort { port, .. }, "InvalidPermission.NotFound") => _ = self.journal.ports.insert((account, *port), false),
-            (Call::Tag { id, .. } | Call::Untag { id } | Call::Terminate { id }, "InvalidInstanceID.NotFound") => {
-                let asked = self.journal.instances.get(id).is_some_and(|known| known.asked == Asked::Terminated);
-                let ended = asked || self.journal.excused(id).end;
-                if !ended {
-                    return Err(Broken::new("an accepted write is there", format!("{id} is not found, and nobody asked for its end")));
-                }
+            (Call::Tag { id, .. } | Call::Untag { id } | Call::Terminate { id }, "InvalidInstanceID.NotFound")
+                if !self.journal.ended.contains(id) =>
+            {
+                return Err(Broken::new("an accepted write is there", format!("{id} is not found, and was not seen to end")));
             }
             _ => {}
         }

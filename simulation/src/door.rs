@@ -1,5 +1,7 @@
 //! The two ways to the scheduler: by the gateway as a signed Query, and typed, which is quicker.
 
+use std::collections::BTreeMap;
+
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use axum::Router;
@@ -35,7 +37,13 @@ fn caller(account: &str) -> Caller {
 
 fn changed(changes: Vec<ec2::InstanceStateChange>) -> Answer {
     let previous = changes.first().and_then(|change| change.previous_state.as_ref()).and_then(|state| state.name.clone());
-    Answer { instance_ids: changes.into_iter().filter_map(|change| change.instance_id).collect(), previous }
+    Answer { instance_ids: changes.into_iter().filter_map(|change| change.instance_id).collect(), previous, ..Answer::default() }
+}
+
+fn shown(instance: ec2::Instance) -> (String, (String, Option<String>)) {
+    let state = instance.state.and_then(|state| state.name).unwrap_or_default();
+    let tag = instance.tags.into_iter().find(|tag| tag.key.as_deref() == Some(TAG)).and_then(|tag| tag.value);
+    (instance.instance_id.unwrap_or_default(), (state, tag))
 }
 
 /// Asks the scheduler itself.
@@ -44,7 +52,8 @@ pub async fn typed(scheduler: &Scheduler, account: &str, image_id: &str, call: &
     match call {
         Call::Run { .. } => {
             let reservation = say(scheduler, account, run(call, image_id)).await?;
-            Ok(Answer { instance_ids: reservation.instances.into_iter().filter_map(|one| one.instance_id).collect(), previous: None })
+            let instance_ids = reservation.instances.into_iter().filter_map(|one| one.instance_id).collect();
+            Ok(Answer { instance_ids, ..Answer::default() })
         }
         Call::Stop { id, force } => {
             let request = ec2::StopInstancesRequest { instance_ids: ids(id), force: Some(*force), ..Default::default() };
@@ -79,6 +88,11 @@ pub async fn typed(scheduler: &Scheduler, account: &str, image_id: &str, call: &
             let (group_id, ip_permissions) = (Some(group.clone()), permission(*port));
             let request = ec2::RevokeSecurityGroupIngressRequest { group_id, ip_permissions, ..Default::default() };
             say(scheduler, account, request).await.map(|_| Answer::default())
+        }
+        Call::Describe => {
+            let answer = say(scheduler, account, ec2::DescribeInstancesRequest::default()).await?;
+            let instances = answer.reservations.into_iter().flat_map(|reservation| reservation.instances);
+            Ok(Answer { shown: instances.map(shown).collect(), ..Answer::default() })
         }
     }
 }
@@ -129,7 +143,19 @@ pub async fn signed(gateway: &Router, key: &Key, clock: &dyn Clock, image_id: &s
         return Err(Refused { code: first("Code"), message: first("Message") });
     }
     let previous = text.split("<previousState>").nth(1).and_then(|rest| elements(rest, "name").next()).map(ToOwned::to_owned);
-    Ok(Answer { instance_ids: elements(&text, "instanceId").map(ToOwned::to_owned).collect(), previous })
+    let shown = if matches!(call, Call::Describe) { shown_in(&text) } else { BTreeMap::new() };
+    Ok(Answer { instance_ids: elements(&text, "instanceId").map(ToOwned::to_owned).collect(), previous, shown })
+}
+
+/// An instance's architecture is the first of it in the document, and stands nowhere else.
+fn shown_in(document: &str) -> BTreeMap<String, (String, Option<String>)> {
+    let one = |part: &str| {
+        let id = elements(part, "instanceId").next().unwrap_or_default().to_owned();
+        let state = part.split("<instanceState>").nth(1).and_then(|rest| elements(rest, "name").next()).unwrap_or_default().to_owned();
+        let tag = part.split("<tagSet>").skip(1).find_map(|tags| elements(tags, "value").next()).map(ToOwned::to_owned);
+        (id, (state, tag))
+    };
+    document.split("<architecture>").skip(1).map(one).collect()
 }
 
 /// The texts of every element of that name.
@@ -169,6 +195,7 @@ fn query(call: &Call, image_id: &str) -> Vec<(&'static str, String)> {
             ("IpPermissions.1.ToPort", port.to_string()),
             ("IpPermissions.1.IpRanges.1.CidrIp", "10.0.0.0%2F8".into()),
         ],
+        Call::Describe => Vec::new(),
     };
     query.extend(add);
     query

@@ -42,12 +42,17 @@ impl Host {
     }
 
     fn config(&self) -> Config {
+        // One of each cloud's is small: it is full before a schedule's instances are all there.
+        let capacity = match self.number {
+            0 => Capacity { vcpus: 1, memory_mib: 3 << 10, disk_mib: 1 << 10 },
+            _ => Capacity { vcpus: 8, memory_mib: 16 << 10, disk_mib: 64 << 10 },
+        };
         let mut config = Config {
             state_folder: PathBuf::from("agent"),
             hostname: format!("host-{}", self.number),
             drivers: vec![DriverName::Simulated],
             stop_timeout_seconds: 60,
-            capacity: Capacity { vcpus: 8, memory_mib: 16 << 10, disk_mib: 64 << 10 },
+            capacity,
             ..Config::default()
         };
         config.simulated.boot_milliseconds = 1_000;
@@ -79,11 +84,19 @@ impl Host {
         self.guests.files(GUESTS).into_iter().map(|(id, file)| (id, guest(&file))).collect()
     }
 
+    fn identity(&self) -> Value {
+        let file = self.disk.files("agent").remove("host");
+        file.and_then(|file| serde_json::from_slice(file.get(SEAL..)?).ok()).unwrap_or_default()
+    }
+
+    /// Its id, as its disk has it, once it has one.
+    pub fn id(&self) -> Option<String> {
+        self.identity()["host_id"].as_str().map(ToOwned::to_owned)
+    }
+
     /// The newest scheduler that this host has followed, as its disk has it.
     pub fn epoch(&self) -> u64 {
-        let file = self.disk.files("agent").remove("host");
-        let record: Value = file.and_then(|file| serde_json::from_slice(file.get(SEAL..)?).ok()).unwrap_or_default();
-        record["epoch"].as_u64().unwrap_or_default()
+        self.identity()["epoch"].as_u64().unwrap_or_default()
     }
 
     /// Ids of instances that the agent's own disk has files of, by folder.

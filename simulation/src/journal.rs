@@ -1,9 +1,12 @@
 //! What the clients know: what they asked, what was answered, and what follows from it. The measure of everything else, kept apart from the
 //! product.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::call::{Answer, Call};
+
+/// The reason of an instance whose host could not start it, or is no more.
+pub const GIVEN_UP: &str = "Server.InternalError";
 
 /// What an instance was last asked to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +36,8 @@ pub struct Excuse {
     pub reboots: usize,
     pub off: bool,
     pub end: bool,
-    /// The guest died by itself. One that does so again and again is given up.
-    pub died: bool,
+    /// The guest died by itself, and one that does so again and again is given up; or its host burned down.
+    pub failed: bool,
 }
 
 /// A request under way whose answer was lost. Its client says it again until it is answered, and says nothing else meanwhile.
@@ -53,8 +56,10 @@ pub struct Journal {
     pub ports: BTreeMap<(usize, i32), bool>,
     /// Ids that a token gave, to be given again.
     tokens: BTreeMap<String, Vec<String>>,
-    /// A host could not do what it was told: a launch may have been given up.
-    pub hosts_failed: bool,
+    /// Hosts that could not do what they were told, by id, since everything was last at rest: what they have may be given up.
+    pub failed_hosts: BTreeSet<String>,
+    /// Instances that were seen to have ended, each for a reason that somebody gave. An hour later they are forgotten.
+    pub ended: BTreeSet<String>,
     pub calls: usize,
     pub launches: usize,
 }
@@ -65,10 +70,11 @@ impl Journal {
         !self.unanswered.iter().any(|one| subject(&one.call) == Some(what))
     }
 
-    /// It was sent, so it may be done whatever comes back.
-    pub fn sent(&mut self, call: &Call) {
+    /// It was sent, so it may be done whatever comes back. Answers what was excused before, for [`Self::taken_back`].
+    pub fn sent(&mut self, call: &Call) -> Option<Excuse> {
         self.calls += 1;
-        let Some(id) = subject(call) else { return };
+        let id = subject(call)?;
+        let before = self.excuses.get(id).copied().unwrap_or_default();
         match call {
             Call::Stop { .. } => self.excuse(id).off = true,
             Call::Terminate { .. } => self.excuse(id).end = true,
@@ -79,16 +85,33 @@ impl Journal {
             }
             _ => {}
         }
+        Some(before)
+    }
+
+    /// It was refused, so nothing comes of it.
+    pub fn taken_back(&mut self, call: &Call, before: Option<Excuse>) {
+        if let (Some(id), Some(before)) = (subject(call), before) {
+            self.excuses.insert(id.to_owned(), before);
+        }
     }
 
     pub fn excuse(&mut self, id: &str) -> &mut Excuse {
         self.excuses.entry(id.to_owned()).or_default()
     }
 
-    /// What may have happened to it.
-    pub fn excused(&self, id: &str) -> Excuse {
+    /// What may have happened to it on the host that it is on.
+    pub fn excused(&self, id: &str, host_id: Option<&str>) -> Excuse {
         let excuse = self.excuses.get(id).copied().unwrap_or_default();
-        Excuse { end: excuse.end || self.may_be_given_up(id), ..excuse }
+        Excuse { end: excuse.end || self.may_be_given_up(id, host_id), ..excuse }
+    }
+
+    /// An instance is seen to have ended, for this reason. Says whether somebody wanted that, or its host's failure.
+    pub fn note_ended(&mut self, id: &str, host_id: &str, reason: &str) -> bool {
+        let known = self.ended.contains(id);
+        let given_up = reason == GIVEN_UP && self.may_be_given_up(id, Some(host_id));
+        let wanted = known || given_up || self.excuses.get(id).is_some_and(|excuse| excuse.end);
+        self.ended.insert(id.to_owned());
+        wanted
     }
 
     /// Its agent died in the middle of something: what it had not written down it does again.
@@ -97,9 +120,9 @@ impl Journal {
         excuse.boots += usize::from(excuse.reboots > 0);
     }
 
-    /// Its host could not do what it was told, or its guest would not live.
-    pub fn may_be_given_up(&self, id: &str) -> bool {
-        self.hosts_failed || self.excuses.get(id).is_some_and(|excuse| excuse.died)
+    /// Its host could not do what it was told or is no more, or its guest would not live.
+    pub fn may_be_given_up(&self, id: &str, host_id: Option<&str>) -> bool {
+        host_id.is_some_and(|host_id| self.failed_hosts.contains(host_id)) || self.excuses.get(id).is_some_and(|excuse| excuse.failed)
     }
 
     /// The guest switched itself off.
@@ -144,7 +167,11 @@ impl Journal {
             Call::Start { .. } => {
                 known.asked = Asked::Running;
                 match answer.previous.as_deref() {
-                    Some("stopped") => known.powered_off = false,
+                    // Whatever was to stop it has done so.
+                    Some("stopped") => {
+                        known.powered_off = false;
+                        self.excuses.entry(id.to_owned()).or_default().off = false;
+                    }
                     // It was not started by this.
                     _ => self.excuses.entry(id.to_owned()).or_default().boots -= 1,
                 }
@@ -167,6 +194,6 @@ pub fn subject(call: &Call) -> Option<&str> {
         | Call::Tag { id, .. }
         | Call::Untag { id } => Some(id),
         Call::OpenPort { group, .. } | Call::ClosePort { group, .. } => Some(group),
-        Call::Run { .. } => None,
+        Call::Run { .. } | Call::Describe => None,
     }
 }

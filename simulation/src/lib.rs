@@ -24,6 +24,7 @@ mod door;
 mod host;
 mod journal;
 mod network;
+mod operator;
 pub mod run;
 mod step;
 pub mod template;

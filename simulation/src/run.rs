@@ -102,9 +102,15 @@ async fn schedule(cloud: &mut Cloud<'_>) -> Result<(), Broken> {
         rest(cloud).await?;
     }
     checks::at_rest(cloud)?;
+    // What hosts had failed at has been made up for, or given up.
+    cloud.journal.failed_hosts.clear();
     if cloud.dice.one_in(2) {
         cloud.trace.say(|| "everything is terminated".into());
         cloud.terminate_everything().await?;
+        if cloud.dice.one_in(2) {
+            cloud.trace.say(|| "the operator winds up every host".into());
+            cloud.wind_up().await?;
+        }
         rest(cloud).await?;
         checks::at_rest(cloud)?;
     }
@@ -199,5 +205,65 @@ impl Cloud<'_> {
             moved |= more || said;
         }
         Err(Broken::new("it comes to rest", format!("host {at} and the scheduler never come to an end")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::Call;
+
+    async fn ask(cloud: &mut Cloud<'_>, call: Call) {
+        cloud.ask(0, call).await.expect("asked");
+        while !cloud.journal.unanswered.is_empty() {
+            cloud.ask_again().await.expect("asked again");
+        }
+    }
+
+    fn launch(token: &str) -> Call {
+        Call::Run { token: token.into(), count: 1, terminate_on_shutdown: false, tag: None }
+    }
+
+    /// What the host has to say goes on its way, and the scheduler hears it up to the first message that is so.
+    async fn hear_until(cloud: &mut Cloud<'_>, so: &str) {
+        for _ in 0..STEPS_PER_ROUND {
+            cloud.speak(0, 0).await.expect("it speaks");
+            cloud.deliver(0, 64).await.expect("it hears");
+            cloud.work(0).await.expect("it works");
+            cloud.say(0);
+            while let Some(next) = cloud.hosts[0].sessions[0].up.front() {
+                let found = format!("{next:?}").contains(so);
+                cloud.hear(0, 0).await.expect("heard");
+                if found {
+                    return;
+                }
+            }
+            cloud.pass_time(1).await.expect("time passes");
+        }
+        panic!("it never says {so}");
+    }
+
+    /// The scheduler has heard that the VPC is buried, and not that its group is; then an instance arrives.
+    #[tokio::test]
+    async fn a_burial_that_is_cut_between_a_vpc_and_its_group_is_taken_back_with_the_next_instance() {
+        let template = Template::make().await.expect("a template");
+        let mut cloud = Cloud::new(&template, 1, &Options::default()).await.expect("a cloud");
+        cloud.hosts.truncate(1);
+        cloud.start_agent(0).await.expect("started");
+        cloud.dial(0).await.expect("it attends");
+        ask(&mut cloud, launch("first")).await;
+        rest(&mut cloud).await.expect("it comes to rest");
+        let id = cloud.journal.instances.keys().next().expect("an instance").clone();
+        ask(&mut cloud, Call::Terminate { id }).await;
+        hear_until(&mut cloud, "Buried { kind: Vpc").await;
+        let unheard = format!("{:?}", cloud.hosts[0].sessions[0].up);
+        assert!(unheard.contains("Buried { kind: SecurityGroup"), "{unheard}");
+        cloud.hosts[0].sessions[0].hang_up();
+        cloud.notice(0, 0).await;
+        cloud.hosts[0].sessions.clear();
+        cloud.dial(0).await.expect("it attends");
+        ask(&mut cloud, launch("second")).await;
+        rest(&mut cloud).await.expect("it comes to rest");
+        checks::at_rest(&cloud).expect("everything is as it should be");
     }
 }

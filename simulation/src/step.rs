@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use freehold_proto::Fault;
 use freehold_proto::internal::host::Welcome;
-use freehold_scheduler::reconcile::{ForgetClientTokens, GiveUpLaunches, ReapTerminated, pass};
+use freehold_scheduler::reconcile::{ForgetClientTokens, ForgetRefusals, GiveUpLaunches, PruneChanges, ReapTerminated, pass};
 
+use crate::checks;
 use crate::cloud::Cloud;
 use crate::run::Broken;
 
@@ -128,9 +129,20 @@ impl Cloud<'_> {
     }
 
     pub async fn reconcile(&mut self) -> Result<(), Broken> {
+        if self.scheduler.is_none() {
+            return Ok(());
+        }
+        // What is forgotten was seen to have ended an hour before.
+        checks::rows::note_ended(self.folder.path(), &mut self.journal)?;
         let Some(scheduler) = &self.scheduler else { return Ok(()) };
         let store = scheduler.store();
-        let passes = [pass(&ReapTerminated, store).await, pass(&GiveUpLaunches, store).await, pass(&ForgetClientTokens, store).await];
+        let passes = [
+            pass(&ReapTerminated, store).await,
+            pass(&GiveUpLaunches, store).await,
+            pass(&ForgetClientTokens, store).await,
+            pass(&ForgetRefusals, store).await,
+            pass(&PruneChanges, store).await,
+        ];
         for passed in passes {
             passed.map_err(|failure| Broken::new("the scheduler works", format!("a reconciler: {:?}", Fault::from(failure))))?;
         }
@@ -139,7 +151,7 @@ impl Cloud<'_> {
 
     /// Something fails.
     async fn trouble(&mut self, at: usize) -> Result<(), Broken> {
-        match self.dice.below(20) {
+        match self.dice.below(23) {
             0..=4 => {
                 self.trace.say(|| format!("host {at}'s session is cut"));
                 self.cut(at).await;
@@ -156,9 +168,15 @@ impl Cloud<'_> {
             16 => {
                 self.trace.say(|| format!("host {at}'s disk is full"));
                 self.hosts[at].disk.set_full(true);
-                self.journal.hosts_failed = true;
+                self.journal.failed_hosts.extend(self.hosts[at].id());
             }
             17 => self.hosts[at].disk.set_full(false),
+            18..=19 => {
+                let undrain = self.dice.one_in(2);
+                self.drain(at, undrain).await;
+            }
+            20..=21 => self.forget(at).await?,
+            22 if self.dice.one_in(2) => self.lose(at).await?,
             _ => {}
         }
         if self.scheduler.is_none() && self.dice.one_in(2) {
@@ -223,7 +241,7 @@ impl Cloud<'_> {
             "power-off" => self.journal.powered_off(&id),
             "crash" => {
                 let excuse = self.journal.excuse(&id);
-                (excuse.boots, excuse.off, excuse.died) = (excuse.boots + 1, true, true);
+                (excuse.boots, excuse.off, excuse.failed) = (excuse.boots + 1, true, true);
             }
             _ => {}
         }

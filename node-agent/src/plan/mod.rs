@@ -102,6 +102,11 @@ impl Plan {
         self.published.subscribe()
     }
 
+    /// All that is held at its newest generation, also where that says nothing new to those who follow.
+    pub fn all(&self) -> Arc<Desired> {
+        Arc::new(self.lock().desired.clone())
+    }
+
     /// Takes statements over, durably, and answers the instances whose plan changed. Older and malformed ones are left out and logged. All
     /// of them or none: what could not be written is not known either, so that the scheduler's next statement of it counts as news.
     pub fn state(&self, statements: Vec<Statement>) -> Result<Vec<String>, DurableError> {

@@ -1,6 +1,6 @@
 //! The hosts against the rows: each holds what it should and nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Checked;
 use super::rows::{Instance, Rows};
@@ -9,6 +9,7 @@ use crate::run::Broken;
 
 /// At rest, with every host attending.
 pub fn hold_what_they_should(rows: &Rows, hosts: &[Host]) -> Checked {
+    held_once(hosts)?;
     let mut holdings = Vec::new();
     for host in hosts {
         let Some(agent) = &host.agent else { return Err(Broken::new("it comes to rest", format!("host {} has no agent", host.number))) };
@@ -21,8 +22,8 @@ pub fn hold_what_they_should(rows: &Rows, hosts: &[Host]) -> Checked {
             return Err(Broken::new("nothing is without an owner", format!("host {} has something in quarantine", host.number)));
         }
     }
-    held_once(hosts)?;
     for (host, own) in holdings {
+        knows_its_networks(host, &own, rows)?;
         own.into_iter().try_for_each(|(id, row)| as_desired(host, id, row))?;
     }
     Ok(())
@@ -45,6 +46,29 @@ fn nothing_else(host: &Host, own: &BTreeMap<&String, &Instance>) -> Checked {
         }
     }
     Ok(())
+}
+
+/// The VPCs of its instances with all of their groups, as the rows have them, and no others. Of each group who else is in it.
+fn knows_its_networks(host: &Host, own: &BTreeMap<&String, &Instance>, rows: &Rows) -> Checked {
+    let Some(agent) = &host.agent else { return Ok(()) };
+    let host_id = agent.hello().host_id;
+    let used: BTreeSet<&String> = own.values().map(|row| &row.vpc_id).collect();
+    let plan = agent.plan();
+    let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let held = plan.vpcs.iter().map(|(id, vpc)| (id.clone(), (signed(vpc.generation), 0, Vec::new())));
+    let held = held.chain(plan.security_groups.iter().map(|(id, group)| {
+        let mut members = group.remote_members.clone();
+        members.sort();
+        (id.clone(), (signed(group.generation), i64::try_from(group.rules.len()).unwrap_or(i64::MAX), members))
+    }));
+    let vpcs = rows.vpcs.iter().filter(|(id, _)| used.contains(id)).map(|(id, generation)| (id.clone(), (*generation, 0, Vec::new())));
+    let groups = rows.groups.iter().filter(|group| used.contains(&group.vpc_id));
+    let groups = groups.map(|group| (group.id.clone(), (group.generation, group.rules, group.members_elsewhere(&host_id))));
+    let (held, wanted): (BTreeMap<_, _>, BTreeMap<_, _>) = (held.collect(), vpcs.chain(groups).collect());
+    if held == wanted {
+        return Ok(());
+    }
+    Err(Broken::new("a host knows its networks", format!("host {} knows {held:?}, and there is {wanted:?}", host.number)))
 }
 
 /// Plan, guest, report and row say the same.

@@ -2,8 +2,9 @@
 //!
 //! Read from the database's file, the hosts' disks and the clients' journal; nothing is asked of the product.
 
+pub mod capacity;
 mod hosts;
-mod rows;
+pub mod rows;
 mod watch;
 
 use crate::cloud::Cloud;
@@ -18,6 +19,8 @@ pub fn at_rest(cloud: &Cloud) -> Checked {
     let rows = rows::Rows::read(cloud.folder.path()).map_err(|error| Broken::new("the scheduler works", error.to_string()))?;
     rows::writes_are_there(&rows, &cloud.journal, &cloud.groups)?;
     rows::everything_is_buried(&rows)?;
+    capacity::sums_add_up(&rows.holdings)?;
+    capacity::no_more_is_promised_than_fits(&rows.holdings)?;
     rows::instances_are_as_asked(&rows, &cloud.journal)?;
     rows::nothing_is_without_an_owner(&rows)?;
     rows::nothing_is_owned_twice(&rows)?;

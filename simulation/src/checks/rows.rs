@@ -6,8 +6,9 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::Checked;
+use super::capacity::{self, Holding};
 use crate::call::TAG;
-use crate::journal::{Asked, Journal, Known};
+use crate::journal::{Asked, GIVEN_UP, Journal, Known};
 use crate::run::Broken;
 use crate::template::{ACCOUNTS, database};
 
@@ -21,12 +22,36 @@ pub struct Instance {
     pub observed_generation: i64,
     pub observed_state: String,
     pub desired_power: String,
+    pub vpc_id: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Group {
+    pub id: String,
+    pub vpc_id: String,
+    pub generation: i64,
+    pub rules: i64,
+    /// Host and address of each member.
+    members: Vec<(String, String)>,
+}
+
+impl Group {
+    pub fn members_elsewhere(&self, host_id: &str) -> Vec<String> {
+        let mut elsewhere: Vec<String> =
+            self.members.iter().filter(|(host, _)| host != host_id).map(|(_, address)| address.clone()).collect();
+        elsewhere.sort();
+        elsewhere
+    }
 }
 
 /// The tables as the rules need them.
 pub struct Rows {
     pub instances: BTreeMap<String, Instance>,
     pub quarantined: Vec<(String, String)>,
+    pub holdings: Vec<Holding>,
+    /// The generation of each.
+    pub vpcs: BTreeMap<String, i64>,
+    pub groups: Vec<Group>,
     tags: BTreeMap<String, String>,
     open_ports: BTreeSet<(String, i32)>,
     tombstones: Vec<(String, String, String)>,
@@ -66,6 +91,9 @@ impl Rows {
         Ok(Self {
             instances: instances(&database)?,
             quarantined: hosts,
+            holdings: capacity::holdings(&database)?,
+            vpcs: all(&database, "SELECT vpc_id, generation FROM vpc", |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect(),
+            groups: groups(&database)?,
             tags: database.prepare(tags)?.query_map([TAG], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?,
             open_ports: all(&database, ports, |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect(),
             tombstones: all(&database, "SELECT host_id, kind, id FROM tombstone", |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?,
@@ -75,7 +103,7 @@ impl Rows {
     }
 }
 
-fn all<T>(database: &Connection, query: &str, read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>) -> rusqlite::Result<Vec<T>> {
+pub fn all<T>(database: &Connection, query: &str, read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>) -> rusqlite::Result<Vec<T>> {
     database.prepare(query)?.query_map([], read)?.collect()
 }
 
@@ -89,7 +117,7 @@ fn found(database: &Connection, queries: &[&str]) -> rusqlite::Result<Vec<String
 
 fn instances(database: &Connection) -> rusqlite::Result<BTreeMap<String, Instance>> {
     let query = "SELECT instance_id, account_id, COALESCE(host_id, ''), state, COALESCE(state_reason_code, ''), generation, \
-                 observed_generation, COALESCE(observed_state, ''), desired_power FROM instance";
+                 observed_generation, COALESCE(observed_state, ''), desired_power, vpc_id FROM instance";
     let read = |row: &rusqlite::Row<'_>| {
         let instance = Instance {
             account_id: row.get(1)?,
@@ -100,10 +128,60 @@ fn instances(database: &Connection) -> rusqlite::Result<BTreeMap<String, Instanc
             observed_generation: row.get(6)?,
             observed_state: row.get(7)?,
             desired_power: row.get(8)?,
+            vpc_id: row.get(9)?,
         };
         Ok((row.get(0)?, instance))
     };
     Ok(all(database, query, read)?.into_iter().collect())
+}
+
+fn groups(database: &Connection) -> rusqlite::Result<Vec<Group>> {
+    const MEMBERS: &str = "SELECT group_id, COALESCE(host_id, ''), address FROM interface_security_group \
+        JOIN network_interface_attachment USING (network_interface_id) JOIN instance USING (instance_id) \
+        JOIN private_address USING (network_interface_id)";
+    const GROUPS: &str = "SELECT group_id, vpc_id, generation, \
+        (SELECT COUNT(*) FROM security_group_rule WHERE security_group_rule.group_id = security_group.group_id) FROM security_group";
+    let members: Vec<(String, String, String)> = all(database, MEMBERS, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    all(database, GROUPS, |row| {
+        let group_id: String = row.get(0)?;
+        let own = members.iter().filter(|(group, ..)| *group == group_id).map(|(_, host, address)| (host.clone(), address.clone()));
+        Ok(Group { members: own.collect(), id: group_id, vpc_id: row.get(1)?, generation: row.get(2)?, rules: row.get(3)? })
+    })
+}
+
+fn unreadable(error: &rusqlite::Error) -> Broken {
+    Broken::new("the scheduler works", error.to_string())
+}
+
+/// Instances that have ended have done so because somebody wanted it, or for their hosts' failure.
+pub fn note_ended(folder: &Path, journal: &mut Journal) -> Checked {
+    let query = "SELECT instance_id, COALESCE(host_id, ''), COALESCE(state_reason_code, '') FROM instance WHERE state = 'terminated'";
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?));
+    let ended = database(folder).and_then(|database| all(&database, query, read)).map_err(|error| unreadable(&error))?;
+    for (id, host_id, reason) in ended {
+        if !journal.note_ended(&id, &host_id, &reason) {
+            let what = format!("{id} on {host_id} has ended ({reason}), and nobody asked for that");
+            return Err(Broken::new("an instance is as it was asked to be", what));
+        }
+    }
+    Ok(())
+}
+
+/// What a Describe answered is what is committed.
+pub fn shows_what_is_there(folder: &Path, account_id: &str, shown: &BTreeMap<String, (String, Option<String>)>) -> Checked {
+    let query = "SELECT instance_id, state, value FROM instance LEFT JOIN tag ON resource_id = instance_id AND key = ?1 WHERE instance.account_id = ?2";
+    let read = || {
+        let database = database(folder)?;
+        let mut query = database.prepare(query)?;
+        let rows = query.query_map([TAG, account_id], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
+        rows.collect::<rusqlite::Result<BTreeMap<String, (String, Option<String>)>>>()
+    };
+    let there = read().map_err(|error| unreadable(&error))?;
+    if there == *shown {
+        Ok(())
+    } else {
+        Err(Broken::new("a Describe shows what is there", format!("it shows {shown:?}, and there is {there:?}")))
+    }
 }
 
 /// What was accepted is there, and nothing that nobody asked for.
@@ -112,7 +190,7 @@ pub fn writes_are_there(rows: &Rows, journal: &Journal, groups: &[String]) -> Ch
     for (id, known) in &journal.instances {
         let Some(row) = rows.instances.get(id) else {
             // An hour after its end an instance is forgotten.
-            if journal.excused(id).end {
+            if journal.ended.contains(id) {
                 continue;
             }
             return Err(Broken::new(rule, format!("{id} is not there")));
@@ -161,7 +239,7 @@ fn states(known: &Known) -> Vec<&'static str> {
 }
 
 fn given_up(journal: &Journal, id: &str, row: &Instance) -> bool {
-    journal.may_be_given_up(id) && row.reason == "Server.InternalError" && matches!(row.state.as_str(), "terminated" | "stopped")
+    journal.may_be_given_up(id, Some(&row.host_id)) && row.reason == GIVEN_UP && matches!(row.state.as_str(), "terminated" | "stopped")
 }
 
 pub fn nothing_is_without_an_owner(rows: &Rows) -> Checked {

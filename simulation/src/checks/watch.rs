@@ -32,6 +32,11 @@ impl Watch {
         self.0.get(&at).map_or(0, |seen| seen.epoch)
     }
 
+    /// Another machine takes its place.
+    pub fn forget(&mut self, at: usize) {
+        self.0.remove(&at);
+    }
+
     /// An agent is about to take this in.
     pub fn told(&mut self, at: usize, batch: &[ToAgent]) {
         let seen = self.0.entry(at).or_default();
@@ -59,18 +64,19 @@ impl Watch {
 }
 
 fn guests(seen: &mut Seen, host: &Host, journal: &Journal) -> Checked {
-    let guests = host.guests();
+    let (guests, host_id) = (host.guests(), host.id());
+    let host_id = host_id.as_deref();
     for (id, before) in &seen.guests {
         match guests.get(id) {
             None => destroyed(seen, host, journal, id)?,
-            Some(now) if before.on && !now.on && !off_is_excused(journal, id) => {
+            Some(now) if before.on && !now.on && !off_is_excused(journal, id, host_id) => {
                 return Err(Broken::new("a guest runs until it is asked not to", format!("{id} on host {} went off", host.number)));
             }
             Some(_) => {}
         }
     }
     for (id, now) in &guests {
-        let most = 1 + journal.excused(id).boots;
+        let most = 1 + journal.excused(id, host_id).boots;
         if now.boots > most.min(BOOTS_REMEMBERED) {
             let what = format!("{id} on host {} was powered on {} times, and {most} were asked for", host.number, now.boots);
             return Err(Broken::new("a guest starts only when it is asked to", what));
@@ -80,8 +86,8 @@ fn guests(seen: &mut Seen, host: &Host, journal: &Journal) -> Checked {
     Ok(())
 }
 
-fn off_is_excused(journal: &Journal, id: &str) -> bool {
-    let excuse = journal.excused(id);
+fn off_is_excused(journal: &Journal, id: &str, host_id: Option<&str>) -> bool {
+    let excuse = journal.excused(id, host_id);
     excuse.off || excuse.end
 }
 
@@ -97,7 +103,7 @@ fn destroyed(seen: &Seen, host: &Host, journal: &Journal, id: &str) -> Checked {
         }
         Some(_) => {}
     }
-    if !journal.excused(id).end {
+    if !journal.excused(id, host.id().as_deref()).end {
         return Err(Broken::new(rule, format!("{id} is gone from host {}, and nobody asked for its end", host.number)));
     }
     Ok(())
