@@ -8,6 +8,7 @@ use freehold_link::unix::in_process;
 use freehold_proto::clock::{Clock, ManualClock};
 use freehold_proto::internal::host::{ToAgent, Welcome, to_agent};
 use freehold_scheduler::Scheduler;
+use freehold_scheduler::hosts::End;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
@@ -157,32 +158,46 @@ impl<'a> Cloud<'a> {
     }
 
     /// The scheduler says what it has to say in a session.
-    pub async fn speak(&mut self, at: usize, session: usize) -> Result<(), Broken> {
-        let session = &mut self.hosts[at].sessions[session];
+    pub async fn speak(&mut self, at: usize, index: usize) -> Result<(), Broken> {
+        let session = &mut self.hosts[at].sessions[index];
         let Some(attendance) = &mut session.attendance else { return Ok(()) };
         let spoke = if session.stated { attendance.state_changes().await } else { attendance.state_everything().await };
         session.stated = true;
         session.collect();
-        spoke.map_err(|end| Broken::new("the scheduler works", format!("it can not speak to host {at}: {end:?}")))
+        self.went_on(at, index, spoke, "speak to").await
+    }
+
+    /// A session that the scheduler ends (the host has a newer one, or was removed) is over for the agent, too, which dials again.
+    async fn went_on(&mut self, at: usize, index: usize, step: Result<(), End>, what: &str) -> Result<(), Broken> {
+        match step {
+            Ok(()) => Ok(()),
+            Err(End::Closed) => {
+                self.trace.say(|| format!("the scheduler ends session {index} of host {at}"));
+                self.hosts[at].sessions[index].hang_up();
+                self.notice(at, index).await;
+                Ok(())
+            }
+            Err(end @ End::Failed(_)) => Err(Broken::new("the scheduler works", format!("it can not {what} host {at}: {end:?}"))),
+        }
     }
 
     /// The scheduler repeats what is to be buried.
-    pub async fn remind(&mut self, at: usize, session: usize) -> Result<(), Broken> {
-        let session = &mut self.hosts[at].sessions[session];
+    pub async fn remind(&mut self, at: usize, index: usize) -> Result<(), Broken> {
+        let session = &mut self.hosts[at].sessions[index];
         let Some(attendance) = session.attendance.as_mut().filter(|_| session.stated) else { return Ok(()) };
         let spoke = attendance.state_tombstones().await;
         session.collect();
-        spoke.map_err(|end| Broken::new("the scheduler works", format!("it can not remind host {at}: {end:?}")))
+        self.went_on(at, index, spoke, "remind").await
     }
 
     /// The scheduler hears the next message of a session.
-    pub async fn hear(&mut self, at: usize, session: usize) -> Result<(), Broken> {
-        let session = &mut self.hosts[at].sessions[session];
+    pub async fn hear(&mut self, at: usize, index: usize) -> Result<(), Broken> {
+        let session = &mut self.hosts[at].sessions[index];
         let Some(message) = session.up.pop_front() else { return Ok(()) };
         let Some(attendance) = &mut session.attendance else { return Ok(()) };
         self.trace.say(|| format!("host {at} ▸ scheduler: {}", brief(&message.kind)));
         let heard = attendance.hear(message).await;
-        heard.map_err(|end| Broken::new("the scheduler works", format!("it can not hear host {at}: {end:?}")))
+        self.went_on(at, index, heard, "hear").await
     }
 
     /// The agent takes in the next messages, as many as come together.
