@@ -192,6 +192,8 @@ impl Session {
 
     /// Networks before the guests that use them, then what is to be buried, then the marker.
     async fn state_everything(&self) -> Result<(), End> {
+        // Which networks the host uses is looked up there.
+        self.store.world().caught_up().await.map_err(End::Failed)?;
         self.is_the_newest()?;
         for vpc_id in self.vpcs_here() {
             self.state_vpc(&vpc_id).await?;
