@@ -61,7 +61,8 @@ impl HostsService {
     ) -> Result<Attendance, Status> {
         let welcome = self.welcome(&hello).await?;
         let _ = down.try_send(Ok(ToAgent { kind: Some(to_agent::Kind::Welcome(welcome)), ..ToAgent::default() }));
-        // From here on nothing that changes is missed.
+        // From here on nothing that changes is missed, and nothing that changed before is heard of again.
+        self.store.world().caught_up().await?;
         let changes = self.store.follow();
         let entered = self.hosts.enter(&hello.host_id);
         let (seat, questions) = entered.ok_or_else(|| Status::unavailable("the scheduler is about to stop"))?;
