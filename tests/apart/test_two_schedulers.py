@@ -1,11 +1,11 @@
 """Two schedulers on one PostgreSQL: either answers for both, one reconciles, and when one dies the other goes on."""
 
-import os
 import signal
 import subprocess
 
+import postgres
 import pytest
-from cloud import ROOT, wait_until
+from cloud import wait_until
 from conftest import Apart
 
 PATIENCE = 90
@@ -13,12 +13,8 @@ PATIENCE = 90
 
 @pytest.fixture(scope="module")
 def database():
-    script = [ROOT / "deploy/with-postgres", "bash", "-c", 'echo "$FREEHOLD_TEST_DATABASE"; exec sleep 900']
-    with subprocess.Popen(script, stdout=subprocess.PIPE, text=True, start_new_session=True) as server:
-        try:
-            yield server.stdout.readline().strip()
-        finally:
-            os.killpg(server.pid, signal.SIGTERM)
+    with postgres.server() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

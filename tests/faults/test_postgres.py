@@ -1,24 +1,16 @@
 """A cloud whose store is in PostgreSQL: the same to its clients, and what was answered is there after a kill."""
 
-import os
-import signal
-import subprocess
-
+import postgres
 import pytest
-from cloud import ROOT, Cloud, wait_until
+from cloud import Cloud, wait_until
 
 QUICK = {"Delay": 1, "MaxAttempts": 90}
 
 
 @pytest.fixture
 def database():
-    """The address of a server that is there for one test."""
-    script = [ROOT / "deploy/with-postgres", "bash", "-c", 'echo "$FREEHOLD_TEST_DATABASE"; exec sleep 900']
-    with subprocess.Popen(script, stdout=subprocess.PIPE, text=True, start_new_session=True) as server:
-        try:
-            yield server.stdout.readline().strip()
-        finally:
-            os.killpg(server.pid, signal.SIGTERM)
+    with postgres.server() as address:
+        yield address
 
 
 @pytest.fixture

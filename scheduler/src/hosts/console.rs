@@ -25,13 +25,8 @@ pub type Question = ConsoleRequest;
 pub struct Console(Mutex<HashMap<String, oneshot::Sender<ConsoleOutput>>>);
 
 impl Console {
-    fn expect(&self, request_id: &str) -> oneshot::Receiver<ConsoleOutput> {
-        let (sender, receiver) = oneshot::channel();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(request_id.to_owned(), sender);
-        receiver
-    }
-
-    fn expect_once(&self, request_id: &str) -> Option<oneshot::Receiver<ConsoleOutput>> {
+    /// None if somebody waits for that answer already.
+    fn expect(&self, request_id: &str) -> Option<oneshot::Receiver<ConsoleOutput>> {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever waited for one that never came has given up.
         waiting.retain(|_, sender| !sender.is_closed());
@@ -71,7 +66,7 @@ impl Hosts {
 
     async fn ask_here(&self, session: &mpsc::Sender<Question>, question: Question) -> Option<ConsoleOutput> {
         let request_id = question.request_id.clone();
-        let answer = self.console.expect(&request_id);
+        let answer = self.console.expect(&request_id)?;
         let asked = session.try_send(question);
         let answer = if asked.is_ok() { tokio::time::timeout(TIMEOUT, answer).await.ok().and_then(Result::ok) } else { None };
         self.console.forget(&request_id);
@@ -108,7 +103,7 @@ impl Hosts {
 
     /// What the host will say to a question of another scheduler's. None if it is being asked that already.
     pub(super) fn expect_relayed(&self, question: &Question) -> Option<impl Future<Output = Option<ConsoleOutput>> + Send + use<>> {
-        let answer = self.console.expect_once(&question.request_id)?;
+        let answer = self.console.expect(&question.request_id)?;
         Some(async move { tokio::time::timeout(TIMEOUT, answer).await.ok().and_then(Result::ok) })
     }
 

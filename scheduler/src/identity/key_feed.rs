@@ -64,6 +64,16 @@ impl State {
         }
     }
 
+    /// The number of the change that they were told.
+    fn tell(&mut self, ids: &[u64], access_key_id: &str) -> u64 {
+        self.newest_change += 1;
+        let change = self.newest_change;
+        for id in ids {
+            self.say(*id, FollowKeysResponse { change, access_key_id: access_key_id.to_owned(), ..FollowKeysResponse::default() });
+        }
+        change
+    }
+
     fn forget(&mut self, id: u64) {
         if let Some(gone) = self.followers.remove(&id) {
             self.ghosts_until = self.ghosts_until.max(gone.trusts_until);
@@ -130,25 +140,18 @@ impl KeyFeed {
     /// Tells one follower that a key changed ("": any may have).
     pub fn tell(&self, id: u64, access_key_id: &str) {
         let mut state = self.state();
-        state.newest_change += 1;
-        let change = state.newest_change;
-        state.say(id, FollowKeysResponse { change, access_key_id: access_key_id.to_owned(), ..FollowKeysResponse::default() });
+        state.tell(&[id], access_key_id);
     }
 
     fn tell_all(&self, access_key_id: &str) -> u64 {
         let mut state = self.state();
-        state.newest_change += 1;
-        let change = state.newest_change;
         let ids: Vec<u64> = state.followers.keys().copied().collect();
-        for id in ids {
-            state.say(id, FollowKeysResponse { change, access_key_id: access_key_id.to_owned(), ..FollowKeysResponse::default() });
-        }
-        change
+        state.tell(&ids, access_key_id)
     }
 
     /// Tells them what was committed, and returns when none trusts what it kept of the key: at most a lease later.
     pub async fn announce(&self, access_key_id: &str) {
-        let elsewhere = if self.shared { tokio::time::sleep(self.lease) } else { tokio::time::sleep(Duration::ZERO) };
+        let elsewhere = tokio::time::sleep(if self.shared { self.lease } else { Duration::ZERO });
         let mut heard = self.heard.subscribe();
         let change = self.tell_all(access_key_id);
         let until = {
