@@ -91,15 +91,15 @@ impl Cloud<'_> {
 
     /// Nothing else happens meanwhile, so that what the rows say is what was decided on.
     async fn put_and_look(&self, account: usize, call: &Call) -> Result<Result<Answer, Refused>, Broken> {
-        let folder = self.folder.path();
+        let database = &self.database;
         let launches = matches!(call, Call::Run { .. });
-        let before = if launches { capacity::placed(folder)? } else { Vec::new() };
+        let before = if launches { capacity::placed(database)? } else { Vec::new() };
         let answer = self.put(account, call).await;
         match (call, &answer) {
-            (Call::Run { .. }, Ok(_)) => capacity::launched_where_it_may(&before, &capacity::placed(folder)?)?,
-            (Call::Run { count, .. }, Err(refused)) if refused.code == NO_ROOM => capacity::launch_has_no_room(folder, *count)?,
-            (Call::Start { id }, Err(refused)) if refused.code == NO_ROOM => capacity::start_has_no_room(folder, id)?,
-            (Call::Describe, Ok(answer)) => rows::shows_what_is_there(folder, ACCOUNTS[account], &answer.shown)?,
+            (Call::Run { .. }, Ok(_)) => capacity::launched_where_it_may(&before, &capacity::placed(database)?)?,
+            (Call::Run { count, .. }, Err(refused)) if refused.code == NO_ROOM => capacity::launch_has_no_room(database, *count)?,
+            (Call::Start { id }, Err(refused)) if refused.code == NO_ROOM => capacity::start_has_no_room(database, id)?,
+            (Call::Describe, Ok(answer)) => rows::shows_what_is_there(database, ACCOUNTS[account], &answer.shown)?,
             _ => {}
         }
         Ok(answer)

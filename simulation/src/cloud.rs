@@ -9,6 +9,7 @@ use freehold_proto::clock::{Clock, ManualClock};
 use freehold_proto::internal::host::{ToAgent, Welcome, to_agent};
 use freehold_scheduler::Scheduler;
 use freehold_scheduler::hosts::End;
+use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
@@ -24,6 +25,8 @@ use crate::template::{self, ACCOUNTS, Error, Template};
 pub struct Cloud<'a> {
     pub template: &'a Template,
     pub folder: TempDir,
+    /// The checks' own connection, not one of the product's.
+    pub database: Connection,
     pub clock: ManualClock,
     entropy: Seeded,
     pub dice: Dice,
@@ -52,10 +55,12 @@ impl<'a> Cloud<'a> {
     pub async fn new(template: &'a Template, seed: u64, options: &Options) -> Result<Self, Error> {
         let folder = template.copy()?;
         let mut dice = Dice::of(seed, 1);
-        let groups = default_groups(folder.path())?;
+        let database = template::database(folder.path())?;
+        let groups = default_groups(&database)?;
         let mut cloud = Self {
             template,
             folder,
+            database,
             clock: ManualClock::at(template::beginning()),
             entropy: Seeded::of(seed, 2),
             scheduler: None,
@@ -251,8 +256,7 @@ impl<'a> Cloud<'a> {
     }
 }
 
-fn default_groups(folder: &std::path::Path) -> Result<Vec<String>, Error> {
-    let database = template::database(folder)?;
+fn default_groups(database: &Connection) -> Result<Vec<String>, Error> {
     let mut groups = Vec::new();
     for account in ACCOUNTS {
         let of = "SELECT group_id FROM security_group WHERE account_id = ?1 AND group_name = 'default'";

@@ -133,7 +133,7 @@ impl Cloud<'_> {
             return Ok(());
         }
         // What is forgotten was seen to have ended an hour before.
-        checks::rows::note_ended(self.folder.path(), &mut self.journal)?;
+        checks::rows::note_ended(&self.database, &mut self.journal)?;
         let Some(scheduler) = &self.scheduler else { return Ok(()) };
         let store = scheduler.store();
         let passes = [

@@ -30,6 +30,7 @@ pub async fn connect(file: &Path, pool: Pool) -> Result<DatabaseConnection, DbEr
     options.test_before_acquire(false);
     options.map_sqlx_sqlite_opts(|options| {
         options
+            .statement_cache_capacity(1024)
             .pragma("journal_mode", "WAL")
             .pragma("synchronous", "FULL")
             .pragma("temp_store", "memory")

@@ -1,14 +1,11 @@
 //! What hosts are promised. Added up from the rows of instances and volumes; the sums that the database keeps in the hosts' own rows are
 //! only compared with that.
 
-use std::path::Path;
-
 use rusqlite::Connection;
 
 use super::Checked;
 use super::rows::all;
 use crate::run::Broken;
-use crate::template::database;
 
 /// What an instance of the simulation's one type takes: vCPUs, MiB of memory, MiB of disk.
 const ONE: [i64; 3] = [2, 1024, 1024];
@@ -67,8 +64,8 @@ pub fn holdings(database: &Connection) -> rusqlite::Result<Vec<Holding>> {
     all(database, HOLDINGS, Holding::read)
 }
 
-fn read(folder: &Path) -> Result<Vec<Holding>, Broken> {
-    database(folder).and_then(|database| holdings(&database)).map_err(|error| Broken::new("the scheduler works", error.to_string()))
+fn read(database: &Connection) -> Result<Vec<Holding>, Broken> {
+    holdings(database).map_err(|error| Broken::new("the scheduler works", error.to_string()))
 }
 
 /// No writer can forget them, whatever it was that changed.
@@ -95,18 +92,17 @@ pub fn no_more_is_promised_than_fits(hosts: &[Holding]) -> Checked {
 const RIGHTLY: &str = "a request is refused for want of room only where there is none";
 
 /// A launch of `count` found no room. Nothing has changed since.
-pub fn launch_has_no_room(folder: &Path, count: i32) -> Checked {
-    let hosts = read(folder)?;
+pub fn launch_has_no_room(database: &Connection, count: i32) -> Checked {
+    let hosts = read(database)?;
     let room: i64 = hosts.iter().map(Holding::room).sum();
     if room < i64::from(count) { Ok(()) } else { Err(Broken::new(RIGHTLY, format!("there was room for {room}: {hosts:?}"))) }
 }
 
 /// A start found no room where its disk is.
-pub fn start_has_no_room(folder: &Path, id: &str) -> Checked {
-    let database = database(folder).map_err(|error| Broken::new("the scheduler works", error.to_string()))?;
+pub fn start_has_no_room(database: &Connection, id: &str) -> Checked {
     let query = "SELECT COALESCE(MAX(host_id), '') FROM instance WHERE instance_id = ?1";
     let host_id: String = database.query_row(query, [id], |row| row.get(0)).unwrap_or_default();
-    for host in read(folder)?.into_iter().filter(|host| host.host_id == host_id && host.connected) {
+    for host in read(database)?.into_iter().filter(|host| host.host_id == host_id && host.connected) {
         let [vcpus, memory, _] = host.free();
         if vcpus >= ONE[0] && memory >= ONE[1] {
             return Err(Broken::new(RIGHTLY, format!("{id} could have been started: {host:?}")));
@@ -116,9 +112,9 @@ pub fn start_has_no_room(folder: &Path, id: &str) -> Checked {
 }
 
 /// Instances by the host that they are on and whether that takes new ones.
-pub fn placed(folder: &Path) -> Result<Vec<(String, String, bool)>, Broken> {
+pub fn placed(database: &Connection) -> Result<Vec<(String, String, bool)>, Broken> {
     let query = "SELECT instance_id, host.host_id, connected AND drained_since IS NULL AND quarantined = '[]' FROM instance JOIN host USING (host_id)";
-    let read = database(folder).and_then(|database| all(&database, query, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))));
+    let read = all(database, query, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
     read.map_err(|error| Broken::new("the scheduler works", error.to_string()))
 }
 

@@ -16,7 +16,7 @@ pub type Checked = Result<(), Broken>;
 
 /// A schedule has come to rest.
 pub fn at_rest(cloud: &Cloud) -> Checked {
-    let rows = rows::Rows::read(cloud.folder.path()).map_err(|error| Broken::new("the scheduler works", error.to_string()))?;
+    let rows = rows::Rows::read(&cloud.database).map_err(|error| Broken::new("the scheduler works", error.to_string()))?;
     rows::writes_are_there(&rows, &cloud.journal, &cloud.groups)?;
     rows::everything_is_buried(&rows)?;
     capacity::sums_add_up(&rows.holdings)?;

@@ -1,7 +1,6 @@
 //! The database, read as a file.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use rusqlite::Connection;
 
@@ -10,7 +9,7 @@ use super::capacity::{self, Holding};
 use crate::call::TAG;
 use crate::journal::{Asked, GIVEN_UP, Journal, Known};
 use crate::run::Broken;
-use crate::template::{ACCOUNTS, database};
+use crate::template::ACCOUNTS;
 
 #[derive(Clone, Debug)]
 pub struct Instance {
@@ -83,22 +82,21 @@ const TWICE: [&str; 6] = [
 ];
 
 impl Rows {
-    pub fn read(folder: &Path) -> rusqlite::Result<Self> {
-        let database = database(folder)?;
-        let hosts = all(&database, "SELECT host_id, quarantined FROM host", |row| Ok((row.get(0)?, row.get(1)?)))?;
+    pub fn read(database: &Connection) -> rusqlite::Result<Self> {
+        let hosts = all(database, "SELECT host_id, quarantined FROM host", |row| Ok((row.get(0)?, row.get(1)?)))?;
         let tags = "SELECT resource_id, value FROM tag WHERE key = ?1";
         let ports = "SELECT account_id, from_port FROM security_group_rule WHERE NOT is_egress AND cidr_ipv4 = '10.0.0.0/8'";
         Ok(Self {
-            instances: instances(&database)?,
+            instances: instances(database)?,
             quarantined: hosts,
-            holdings: capacity::holdings(&database)?,
-            vpcs: all(&database, "SELECT vpc_id, generation FROM vpc", |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect(),
-            groups: groups(&database)?,
+            holdings: capacity::holdings(database)?,
+            vpcs: all(database, "SELECT vpc_id, generation FROM vpc", |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect(),
+            groups: groups(database)?,
             tags: database.prepare(tags)?.query_map([TAG], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?,
-            open_ports: all(&database, ports, |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect(),
-            tombstones: all(&database, "SELECT host_id, kind, id FROM tombstone", |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?,
-            stray: found(&database, &STRAY)?,
-            twice: found(&database, &TWICE)?,
+            open_ports: all(database, ports, |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect(),
+            tombstones: all(database, "SELECT host_id, kind, id FROM tombstone", |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?,
+            stray: found(database, &STRAY)?,
+            twice: found(database, &TWICE)?,
         })
     }
 }
@@ -154,10 +152,10 @@ fn unreadable(error: &rusqlite::Error) -> Broken {
 }
 
 /// Instances that have ended have done so because somebody wanted it, or for their hosts' failure.
-pub fn note_ended(folder: &Path, journal: &mut Journal) -> Checked {
+pub fn note_ended(database: &Connection, journal: &mut Journal) -> Checked {
     let query = "SELECT instance_id, COALESCE(host_id, ''), COALESCE(state_reason_code, '') FROM instance WHERE state = 'terminated'";
     let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?));
-    let ended = database(folder).and_then(|database| all(&database, query, read)).map_err(|error| unreadable(&error))?;
+    let ended = all(database, query, read).map_err(|error| unreadable(&error))?;
     for (id, host_id, reason) in ended {
         if !journal.note_ended(&id, &host_id, &reason) {
             let what = format!("{id} on {host_id} has ended ({reason}), and nobody asked for that");
@@ -168,10 +166,9 @@ pub fn note_ended(folder: &Path, journal: &mut Journal) -> Checked {
 }
 
 /// What a Describe answered is what is committed.
-pub fn shows_what_is_there(folder: &Path, account_id: &str, shown: &BTreeMap<String, (String, Option<String>)>) -> Checked {
+pub fn shows_what_is_there(database: &Connection, account_id: &str, shown: &BTreeMap<String, (String, Option<String>)>) -> Checked {
     let query = "SELECT instance_id, state, value FROM instance LEFT JOIN tag ON resource_id = instance_id AND key = ?1 WHERE instance.account_id = ?2";
     let read = || {
-        let database = database(folder)?;
         let mut query = database.prepare(query)?;
         let rows = query.query_map([TAG, account_id], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
         rows.collect::<rusqlite::Result<BTreeMap<String, (String, Option<String>)>>>()
