@@ -141,6 +141,7 @@ impl Scheduler {
             vault: Arc::clone(&self.vault),
             trust: Arc::clone(&self.trust),
             keys: Arc::clone(&self.keys),
+            scheduler_id: self.engine.hosts.scheduler_id().to_owned(),
         };
         Routes::new(OperatorServer::new(operator))
     }
@@ -149,7 +150,7 @@ impl Scheduler {
     pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) {
         let (store, hosts) = (&self.engine.store, &self.engine.hosts);
         tokio::select! {
-            () = crate::reconcile::run(Arc::clone(store), shutdown) => {}
+            () = crate::reconcile::run(Arc::clone(store), hosts.scheduler_id(), shutdown) => {}
             () = Pulse::new(Arc::clone(store), Arc::clone(hosts)).keep() => {}
         }
         hosts.close();

@@ -2,6 +2,7 @@
 
 mod here;
 mod problem;
+mod schedulers;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ struct Report {
     cluster_id: Option<String>,
     epoch: Option<u64>,
     instances: BTreeMap<String, u32>,
+    schedulers: Vec<schedulers::Listed>,
     hosts: Vec<host::Listed>,
     /// Empty: all is well.
     problems: Vec<Problem>,
@@ -71,6 +73,7 @@ async fn gather(config: &Config) -> Report {
         cluster_id: status.as_ref().map(|status| status.cluster_id.clone()),
         epoch: status.as_ref().map(|status| status.epoch),
         instances: status.iter().flat_map(|status| status.instances.clone()).collect(),
+        schedulers: status.iter().flat_map(|status| status.schedulers.clone()).map(Into::into).collect(),
         hosts: status.into_iter().flat_map(|status| status.hosts).map(host::Listed::from).collect(),
         attention: problems.iter().map(ToString::to_string).collect(),
         problems,
@@ -112,6 +115,11 @@ fn show(report: &Report) -> Result<(), Failure> {
     output::line(&format!("processes  {}", if running.is_empty() { "none".into() } else { running.join(", ") }))?;
     let instances: Vec<String> = report.instances.iter().map(|(state, count)| format!("{count} {state}")).collect();
     output::line(&format!("instances  {}", if instances.is_empty() { "none".into() } else { instances.join(", ") }))?;
+    // Of one there is nothing to say that the rest does not.
+    if report.schedulers.len() > 1 {
+        output::line("")?;
+        output::rows(Output::Table, &report.schedulers)?;
+    }
     if !report.hosts.is_empty() {
         output::line("")?;
         output::rows(Output::Table, &report.hosts)?;

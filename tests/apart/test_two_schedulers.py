@@ -1,5 +1,6 @@
 """Two schedulers on one PostgreSQL: either answers for both, one reconciles, and when one dies the other goes on."""
 
+import json
 import signal
 import subprocess
 
@@ -85,6 +86,24 @@ def test_a_scheduler_that_starts_or_stops_beside_another_takes_no_host_from_it(p
     ids = run(pair, 4)
     until(pair, ids, "running")
     assert len(set(attended(pair))) == 2
+
+
+def listed(place):
+    return json.loads(place.freehold("status", "--output", "json", check=False).stdout)["schedulers"]
+
+
+def test_status_lists_them_and_says_which_reconciles_and_which_answers(pair):
+    one, two = map(listed, pair.schedulers)
+    hosts = attended(pair)
+    assert [s["scheduler_id"] for s in one] == [s["scheduler_id"] for s in two], "the longest there first"
+    assert {s["scheduler_id"]: s["hosts"] for s in one} == {s["scheduler_id"]: list(hosts.values()).count(s["scheduler_id"]) for s in one}
+    leader = rows(pair, "SELECT holder FROM lease WHERE name = 'reconcile'")[0]
+    for each in (one, two):
+        assert [s["scheduler_id"] for s in each if s["reconciles"]] == leader
+        assert sum(s["answers"] for s in each) == 1
+    assert [s["answers"] for s in one] != [s["answers"] for s in two]
+    shown = pair.schedulers[0].freehold("status", check=False).stdout
+    assert "answers here" in shown and "reconciles" in shown
 
 
 def test_when_one_is_killed_the_other_goes_on(pair):

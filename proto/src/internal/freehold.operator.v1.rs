@@ -313,6 +313,26 @@ pub struct Status {
     /// The same, taken apart: what the scheduler knows of its own work.
     #[prost(message, repeated, tag = "7")]
     pub problems: ::prost::alloc::vec::Vec<Problem>,
+    /// Who serves this store, the longest there first.
+    #[prost(message, repeated, tag = "8")]
+    pub schedulers: ::prost::alloc::vec::Vec<Scheduler>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Scheduler {
+    /// Drawn at each start.
+    #[prost(string, tag = "1")]
+    pub scheduler_id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub started: ::core::option::Option<::prost_types::Timestamp>,
+    /// How many attend it.
+    #[prost(uint32, tag = "3")]
+    pub hosts: u32,
+    /// Whether it is the one that does what only one may.
+    #[prost(bool, tag = "4")]
+    pub reconciles: bool,
+    /// Whether it is the one that says all this.
+    #[prost(bool, tag = "5")]
+    pub answers: bool,
 }
 /// Something that an operator must act on.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

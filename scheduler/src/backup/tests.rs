@@ -191,7 +191,7 @@ async fn a_store_of_yesterday_under_a_live_agent_destroys_nothing_and_shows_what
     })
     .await;
     assert_eq!(tombstone::Entity::find().all(lab.store().reader()).await.expect("rows").len(), 1, "and nobody orders its end");
-    let attention = crate::operator::status(lab.store()).await.expect("a status").attention;
+    let attention = crate::operator::status(lab.store(), "").await.expect("a status").attention;
     assert!(attention.iter().any(|line| line.contains(&new)), "{attention:?}");
     // And what the restored store decides from now on counts.
     obey(&agent, &lab, &kept, "running").await;

@@ -65,7 +65,7 @@ async fn a_fault_on_the_host_is_an_impaired_instance_on_a_sound_system() {
     agent.report(impaired).await;
     eventually("impaired", async || status(&lab, &id).await == ("ok".into(), "impaired".into())).await;
     assert_eq!(lab.state(&id).await, "running");
-    let problems = crate::operator::status(lab.store()).await.expect("a status").problems;
+    let problems = crate::operator::status(lab.store(), "").await.expect("a status").problems;
     assert!(problems.iter().any(|problem| problem.part.contains(&id) && problem.what.contains("disk-missing")), "{problems:?}");
 }
 

@@ -57,7 +57,7 @@ async fn a_reconciler_that_fails_is_told_with_its_reason_until_it_succeeds() {
     let lab = Lab::new().await;
     let metrics = lab.store().metrics();
     let failure = crate::store::Failure::refuse(freehold_proto::ErrorCode::InternalError, "the disk is full");
-    let problems = async || operator::status(lab.store()).await.expect("a status").problems;
+    let problems = async || operator::status(lab.store(), "").await.expect("a status").problems;
     assert_eq!(problems().await, [], "all is well");
     for at in [1000, 2000] {
         metrics.reconciled("reap-terminated", Err(&failure), std::time::Instant::now(), at);
@@ -75,10 +75,10 @@ async fn a_store_that_can_not_be_written_is_told() {
     let lab = Lab::new().await;
     // Whoever holds the writer's turn and does not end keeps everybody else from writing.
     let tx = lab.store().begin("").await.expect("begin");
-    let status = operator::status(lab.store()).await.expect("a status");
+    let status = operator::status(lab.store(), "").await.expect("a status");
     assert_eq!(status.problems.iter().map(|problem| problem.part.as_str()).collect::<Vec<_>>(), [STORE]);
     tx.rollback().await.expect("rollback");
-    assert_eq!(operator::status(lab.store()).await.expect("a status").problems, []);
+    assert_eq!(operator::status(lab.store(), "").await.expect("a status").problems, []);
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn an_impaired_instance_and_a_host_whose_clock_is_off_are_told_with_what_t
     "disk-missing".clone_into(&mut report.fault_code);
     "there is no disk".clone_into(&mut report.fault_message);
     agent.report(report).await;
-    let problems = async || operator::status(lab.store()).await.expect("a status").problems;
+    let problems = async || operator::status(lab.store(), "").await.expect("a status").problems;
     crate::lab::eventually("the fault is known", async || problems().await.len() == 2).await;
     let told = problems().await;
     assert!(told[0].what.contains("300000 ms ahead"), "{told:?}");

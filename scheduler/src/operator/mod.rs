@@ -34,6 +34,8 @@ pub struct OperatorService {
     pub vault: Arc<Vault>,
     pub trust: Arc<Trust>,
     pub keys: Arc<KeyFeed>,
+    /// Whose answers these are.
+    pub scheduler_id: String,
 }
 
 /// To the second, as people read it: `2026-01-02T03:04:05Z`.
@@ -197,6 +199,6 @@ impl Operator for OperatorService {
     }
 
     async fn get_status(&self, _: Request<proto::GetStatusRequest>) -> Result<Response<proto::Status>, Status> {
-        answered(status::status(&self.store).await)
+        answered(status::status(&self.store, &self.scheduler_id).await)
     }
 }

@@ -49,7 +49,7 @@ async fn silence(lab: &Lab, agent: Agent) -> String {
 }
 
 async fn attention(lab: &Lab) -> String {
-    super::status(lab.store()).await.expect("a status").attention.join("\n")
+    super::status(lab.store(), "").await.expect("a status").attention.join("\n")
 }
 
 #[tokio::test]

@@ -5,18 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use freehold_proto::Fault;
-use freehold_proto::id::request_id;
 
 use crate::store::lease::{self, Lease, Watch};
 use crate::store::{Outcome, Store};
 
-const NAME: &str = "reconcile";
+pub const NAME: &str = "reconcile";
 
 /// How often a lease is renewed, and looked at by those who wait for it: thrice before it expires.
 const RENEWAL: Duration = Duration::from_millis(1500);
 
 /// Does `work` for as long as this scheduler holds the lease, which is for ever where it has the store to itself.
-pub async fn alone<F: Future<Output = ()>>(store: Arc<Store>, work: impl Fn(Arc<Store>) -> F, shutdown: impl Future<Output = ()>) {
+pub async fn alone<F: Future<Output = ()>>(
+    store: Arc<Store>,
+    scheduler_id: &str,
+    work: impl Fn(Arc<Store>) -> F,
+    shutdown: impl Future<Output = ()>,
+) {
     if !store.is_shared() {
         tokio::select! {
             () = shutdown => {}
@@ -24,11 +28,10 @@ pub async fn alone<F: Future<Output = ()>>(store: Arc<Store>, work: impl Fn(Arc<
         }
         return;
     }
-    let holder = request_id(store.entropy());
     let mut held = None;
     tokio::select! {
         () = shutdown => {}
-        () = take_turns(&store, &holder, &work, &mut held) => {}
+        () = take_turns(&store, scheduler_id, &work, &mut held) => {}
     }
     if let Some(lease) = held
         && let Err(failure) = lease::give_back(&store, &lease).await

@@ -30,6 +30,7 @@ use crate::store::{Change, Outcome, Store};
 pub use forget_client_tokens::ForgetClientTokens;
 pub use forget_refusals::ForgetRefusals;
 pub use give_up_launches::GiveUpLaunches;
+pub use lead::NAME as LEASE;
 pub use prune_changes::PruneChanges;
 pub use reap_terminated::ReapTerminated;
 
@@ -98,8 +99,8 @@ async fn woken(changes: &mut broadcast::Receiver<Change>) {
 }
 
 /// Runs all reconcilers until `shutdown` resolves: where several schedulers share the store, one of them does.
-pub async fn run(store: Arc<Store>, shutdown: impl Future<Output = ()> + Send) {
-    lead::alone(store, all, shutdown).await;
+pub async fn run(store: Arc<Store>, scheduler_id: &str, shutdown: impl Future<Output = ()> + Send) {
+    lead::alone(store, scheduler_id, all, shutdown).await;
 }
 
 /// The reconcilers that there are. One that is not named here never runs (and tests/architecture.rs fails); one that is named and has no

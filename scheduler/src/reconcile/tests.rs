@@ -170,7 +170,7 @@ async fn what_is_due_is_done_at_the_next_change_and_not_only_by_the_timer() {
     let (lab, _agent) = prepared().await;
     lab.clock.advance(HOUR);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let running = tokio::spawn(super::run(std::sync::Arc::clone(lab.store()), async { _ = stopped.await }));
+    let running = tokio::spawn(super::run(std::sync::Arc::clone(lab.store()), "it", async { _ = stopped.await }));
     eventually("the first look is over", async || left(&lab).await[0] == 0).await;
     // An instance, and no change after its hour is over but the one that is made here.
     let _agent = Agent::obedient(&lab).await;

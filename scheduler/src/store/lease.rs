@@ -71,6 +71,12 @@ pub async fn take(store: &Store, name: &'static str, holder: &str, watch: &mut W
     Ok(Some(Lease { name, holder: holder.to_owned(), epoch }))
 }
 
+/// Who holds it, as far as the rows say.
+pub async fn holder(store: &Store, name: &str) -> Outcome<Option<String>> {
+    let row = Entity::find_by_id(name).one(store.reader()).await?;
+    Ok(row.map(|row| row.holder).filter(|holder| !holder.is_empty()))
+}
+
 /// Lets the next one have it at once.
 pub async fn give_back(store: &Store, lease: &Lease) -> Outcome<()> {
     let tx = store.begin("").await?;
