@@ -3,7 +3,7 @@
 use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
 
-use super::find::find;
+use super::find::{Search, find};
 use super::message;
 use super::model::image::{FILTERS, ImageView};
 use super::resolve::IMAGE;
@@ -29,7 +29,8 @@ impl Query for ec2::DescribeImagesRequest {
         self.executable_users.iter().try_for_each(|word| check_owner(word, &["self", "all"]))?;
         let matches =
             |view: &ImageView| owned_by(view, &self.owners) && executable_by(view, &self.executable_users) && filters.matches(view);
-        let (views, next_token) = find(ask, &IMAGE, &self.image_ids, page, matches)?;
+        let search = Search::new(&IMAGE, &self.image_ids, page, &filters);
+        let (views, next_token) = find(ask, search, matches)?;
         Ok(ec2::DescribeImagesResult { images: views.iter().map(Into::into).collect(), next_token })
     }
 }

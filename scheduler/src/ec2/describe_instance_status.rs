@@ -3,7 +3,7 @@
 use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
 
-use super::find::find;
+use super::find::{Search, find};
 use super::message;
 use super::model::instance_status::{Checked, FILTERS};
 use super::resolve::INSTANCE;
@@ -28,7 +28,8 @@ impl Query for ec2::DescribeInstanceStatusRequest {
         let all = self.include_all_instances.unwrap_or_default();
         let checked = |view: &InstanceView| Checked::new(view.clone(), &ask.settings, ask.now);
         let matches = |view: &InstanceView| (all || view.instance.state == State::Running.as_str()) && filters.matches(&checked(view));
-        let (shown, next_token) = find(ask, &INSTANCE, &self.instance_ids, page, matches)?;
+        let search = Search::new(&INSTANCE, &self.instance_ids, page, &filters);
+        let (shown, next_token) = find(ask, search, matches)?;
         let instance_statuses = shown.iter().map(|view| checked(view).shown(&ask.settings)).collect::<Result<_, _>>()?;
         Ok(ec2::DescribeInstanceStatusResult { instance_statuses, next_token })
     }

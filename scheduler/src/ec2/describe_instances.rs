@@ -3,7 +3,7 @@
 use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
 
-use super::find::find;
+use super::find::{Search, find};
 use super::message;
 use super::model::instance::{FILTERS, reservations};
 use super::resolve::INSTANCE;
@@ -23,7 +23,8 @@ impl Query for ec2::DescribeInstancesRequest {
     async fn answer(self, ask: &Ask) -> Outcome<ec2::DescribeInstancesResult> {
         let page = ask.page(&self)?;
         let filters = FILTERS.compile(message::filters(&self.filters))?;
-        let (shown, next_token) = find(ask, &INSTANCE, &self.instance_ids, page, |view| filters.matches(view))?;
+        let search = Search::new(&INSTANCE, &self.instance_ids, page, &filters);
+        let (shown, next_token) = find(ask, search, |view| filters.matches(view))?;
         Ok(ec2::DescribeInstancesResult { reservations: reservations(&shown, &ask.settings)?, next_token })
     }
 }

@@ -3,7 +3,7 @@
 use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
 
-use super::find::find;
+use super::find::{Search, find};
 use super::message;
 use super::model::network_interface::{FILTERS, shown};
 use super::resolve::NETWORK_INTERFACE;
@@ -23,7 +23,8 @@ impl Query for ec2::DescribeNetworkInterfacesRequest {
     async fn answer(self, ask: &Ask) -> Outcome<ec2::DescribeNetworkInterfacesResult> {
         let page = ask.page(&self)?;
         let filters = FILTERS.compile(message::filters(&self.filters))?;
-        let (found, next_token) = find(ask, &NETWORK_INTERFACE, &self.network_interface_ids, page, |eni| filters.matches(eni))?;
+        let search = Search::new(&NETWORK_INTERFACE, &self.network_interface_ids, page, &filters);
+        let (found, next_token) = find(ask, search, |eni| filters.matches(eni))?;
         let network_interfaces = found.iter().map(|eni| shown(eni, &ask.settings)).collect();
         Ok(ec2::DescribeNetworkInterfacesResult { network_interfaces, next_token })
     }

@@ -3,7 +3,7 @@
 use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
 
-use super::find::{find, named};
+use super::find::{Search, find, named};
 use super::message;
 use super::model::security_group::{FILTERS, shown};
 use super::resolve::SECURITY_GROUP;
@@ -25,7 +25,7 @@ impl Query for ec2::DescribeSecurityGroupsRequest {
         let page = ask.page(&self)?;
         let filters = FILTERS.compile(message::filters(&self.filters))?;
         let (views, next_token) = if self.group_names.is_empty() {
-            find(ask, &SECURITY_GROUP, &self.group_ids, page, |view| filters.matches(view))?
+            find(ask, Search::new(&SECURITY_GROUP, &self.group_ids, page, &filters), |view| filters.matches(view))?
         } else {
             let mut views = chosen(&ask.rows(), ask.account(), &self)?;
             views.retain(|view| filters.matches(view));

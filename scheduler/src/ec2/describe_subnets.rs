@@ -3,7 +3,7 @@
 use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
 
-use super::find::find_as;
+use super::find::{Search, find_as};
 use super::message;
 use super::model::subnet::{FILTERS, Subnet, SubnetView, available_addresses};
 use super::resolve::SUBNET;
@@ -24,7 +24,8 @@ impl Query for ec2::DescribeSubnetsRequest {
         let page = ask.page(&self)?;
         let filters = FILTERS.compile(message::filters(&self.filters))?;
         let shape = |rows: &Rows, subnet| view(ask, rows, subnet);
-        let (views, next_token) = find_as(ask, &SUBNET, &self.subnet_ids, page, shape, subnet_id, |view| filters.matches(view))?;
+        let search = Search::new(&SUBNET, &self.subnet_ids, page, &filters);
+        let (views, next_token) = find_as(ask, search, shape, subnet_id, |view| filters.matches(view))?;
         Ok(ec2::DescribeSubnetsResult { subnets: views.iter().map(Into::into).collect(), next_token })
     }
 }

@@ -3,7 +3,7 @@
 use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
 
-use super::find::find;
+use super::find::{Search, find};
 use super::message;
 use super::model::volume::FILTERS;
 use super::resolve::VOLUME;
@@ -23,7 +23,8 @@ impl Query for ec2::DescribeVolumesRequest {
     async fn answer(self, ask: &Ask) -> Outcome<ec2::DescribeVolumesResult> {
         let page = ask.page(&self)?;
         let filters = FILTERS.compile(message::filters(&self.filters))?;
-        let (found, next_token) = find(ask, &VOLUME, &self.volume_ids, page, |volume| filters.matches(volume))?;
+        let search = Search::new(&VOLUME, &self.volume_ids, page, &filters);
+        let (found, next_token) = find(ask, search, |volume| filters.matches(volume))?;
         Ok(ec2::DescribeVolumesResult { volumes: found.iter().map(Into::into).collect(), next_token })
     }
 }

@@ -3,7 +3,7 @@
 use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
 
-use super::find::find;
+use super::find::{Search, find};
 use super::message;
 use super::model::vpc::FILTERS;
 use super::resolve::VPC;
@@ -23,7 +23,8 @@ impl Query for ec2::DescribeVpcsRequest {
     async fn answer(self, ask: &Ask) -> Outcome<ec2::DescribeVpcsResult> {
         let page = ask.page(&self)?;
         let filters = FILTERS.compile(message::filters(&self.filters))?;
-        let (vpcs, next_token) = find(ask, &VPC, &self.vpc_ids, page, |vpc| filters.matches(vpc))?;
+        let search = Search::new(&VPC, &self.vpc_ids, page, &filters);
+        let (vpcs, next_token) = find(ask, search, |vpc| filters.matches(vpc))?;
         Ok(ec2::DescribeVpcsResult { vpcs: vpcs.iter().map(Into::into).collect(), next_token })
     }
 }

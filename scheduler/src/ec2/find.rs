@@ -6,34 +6,54 @@ use freehold_proto::Fault;
 
 use super::resolve::Kind;
 use crate::engine::Ask;
+use crate::filter::{Filters, TagIs};
 use crate::page::Page;
 use crate::store::{Rows, View};
 
 /// A page and the token for the rest.
 type Found<V> = Result<(Vec<V>, Option<String>), Fault>;
 
-/// Those of `ids`, or of all where there are none, that match: the part that `page` asks for.
-pub fn find<V: View>(ask: &Ask, kind: &Kind, ids: &[String], page: Page, matches: impl Fn(&V) -> bool) -> Found<V> {
-    find_as(ask, kind, ids, page, |_, view| view, V::id, matches)
+/// What a request looks for.
+pub struct Search<'a> {
+    kind: &'a Kind,
+    ids: &'a [String],
+    page: Page,
+    tag: Option<TagIs<'a>>,
+}
+
+impl<'a> Search<'a> {
+    /// The part that `page` asks for: of `ids`, or of all where there are none. Of the filters it takes what spares it a walk through
+    /// everything; whether something matches is the caller's to say.
+    pub fn new<R>(kind: &'a Kind, ids: &'a [String], page: Page, filters: &'a Filters<R>) -> Self {
+        Self { kind, ids, page, tag: filters.tag() }
+    }
+}
+
+/// What the search finds and `matches`.
+pub fn find<V: View>(ask: &Ask, search: Search<'_>, matches: impl Fn(&V) -> bool) -> Found<V> {
+    find_as(ask, search, |_, view| view, V::id, matches)
 }
 
 /// The same, of something that is made of each and is asked whether it matches.
 pub fn find_as<V: View, S>(
     ask: &Ask,
-    kind: &Kind,
-    ids: &[String],
-    page: Page,
+    search: Search<'_>,
     shape: impl Fn(&Rows, V) -> S,
     id: impl Fn(&S) -> &str,
     matches: impl Fn(&S) -> bool,
 ) -> Found<S> {
-    let rows = ask.rows();
+    let Search { kind, ids, page, tag } = search;
+    let (rows, account) = (ask.rows(), ask.account());
     if ids.is_empty() {
         let after = page.after().map(str::to_owned);
-        let all = V::all(&rows, ask.account(), after.as_deref()).map(|view| shape(&rows, view));
+        let all = match &tag {
+            Some(tag) => rows.tagged(account, tag.key, &tag.values, after.as_deref()),
+            None => V::ids(&rows, account, after.as_deref()),
+        };
+        let all = all.filter_map(|id| V::one(&rows, account, id)).map(|view| shape(&rows, view));
         return page.take(all.filter(|shown| matches(shown)), id);
     }
-    let named = named::<V>(&rows, ask.account(), kind, ids)?;
+    let named = named::<V>(&rows, account, kind, ids)?;
     let shown = named.into_iter().map(|view| shape(&rows, view)).filter(|shown| matches(shown));
     page.cut(shown.collect(), id)
 }

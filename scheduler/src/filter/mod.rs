@@ -90,7 +90,23 @@ fn check_values(filter: &Filter<'_>, count: usize) -> Result<(), Fault> {
     Ok(())
 }
 
+/// A tag that a resource must have: of one key, with one of some values.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TagIs<'a> {
+    pub key: &'a str,
+    pub values: Vec<&'a str>,
+}
+
 impl<R> Filters<R> {
+    /// What whatever matches is tagged with, where a filter says so without a wildcard. It can be looked up.
+    pub fn tag(&self) -> Option<TagIs<'_>> {
+        self.0.iter().find_map(|(subject, patterns)| {
+            let Subject::Tag(_, key) = subject else { return None };
+            let values = patterns.iter().map(Pattern::literal).collect::<Option<Vec<_>>>()?;
+            Some(TagIs { key, values })
+        })
+    }
+
     pub fn matches(&self, resource: &R) -> bool {
         self.0.iter().all(|(subject, patterns)| subject.matches(resource, patterns))
     }
@@ -159,6 +175,18 @@ mod tests {
         assert!(matches(&[("tag-key", &["Na*"])]).unwrap());
         assert!(matches(&[("tag:empty", &[""])]).unwrap());
         assert!(!matches(&[("tag:absent", &["*"])]).unwrap());
+    }
+
+    #[test]
+    fn a_tag_can_be_looked_up_unless_a_value_has_a_wildcard() {
+        let filter = |name: &str, values: &[&str]| {
+            let values: Vec<String> = values.iter().map(|value| (*value).to_owned()).collect();
+            let filters = DISKS.compile([Filter { name, values: &values }]).unwrap();
+            filters.tag().map(|TagIs { key, values }| format!("{key}={}", values.join("|")))
+        };
+        assert_eq!(filter("tag:Name", &["web", r"\*"]).as_deref(), Some("Name=web|*"));
+        assert_eq!(filter("tag:Name", &["web", "d*"]), None);
+        assert_eq!((filter("tag-key", &["Name"]), filter("zone", &["a"])), (None, None));
     }
 
     #[test]

@@ -45,6 +45,14 @@ impl Pattern {
         Self(literal.map_or(Form::Wild(steps), Form::Exact))
     }
 
+    /// The one text that it matches, where it is one.
+    pub(super) fn literal(&self) -> Option<&str> {
+        match &self.0 {
+            Form::Exact(literal) => Some(literal),
+            Form::Wild(_) => None,
+        }
+    }
+
     pub(super) fn matches(&self, text: &str) -> bool {
         match &self.0 {
             Form::Exact(literal) => literal == text,

@@ -1,9 +1,13 @@
-//! One table's rows in memory, in the order of their keys.
+//! One table's rows in memory, found by key, and in the order of keys by what they belong to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
+use std::pin::pin;
 use std::slice;
 use std::sync::Arc;
+
+use futures_util::{Stream, TryStreamExt};
+use sea_orm::DbErr;
 
 /// Shared between the rows and the groups that they belong to.
 type Key = Arc<str>;
@@ -25,8 +29,8 @@ pub trait Mirrored: PartialEq {
 /// A table.
 #[derive(Debug)]
 pub struct Mirror<M> {
-    rows: BTreeMap<Key, Slot<M>>,
-    groups: BTreeMap<Key, Group>,
+    rows: HashMap<Key, Slot<M>>,
+    groups: HashMap<Key, Group>,
 }
 
 /// The rows of one key: nearly always one.
@@ -54,7 +58,7 @@ impl<M> Slot<M> {
 
 impl<M> Default for Mirror<M> {
     fn default() -> Self {
-        Self { rows: BTreeMap::new(), groups: BTreeMap::new() }
+        Self { rows: HashMap::new(), groups: HashMap::new() }
     }
 }
 
@@ -99,8 +103,16 @@ impl<M> Mirror<M> {
         self.groups.get(owner).map_or(0, |group| group.rows)
     }
 
-    pub fn values(&self) -> impl Iterator<Item = &Arc<M>> {
+    /// All rows, in no order.
+    pub fn each(&self) -> impl Iterator<Item = &Arc<M>> {
         self.rows.values().flat_map(Slot::as_slice)
+    }
+
+    /// All rows, in the order of their keys, which it first sorts: not for what is asked often of much.
+    pub fn values(&self) -> impl Iterator<Item = &Arc<M>> {
+        let mut slots: Vec<(&Key, &Slot<M>)> = self.rows.iter().collect();
+        slots.sort_unstable_by_key(|(key, _)| *key);
+        slots.into_iter().flat_map(|(_, slot)| slot.as_slice())
     }
 }
 
@@ -119,6 +131,21 @@ impl<M: Mirrored> Mirror<M> {
     /// `rows` are all there are of their keys.
     pub fn add(&mut self, rows: impl IntoIterator<Item = M>) {
         self.replace([], rows);
+    }
+
+    /// `rows` are all there are, those of one key next to each other. Taken in as they come: a large table read whole before would take
+    /// several times its place here.
+    pub async fn fill(&mut self, rows: impl Stream<Item = Result<M, DbErr>>) -> Result<(), DbErr> {
+        let (mut rows, mut key, mut of_key) = (pin!(rows), String::new(), Vec::new());
+        while let Some(row) = rows.try_next().await? {
+            if row.feed_key() != key {
+                self.set(&key, std::mem::take(&mut of_key));
+                row.feed_key().clone_into(&mut key);
+            }
+            of_key.push(Arc::new(row));
+        }
+        self.set(&key, of_key);
+        Ok(())
     }
 
     fn set(&mut self, key: &str, mut rows: Vec<Arc<M>>) {
@@ -143,7 +170,7 @@ impl<M: Mirrored> Mirror<M> {
     }
 }
 
-fn enter(groups: &mut BTreeMap<Key, Group>, owner: &str, key: &Key) {
+fn enter(groups: &mut HashMap<Key, Group>, owner: &str, key: &Key) {
     if !groups.contains_key(owner) {
         groups.insert(owner.into(), Group::default());
     }
@@ -153,7 +180,7 @@ fn enter(groups: &mut BTreeMap<Key, Group>, owner: &str, key: &Key) {
     }
 }
 
-fn leave(groups: &mut BTreeMap<Key, Group>, owner: &str, key: &Key) {
+fn leave(groups: &mut HashMap<Key, Group>, owner: &str, key: &Key) {
     let Some(group) = groups.get_mut(owner) else { return };
     group.keys.remove(&**key);
     group.rows = group.rows.saturating_sub(1);

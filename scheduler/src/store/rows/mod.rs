@@ -5,9 +5,10 @@
 
 mod mirror;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryOrder, StreamTrait};
 
 pub use mirror::{Mirror, Mirrored};
 
@@ -68,9 +69,9 @@ macro_rules! mirrored {
 
         impl Rows {
             /// Everything there is.
-            pub async fn load(db: &impl ConnectionTrait) -> Result<Self, DbErr> {
+            pub async fn load(db: &(impl ConnectionTrait + StreamTrait)) -> Result<Self, DbErr> {
                 let mut rows = Self::default();
-                $(rows.$rows.add($table::Entity::find().all(db).await?);)*
+                $(rows.$rows.fill($table::Entity::find().order_by_asc($table::Column::$column).stream(db).await?).await?;)*
                 Ok(rows)
             }
 
@@ -116,13 +117,30 @@ mirrored! {
         say(&row.account_id);
         say(&row.vpc_id);
     };
-    tags = tag (Tag) by ResourceId resource_id, of |row, say| say(&row.account_id), ranked |row| (0, &row.key);
+    tags = tag (Tag) by ResourceId resource_id, of |row, say| {
+        say(&row.account_id);
+        say(&tagged(&row.account_id, &row.key, &row.value));
+    }, ranked |row| (0, &row.key);
     volumes = volume (Volume) by VolumeId volume_id, of |row, say| say(&row.account_id);
     volume_attachments = volume_attachment (VolumeAttachment) by VolumeId volume_id, of |row, say| say(&row.instance_id);
     vpcs = vpc (Vpc) by VpcId vpc_id, of |row, say| say(&row.account_id);
 }
 
+/// The owner of what an account has tagged so.
+fn tagged(account: &str, key: &str, value: &str) -> String {
+    format!("{account}\0{key}\0{value}")
+}
+
 impl Rows {
+    /// The ids of whatever an account has tagged with one of `values`, in order, from the one behind `after` on.
+    pub fn tagged<'a>(&'a self, account: &str, key: &str, values: &[&str], after: Option<&str>) -> Box<dyn Iterator<Item = &'a str> + 'a> {
+        let of = |value: &str| self.tags.of(&tagged(account, key, value), after);
+        match values {
+            [value] => Box::new(of(value)),
+            several => Box::new(several.iter().flat_map(|value| of(value)).collect::<BTreeSet<_>>().into_iter()),
+        }
+    }
+
     /// The tags that an account has put on a resource.
     pub fn tags_of(&self, account: &str, resource_id: &str) -> std::collections::BTreeMap<String, String> {
         let own = self.tags.get(resource_id).iter().filter(|row| row.account_id == account);
