@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use freehold_proto::internal::operator as proto;
 use crate::ec2::message::timestamp;
+use freehold_proto::internal::operator as proto;
 use sea_orm::{EntityTrait, QueryOrder};
 
 use super::{attention, hosts, problems};
