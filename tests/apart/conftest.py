@@ -13,7 +13,7 @@ from cloud import BINARY, SIMULATED_CAPACITY, wait_until
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from hosts import Wires  # noqa: E402
+from hosts import Here, Machine, Wires  # noqa: E402
 
 # Half of it is what a part has for trying, on a machine that is busy with other tests.
 CERTIFICATE_SECONDS = 60
@@ -22,9 +22,9 @@ CERTIFICATE_SECONDS = 60
 class Place:
     """One part: its machine, its folder, its configuration, its process."""
 
-    def __init__(self, apart, name, part, config):
+    def __init__(self, apart, name, part, config, kind=Machine):
         self.apart, self.name, self.part = apart, name, part
-        self.machine = apart.wires.machine(name)
+        self.machine = apart.wires.machine(name, kind)
         self.folder = apart.folder / name
         (self.folder / "log").mkdir(parents=True)
         self.config = self.folder / "freehold.toml"
@@ -73,9 +73,10 @@ class Place:
 
 
 class Apart:
-    """Scheduler, image store, gateway and two hosts, five machines. With a `database`, two schedulers share it."""
+    """Scheduler, image store, gateway and two hosts, five machines. With a `database`, two schedulers share it. Host `a` may be a `real` one:
+    this machine, with real guests."""
 
-    def __init__(self, database=None):
+    def __init__(self, database=None, real=False):
         self.wires = Wires()
         self.folder = Path(tempfile.mkdtemp(prefix="fhap-"))
         agent = '[agent]\ndrivers = ["simulated"]\n' + SIMULATED_CAPACITY
@@ -93,7 +94,8 @@ advertise = ["{{images}}:8775"]
         self.scheduler = self.schedulers[0]
         self.images = Place(self, "images", "image-store", '[image_store]\nlisten = "0.0.0.0:8775"\n')
         self.gateway = Place(self, "gateway", "gateway", '[gateway]\nlisten = "0.0.0.0:8773"\nnames = ["{own}", "api.cloud.example"]\n')
-        self.a = Place(self, "a", "agent", agent)
+        real_agent = '[agent]\ndrivers = ["qemu"]\nstop_timeout_seconds = 10\n'
+        self.a = Place(self, "a", "agent", *((real_agent, Here) if real else (agent,)))
         self.b = Place(self, "b", "agent", agent)
         self.places = [*self.schedulers, self.images, self.gateway, self.a, self.b]
         schedulers = ", ".join(f'"{place.machine.address}:8774"' for place in self.schedulers)

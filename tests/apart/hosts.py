@@ -1,6 +1,8 @@
 """Machines for tests: network namespaces, each with one address, joined by a router in the middle. Whoever made them removes them.
 
     hub ── 10.209.N.1/30 ── veth ── 10.209.N.2/30 ── machine N
+
+One of them may be the machine that the tests run on: real guests want no namespace around them.
 """
 
 import os
@@ -22,6 +24,21 @@ class Machine:
         self.wires, self.name, self.number = wires, name, number
         self.address = f"10.209.{number}.2"
         self.namespace = f"{wires.mark}-{name}"
+        ip("netns", "add", self.namespace)
+        self.ip("link", "set", "lo", "up")
+        self.wire("eth0", "default", "netns", self.namespace)
+
+    def wire(self, end, beyond, *where):
+        gateway, at_hub = f"10.209.{self.number}.1", ("-n", self.wires.hub)
+        ip("link", "add", f"v{self.number}", "netns", self.wires.hub, "type", "veth", "peer", "name", end, *where)
+        ip(*at_hub, "addr", "add", f"{gateway}/30", "dev", f"v{self.number}")
+        ip(*at_hub, "link", "set", f"v{self.number}", "up")
+        self.ip("addr", "add", f"{self.address}/30", "dev", end)
+        self.ip("link", "set", end, "up")
+        self.ip("route", "add", beyond, "via", gateway)
+
+    def ip(self, *words):
+        return ip("-n", self.namespace, *words)
 
     def command(self, *words):
         """The command line that runs `words` on this machine."""
@@ -33,13 +50,34 @@ class Machine:
 
     def lose(self, other):
         """Packets to one other machine are lost, nobody is told."""
-        ip("-n", self.namespace, "route", "add", "blackhole", f"{other.address}/32")
+        self.ip("route", "add", "blackhole", f"{other.address}/32")
 
     def find(self, other):
-        ip("-n", self.namespace, "route", "del", "blackhole", f"{other.address}/32")
+        self.ip("route", "del", "blackhole", f"{other.address}/32")
 
     def mend(self):
         ip("-n", self.wires.hub, "link", "set", f"v{self.number}", "up")
+
+    def close(self):
+        ip("netns", "delete", self.namespace, check=False)
+
+
+class Here(Machine):
+    """The machine that the tests run on, wired to the others. Its end of the wire goes with the other."""
+
+    def __init__(self, wires, name, number):
+        self.wires, self.name, self.number = wires, name, number
+        self.address = f"10.209.{number}.2"
+        self.wire(f"{PREFIX}{os.getpid()}", "10.209.0.0/16")
+
+    def ip(self, *words):
+        return ip(*words)
+
+    def command(self, *words):
+        return [*map(str, words)]
+
+    def close(self):
+        pass
 
 
 class Wires:
@@ -51,22 +89,13 @@ class Wires:
         ip("-n", self.hub, "link", "set", "lo", "up")
         subprocess.run(["ip", "netns", "exec", self.hub, "sysctl", "-qw", "net.ipv4.ip_forward=1"], check=True, timeout=30)
 
-    def machine(self, name):
-        number = len(self.machines) + 1
-        machine = Machine(self, name, number)
-        ip("netns", "add", machine.namespace)
-        self.machines[name] = machine
-        ip("-n", machine.namespace, "link", "set", "lo", "up")
-        ip("link", "add", f"v{number}", "netns", self.hub, "type", "veth", "peer", "name", "eth0", "netns", machine.namespace)
-        ip("-n", self.hub, "addr", "add", f"10.209.{number}.1/30", "dev", f"v{number}")
-        ip("-n", self.hub, "link", "set", f"v{number}", "up")
-        ip("-n", machine.namespace, "addr", "add", f"{machine.address}/30", "dev", "eth0")
-        ip("-n", machine.namespace, "link", "set", "eth0", "up")
-        ip("-n", machine.namespace, "route", "add", "default", "via", f"10.209.{number}.1")
+    def machine(self, name, kind=Machine):
+        self.machines[name] = machine = kind(self, name, len(self.machines) + 1)
         return machine
 
     def close(self):
-        for namespace in [machine.namespace for machine in self.machines.values()] + [self.hub]:
-            ip("netns", "delete", namespace, check=False)
+        for machine in self.machines.values():
+            machine.close()
+        ip("netns", "delete", self.hub, check=False)
         left = [line for line in printed("ip", "netns", "list").splitlines() if self.mark in line]
         assert not left, left

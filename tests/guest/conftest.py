@@ -1,44 +1,16 @@
 """Real guests: QEMU, a network, SSH. As root only, and never more than two at a time."""
 
 import os
-import subprocess
 
 import pytest
-from cloud import Cloud, wait_until
+from cloud import Cloud
+from ssh import Ssh
 
 
 def pytest_collection_modifyitems(items):
     if os.geteuid() != 0:
         for item in items:
             item.add_marker(pytest.mark.skip(reason="guests need root, for their network"))
-
-
-class Ssh:
-    """Runs commands in a guest, with one key."""
-
-    def __init__(self, user, address, key_file):
-        self.words = [
-            "ssh", "-i", str(key_file), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no",
-            "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=10", "-F", "none", f"{user}@{address}",
-        ]
-
-    def run(self, command, seconds=60):
-        return subprocess.run([*self.words, command], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds)
-
-    def __call__(self, command):
-        done = self.run(command)
-        assert done.returncode == 0, f"{command}: exit {done.returncode}: {done.stdout}{done.stderr}"
-        return done.stdout.strip()
-
-    def answers(self):
-        try:
-            return self.run("true", seconds=30).returncode == 0
-        except subprocess.TimeoutExpired:
-            return False
-
-    def wait(self, seconds=300):
-        wait_until(f"SSH as {self.words[-1]}", self.answers, seconds)
-        return self
 
 
 @pytest.fixture(scope="session")

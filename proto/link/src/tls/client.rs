@@ -18,6 +18,9 @@ use tower::ServiceExt;
 use super::{Current, config};
 use crate::unix::{CONNECT_TIMEOUT, SILENCE};
 
+/// Where another could be asked, one that says nothing is left sooner than [`SILENCE`] has it.
+const IMPATIENCE: Duration = Duration::from_secs(5);
+
 /// A channel that connects when first used and again after a failure, to one of `addresses` (`host:port`, each tried in turn), and believes
 /// whoever has a certificate for `name`. Each attempt to connect is bounded; each call's own bound is the caller's.
 pub fn channel(
@@ -58,9 +61,10 @@ pub fn service(
 pub(super) fn over(addresses: Vec<String>, name: &'static str, config: ClientConfig) -> Channel {
     let (connector, addresses) = (TlsConnector::from(Arc::new(config)), Arc::new(addresses));
     let turn = Arc::new(AtomicUsize::new(0));
+    let silence = if addresses.len() > 1 { IMPATIENCE } else { SILENCE };
     // The address stands in no request that matters: the connector knows its own.
     let endpoint = Endpoint::from_static("http://part.freehold.internal").connect_timeout(CONNECT_TIMEOUT);
-    endpoint.http2_keep_alive_interval(SILENCE).keep_alive_timeout(SILENCE).connect_with_connector_lazy(tower::service_fn(
+    endpoint.http2_keep_alive_interval(silence).keep_alive_timeout(silence).connect_with_connector_lazy(tower::service_fn(
         move |_: http::Uri| {
             let (connector, addresses) = (connector.clone(), Arc::clone(&addresses));
             let first = turn.fetch_add(1, Ordering::Relaxed);
