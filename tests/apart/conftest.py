@@ -19,6 +19,10 @@ from hosts import Here, Machine, Wires  # noqa: E402
 CERTIFICATE_SECONDS = 60
 
 
+# Of a database elsewhere: the first machine's.
+DATABASE_ADDRESS = "10.209.1.2"
+
+
 class Place:
     """One part: its machine, its folder, its configuration, its process."""
 
@@ -73,11 +77,12 @@ class Place:
 
 
 class Apart:
-    """Scheduler, image store, gateway and two hosts, five machines. With a `database`, two schedulers share it. Host `a` may be a `real` one:
-    this machine, with real guests."""
+    """Scheduler, image store, gateway and two hosts, five machines. With a `database`, two schedulers share it; it may be `elsewhere`, on this
+    machine ([`DATABASE_ADDRESS`]). Host `a` may be a `real` one: this machine, with real guests."""
 
-    def __init__(self, database=None, real=False):
+    def __init__(self, database=None, real=False, elsewhere=False):
         self.wires = Wires()
+        self.store = self.wires.machine("store", Here) if elsewhere else None
         self.folder = Path(tempfile.mkdtemp(prefix="fhap-"))
         agent = '[agent]\ndrivers = ["simulated"]\n' + SIMULATED_CAPACITY
         scheduler = f"""

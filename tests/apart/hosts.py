@@ -49,11 +49,11 @@ class Machine:
         ip("-n", self.wires.hub, "link", "set", f"v{self.number}", "down")
 
     def lose(self, other):
-        """Packets to one other machine are lost, nobody is told."""
-        self.ip("route", "add", "blackhole", f"{other.address}/32")
+        """Packets to one other machine are lost on the way, nobody is told."""
+        ip("-n", self.wires.hub, "rule", "add", "iif", f"v{self.number}", "to", other.address, "blackhole")
 
     def find(self, other):
-        self.ip("route", "del", "blackhole", f"{other.address}/32")
+        ip("-n", self.wires.hub, "rule", "del", "iif", f"v{self.number}", "to", other.address, "blackhole")
 
     def mend(self):
         ip("-n", self.wires.hub, "link", "set", f"v{self.number}", "up")

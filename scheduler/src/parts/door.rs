@@ -2,6 +2,8 @@
 //!
 //! Each call asks the World whether its peer is a part now, so that one that was removed is refused from then on, by every scheduler that
 //! the feed has reached; what it holds open ends when it is heard that its row is gone.
+//!
+//! While the store is out of reach the door is closed, and whoever was in is sent away: another scheduler may reach it.
 
 use std::sync::Arc;
 
@@ -84,6 +86,10 @@ fn in_world(store: &Store, peer: &Peer) -> Result<(), Status> {
 
 #[tonic::async_trait]
 impl Admits for Door {
+    fn is_open(&self) -> bool {
+        *self.store.world().reached().borrow()
+    }
+
     fn hears_strangers(&self) -> bool {
         true
     }
@@ -103,10 +109,18 @@ impl Admits for Door {
     fn expelled(&self, peer: &Peer) -> Ending {
         let (store, peer, mut changed) = (Arc::clone(&self.store), peer.clone(), self.changed.subscribe());
         Box::pin(async move {
+            let mut reached = store.world().reached();
             while in_world(&store, &peer).is_ok() {
-                if changed.changed().await.is_err() {
-                    // The door is gone, and the server with it.
-                    return std::future::pending().await;
+                tokio::select! {
+                    ticked = changed.changed() => if ticked.is_err() {
+                        // The door is gone, and the server with it.
+                        return std::future::pending().await;
+                    },
+                    // The World goes with the store, which is held here.
+                    () = async { _ = reached.wait_for(|reached| !reached).await } => {
+                        tracing::warn!(who = peer.who(), "hung up on a part, which may ask another scheduler: this one can not reach the store");
+                        return;
+                    }
                 }
             }
             tracing::warn!(who = peer.who(), "hung up on a part that was removed or has joined again with another key");

@@ -10,6 +10,7 @@ use sea_orm::{
     TransactionTrait,
 };
 use tokio::sync::broadcast;
+use tokio::time::Instant;
 
 use super::World;
 use crate::store::feed::triggers::Table;
@@ -22,6 +23,12 @@ const PERIOD_ALONE: Duration = Duration::from_secs(2);
 
 /// After a failure the store is left alone for this long.
 const PAUSE: Duration = Duration::from_millis(250);
+
+/// A store that has not answered a question by then, of few rows, is taken to be out of reach: whoever lost it on the way is told by nobody.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// As long as nothing could be read before others are to be asked instead of this scheduler. A store that is started anew takes less.
+const OUT_OF_REACH: Duration = Duration::from_secs(5);
 
 /// Follows the feed for as long as it is kept.
 #[derive(Debug)]
@@ -41,7 +48,7 @@ impl Applier {
         let shared = db.get_database_backend() == DbBackend::Postgres;
         let (rows, sequence) = load(&db).await?;
         let world = Arc::new(World::new(rows, sequence, shared));
-        let following = Following { db, changes, world: Arc::clone(&world) };
+        let following = Following { db, changes, world: Arc::clone(&world), patience: OUT_OF_REACH };
         Ok((world, Self { task: tokio::spawn(following.run()) }))
     }
 }
@@ -50,26 +57,30 @@ pub(super) struct Following {
     pub(super) db: DatabaseConnection,
     pub(super) changes: broadcast::Sender<Change>,
     pub(super) world: Arc<World>,
+    pub(super) patience: Duration,
 }
 
 impl Following {
-    async fn run(self) {
+    pub(super) async fn run(self) {
         let period = if self.world.shared { PERIOD_SHARED } else { PERIOD_ALONE };
-        let mut failing = false;
+        let mut failing: Option<Instant> = None;
         loop {
             // Asked for before the round begins: whatever was committed by then is in it.
             let asked = self.world.asked.load(Ordering::Acquire);
             match self.round().await {
                 Ok(()) => {
-                    if std::mem::take(&mut failing) {
+                    if failing.take().is_some() {
                         tracing::info!("the read model follows the store again");
+                        self.world.reached.send_replace(true);
                     }
                     self.world.done.send_replace(asked);
                 }
                 Err(error) => {
-                    if !std::mem::replace(&mut failing, true) {
+                    if failing.is_none() {
                         tracing::error!(%error, "the read model can not follow the store and tries again: see to the database");
                     }
+                    let since = *failing.get_or_insert_with(Instant::now);
+                    self.world.reached.send_if_modified(|reached| since.elapsed() >= self.patience && std::mem::take(reached));
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }
@@ -82,17 +93,17 @@ impl Following {
     /// Brings the World up to what is committed now.
     pub(super) async fn round(&self) -> Result<(), DbErr> {
         // Most rounds of a shared store find nothing, and this needs no snapshot.
-        if feed::after(&self.db, self.world.sequence()).await? == After::Changes(Vec::new()) {
+        if in_time(feed::after(&self.db, self.world.sequence())).await? == After::Changes(Vec::new()) {
             return Ok(());
         }
-        let snapshot = snapshot(&self.db).await?;
-        match feed::after(&snapshot, self.world.sequence()).await? {
+        let snapshot = in_time(snapshot(&self.db)).await?;
+        match in_time(feed::after(&snapshot, self.world.sequence())).await? {
             After::Missed => {
                 snapshot.rollback().await?;
                 self.begin_anew().await
             }
             After::Changes(changes) => {
-                let fresh = read(&snapshot, &changes).await?;
+                let fresh = in_time(read(&snapshot, &changes)).await?;
                 snapshot.rollback().await?;
                 self.apply(fresh, changes.last().map(|change| change.sequence));
                 self.publish(&changes);
@@ -135,6 +146,11 @@ impl Following {
             }
         }
     }
+}
+
+async fn in_time<T>(question: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+    let late = |_| Err(DbErr::Custom(format!("no answer within {} s", ANSWER.as_secs())));
+    tokio::time::timeout(ANSWER, question).await.unwrap_or_else(late)
 }
 
 /// Everything at one moment, and the number of the last change in it.

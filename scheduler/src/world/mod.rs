@@ -43,6 +43,8 @@ pub struct World {
     asked: AtomicU64,
     done: watch::Sender<u64>,
     wake: Notify,
+    /// Whether the store could be asked lately.
+    reached: watch::Sender<bool>,
     /// Whether other processes write to the store.
     shared: bool,
 }
@@ -55,6 +57,7 @@ impl World {
             asked: AtomicU64::new(0),
             done: watch::Sender::new(0),
             wake: Notify::new(),
+            reached: watch::Sender::new(true),
             shared,
         }
     }
@@ -67,6 +70,11 @@ impl World {
     /// The number of the last change that is in it.
     pub fn sequence(&self) -> i64 {
         self.sequence.load(Ordering::Acquire)
+    }
+
+    /// Whether the store can be reached: false after a while in which nothing could be read of it.
+    pub fn reached(&self) -> watch::Receiver<bool> {
+        self.reached.subscribe()
     }
 
     /// A transaction of this process has been committed, or may have been.

@@ -181,7 +181,15 @@ async fn whoever_is_told_finds_it_in_the_world_and_nobody_is_told_of_what_was_ro
 async fn still(store: &Store) -> (Following, broadcast::Receiver<Change>) {
     let (rows, sequence) = load(store.reader()).await.expect("loaded");
     let (changes, told) = broadcast::channel(crate::store::CHANGES_KEPT);
-    (Following { db: store.reader().clone(), changes, world: Arc::new(World::new(rows, sequence, false)) }, told)
+    (
+        Following {
+            db: store.reader().clone(),
+            changes,
+            world: Arc::new(World::new(rows, sequence, false)),
+            patience: Duration::from_secs(5),
+        },
+        told,
+    )
 }
 
 #[tokio::test]
@@ -290,4 +298,20 @@ async fn a_store_that_can_not_be_asked_makes_a_query_unavailable_and_not_wrong()
     let world = World::new(Rows::default(), 0, true);
     let fault = world.caught_up_within(Duration::from_millis(1)).await.expect_err("it has not caught up");
     assert_eq!(fault.code, freehold_proto::ErrorCode::Unavailable);
+}
+
+#[tokio::test]
+async fn a_store_out_of_reach_is_noticed_and_so_is_its_return() {
+    let (_ground, store) = empty_store().await;
+    let lost = Following { patience: Duration::ZERO, ..still(&store).await.0 };
+    let (world, db) = (Arc::clone(&lost.world), lost.db.clone());
+    let mut reached = world.reached();
+    assert!(*reached.borrow_and_update());
+    // Its tables are gone, for it.
+    db.execute_unprepared("ALTER TABLE change RENAME TO elsewhere").await.expect("renamed");
+    let running = tokio::spawn(lost.run());
+    reached.wait_for(|reached| !reached).await.expect("a World");
+    db.execute_unprepared("ALTER TABLE elsewhere RENAME TO change").await.expect("renamed");
+    reached.wait_for(|reached| *reached).await.expect("a World");
+    running.abort();
 }

@@ -59,6 +59,11 @@ pub type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Who is spoken with at a door, and about what.
 #[tonic::async_trait]
 pub trait Admits: Send + Sync + 'static {
+    /// Whether anybody is let in just now. Who is not may find another door.
+    fn is_open(&self) -> bool {
+        true
+    }
+
     /// Whether peers that are not known are heard at all: without a certificate, or with one that is nobody's any more.
     fn hears_strangers(&self) -> bool;
 

@@ -154,6 +154,9 @@ struct Reception {
 
 impl Reception {
     async fn receive(&self, stream: TcpStream, from: IpAddr) -> io::Result<Conversation> {
+        if !self.door.is_open() {
+            return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "this part can not serve just now"));
+        }
         // A server's own setting does nothing for streams handed to it, and Nagle's algorithm would stall every small answer.
         stream.set_nodelay(true)?;
         let conversation = Conversation::new(self.acceptor.accept(stream).await?, Arc::clone(&self.clock))?;
