@@ -76,6 +76,7 @@ error_codes! {
     InvalidGroupIdMalformed = "InvalidGroupId.Malformed", 400;
     InvalidId = "InvalidID", 400;
     InvalidIpAddressInUse = "InvalidIPAddress.InUse", 400;
+    InvalidInstanceAttributeValue = "InvalidInstanceAttributeValue", 400;
     InvalidInstanceIdMalformed = "InvalidInstanceID.Malformed", 400;
     InvalidInstanceIdNotFound = "InvalidInstanceID.NotFound", 400;
     InvalidInstanceType = "InvalidInstanceType", 400;
@@ -103,6 +104,7 @@ error_codes! {
     InvalidVolumeNotFound = "InvalidVolume.NotFound", 400;
     InvalidVpcIdMalformed = "InvalidVpcID.Malformed", 400;
     InvalidVpcIdNotFound = "InvalidVpcID.NotFound", 400;
+    OperationNotPermitted = "OperationNotPermitted", 400;
     RulesPerSecurityGroupLimitExceeded = "RulesPerSecurityGroupLimitExceeded", 400;
     SecurityGroupsPerInterfaceLimitExceeded = "SecurityGroupsPerInterfaceLimitExceeded", 400;
     TagLimitExceeded = "TagLimitExceeded", 400;

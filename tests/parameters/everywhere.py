@@ -13,6 +13,7 @@ CALLS = {
     "DescribeAccountAttributes": lambda w: {},
     "DescribeAvailabilityZones": lambda w: {},
     "DescribeImages": lambda w: {},
+    "DescribeInstanceAttribute": lambda w: {"InstanceId": w.pair[0]["InstanceId"], "Attribute": "instanceType"},
     "DescribeInstanceStatus": lambda w: {},
     "DescribeInstanceTypes": lambda w: {},
     "DescribeInstances": lambda w: {},
@@ -26,12 +27,16 @@ CALLS = {
     "DescribeVpcs": lambda w: {},
     "GetConsoleOutput": lambda w: {"InstanceId": w.pair[0]["InstanceId"]},
     "ImportKeyPair": lambda w: {"KeyName": w.unique("dry"), "PublicKeyMaterial": w.public_key()},
+    "ModifyInstanceAttribute": lambda w: {"InstanceId": w.launch()["InstanceId"], "DisableApiStop": {"Value": True}},
+    "ModifyInstanceMetadataOptions": lambda w: {"InstanceId": w.launch()["InstanceId"], "HttpTokens": "required"},
+    "MonitorInstances": lambda w: {"InstanceIds": [w.launch()["InstanceId"]]},
     "RebootInstances": lambda w: {"InstanceIds": [w.launch()["InstanceId"]]},
     "RevokeSecurityGroupIngress": lambda w: {"GroupId": w.group["GroupId"], "IpPermissions": [w.authorized(9002)]},
     "RunInstances": lambda w: {"ImageId": w.image, "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 1},
     "StartInstances": lambda w: {"InstanceIds": [w.stopped()]},
     "StopInstances": lambda w: {"InstanceIds": [w.launch()["InstanceId"]]},
     "TerminateInstances": lambda w: {"InstanceIds": [w.launch()["InstanceId"]]},
+    "UnmonitorInstances": lambda w: {"InstanceIds": [w.launch()["InstanceId"]]},
 }
 
 

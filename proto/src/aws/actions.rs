@@ -47,6 +47,17 @@ impl Action for ec2::DescribeInstanceTypesRequest {
     }
 }
 
+impl Action for ec2::DescribeInstanceAttributeRequest {
+    type Answer = ec2::InstanceAttribute;
+
+    const NAME: &'static str = "DescribeInstanceAttribute";
+    const PATH: &'static str = "/aws.ec2.Instances/DescribeInstanceAttribute";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::DescribeInstanceStatusRequest {
     type Answer = ec2::DescribeInstanceStatusResult;
 
@@ -74,6 +85,39 @@ impl Action for ec2::GetConsoleOutputRequest {
 
     const NAME: &'static str = "GetConsoleOutput";
     const PATH: &'static str = "/aws.ec2.Instances/GetConsoleOutput";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::ModifyInstanceAttributeRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "ModifyInstanceAttribute";
+    const PATH: &'static str = "/aws.ec2.Instances/ModifyInstanceAttribute";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::ModifyInstanceMetadataOptionsRequest {
+    type Answer = ec2::ModifyInstanceMetadataOptionsResult;
+
+    const NAME: &'static str = "ModifyInstanceMetadataOptions";
+    const PATH: &'static str = "/aws.ec2.Instances/ModifyInstanceMetadataOptions";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::MonitorInstancesRequest {
+    type Answer = ec2::MonitorInstancesResult;
+
+    const NAME: &'static str = "MonitorInstances";
+    const PATH: &'static str = "/aws.ec2.Instances/MonitorInstances";
 
     fn dry_run(&self) -> bool {
         self.dry_run.unwrap_or_default()
@@ -133,6 +177,17 @@ impl Action for ec2::TerminateInstancesRequest {
 
     const NAME: &'static str = "TerminateInstances";
     const PATH: &'static str = "/aws.ec2.Instances/TerminateInstances";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::UnmonitorInstancesRequest {
+    type Answer = ec2::UnmonitorInstancesResult;
+
+    const NAME: &'static str = "UnmonitorInstances";
+    const PATH: &'static str = "/aws.ec2.Instances/UnmonitorInstances";
 
     fn dry_run(&self) -> bool {
         self.dry_run.unwrap_or_default()
@@ -331,14 +386,19 @@ macro_rules! for_each_action {
             $crate::aws::ec2::DeregisterImageRequest,
             $crate::aws::ec2::DescribeImagesRequest,
             $crate::aws::ec2::DescribeInstanceTypesRequest,
+            $crate::aws::ec2::DescribeInstanceAttributeRequest,
             $crate::aws::ec2::DescribeInstanceStatusRequest,
             $crate::aws::ec2::DescribeInstancesRequest,
             $crate::aws::ec2::GetConsoleOutputRequest,
+            $crate::aws::ec2::ModifyInstanceAttributeRequest,
+            $crate::aws::ec2::ModifyInstanceMetadataOptionsRequest,
+            $crate::aws::ec2::MonitorInstancesRequest,
             $crate::aws::ec2::RebootInstancesRequest,
             $crate::aws::ec2::RunInstancesRequest,
             $crate::aws::ec2::StartInstancesRequest,
             $crate::aws::ec2::StopInstancesRequest,
             $crate::aws::ec2::TerminateInstancesRequest,
+            $crate::aws::ec2::UnmonitorInstancesRequest,
             $crate::aws::ec2::CreateKeyPairRequest,
             $crate::aws::ec2::DeleteKeyPairRequest,
             $crate::aws::ec2::DescribeKeyPairsRequest,
@@ -369,14 +429,19 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::DeregisterImageRequest,
             $crate::aws::ec2::DescribeImagesRequest,
             $crate::aws::ec2::DescribeInstanceTypesRequest,
+            $crate::aws::ec2::DescribeInstanceAttributeRequest,
             $crate::aws::ec2::DescribeInstanceStatusRequest,
             $crate::aws::ec2::DescribeInstancesRequest,
             $crate::aws::ec2::GetConsoleOutputRequest,
+            $crate::aws::ec2::ModifyInstanceAttributeRequest,
+            $crate::aws::ec2::ModifyInstanceMetadataOptionsRequest,
+            $crate::aws::ec2::MonitorInstancesRequest,
             $crate::aws::ec2::RebootInstancesRequest,
             $crate::aws::ec2::RunInstancesRequest,
             $crate::aws::ec2::StartInstancesRequest,
             $crate::aws::ec2::StopInstancesRequest,
             $crate::aws::ec2::TerminateInstancesRequest,
+            $crate::aws::ec2::UnmonitorInstancesRequest,
             $crate::aws::ec2::CreateKeyPairRequest,
             $crate::aws::ec2::DeleteKeyPairRequest,
             $crate::aws::ec2::DescribeKeyPairsRequest,

@@ -652,6 +652,21 @@ pub struct VCpuInfo {
     #[prost(int32, repeated, tag = "5")]
     pub valid_threads_per_core: ::prost::alloc::vec::Vec<i32>,
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AttributeBooleanValue {
+    #[prost(bool, optional, tag = "1")]
+    pub value: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AttributeValue {
+    #[prost(string, optional, tag = "1")]
+    pub value: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BlobAttributeValue {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub value: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CapacityReservationSpecification {
     #[prost(string, optional, tag = "1")]
@@ -725,6 +740,15 @@ pub struct CreditSpecificationRequest {
     #[prost(string, tag = "1")]
     pub cpu_credits: ::prost::alloc::string::String,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DescribeInstanceAttributeRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub instance_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub attribute: ::prost::alloc::string::String,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DescribeInstanceStatusRequest {
     #[prost(string, repeated, tag = "1")]
@@ -789,6 +813,13 @@ pub struct EbsInstanceBlockDevice {
     pub operator: ::core::option::Option<OperatorResponse>,
     #[prost(int32, optional, tag = "8")]
     pub ebs_card_index: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EbsInstanceBlockDeviceSpecification {
+    #[prost(string, optional, tag = "1")]
+    pub volume_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "2")]
+    pub delete_on_termination: ::core::option::Option<bool>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EbsStatusDetails {
@@ -1041,12 +1072,60 @@ pub struct InstanceAttachmentEnaSrdUdpSpecification {
     #[prost(bool, optional, tag = "1")]
     pub ena_srd_udp_enabled: ::core::option::Option<bool>,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct InstanceAttribute {
+    #[prost(message, repeated, tag = "1")]
+    pub block_device_mappings: ::prost::alloc::vec::Vec<InstanceBlockDeviceMapping>,
+    #[prost(message, optional, tag = "2")]
+    pub disable_api_termination: ::core::option::Option<AttributeBooleanValue>,
+    #[prost(message, optional, tag = "3")]
+    pub ena_support: ::core::option::Option<AttributeBooleanValue>,
+    #[prost(message, optional, tag = "4")]
+    pub enclave_options: ::core::option::Option<EnclaveOptions>,
+    #[prost(message, optional, tag = "5")]
+    pub ebs_optimized: ::core::option::Option<AttributeBooleanValue>,
+    #[prost(string, optional, tag = "6")]
+    pub instance_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "7")]
+    pub instance_initiated_shutdown_behavior: ::core::option::Option<AttributeValue>,
+    #[prost(message, optional, tag = "8")]
+    pub instance_type: ::core::option::Option<AttributeValue>,
+    #[prost(message, optional, tag = "9")]
+    pub kernel_id: ::core::option::Option<AttributeValue>,
+    #[prost(message, repeated, tag = "10")]
+    pub product_codes: ::prost::alloc::vec::Vec<ProductCode>,
+    #[prost(message, optional, tag = "11")]
+    pub ramdisk_id: ::core::option::Option<AttributeValue>,
+    #[prost(message, optional, tag = "12")]
+    pub root_device_name: ::core::option::Option<AttributeValue>,
+    #[prost(message, optional, tag = "13")]
+    pub source_dest_check: ::core::option::Option<AttributeBooleanValue>,
+    #[prost(message, optional, tag = "14")]
+    pub sriov_net_support: ::core::option::Option<AttributeValue>,
+    #[prost(message, optional, tag = "15")]
+    pub user_data: ::core::option::Option<AttributeValue>,
+    #[prost(message, optional, tag = "16")]
+    pub disable_api_stop: ::core::option::Option<AttributeBooleanValue>,
+    #[prost(message, repeated, tag = "17")]
+    pub groups: ::prost::alloc::vec::Vec<GroupIdentifier>,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InstanceBlockDeviceMapping {
     #[prost(string, optional, tag = "1")]
     pub device_name: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(message, optional, tag = "2")]
     pub ebs: ::core::option::Option<EbsInstanceBlockDevice>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InstanceBlockDeviceMappingSpecification {
+    #[prost(string, optional, tag = "1")]
+    pub device_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "2")]
+    pub ebs: ::core::option::Option<EbsInstanceBlockDeviceSpecification>,
+    #[prost(string, optional, tag = "3")]
+    pub virtual_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub no_device: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InstanceIpv4Prefix {
@@ -1111,6 +1190,13 @@ pub struct InstanceMetadataOptionsResponse {
     pub http_protocol_ipv6: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "6")]
     pub instance_metadata_tags: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InstanceMonitoring {
+    #[prost(string, optional, tag = "1")]
+    pub instance_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "2")]
+    pub monitoring: ::core::option::Option<Monitoring>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct InstanceNetworkInterface {
@@ -1421,6 +1507,79 @@ pub struct LicenseConfigurationRequest {
     #[prost(string, optional, tag = "1")]
     pub license_configuration_arn: ::core::option::Option<::prost::alloc::string::String>,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ModifyInstanceAttributeRequest {
+    #[prost(message, optional, tag = "1")]
+    pub source_dest_check: ::core::option::Option<AttributeBooleanValue>,
+    #[prost(message, optional, tag = "2")]
+    pub disable_api_stop: ::core::option::Option<AttributeBooleanValue>,
+    #[prost(bool, optional, tag = "3")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "4")]
+    pub instance_id: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "5")]
+    pub attribute: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub value: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "7")]
+    pub block_device_mappings: ::prost::alloc::vec::Vec<InstanceBlockDeviceMappingSpecification>,
+    #[prost(message, optional, tag = "8")]
+    pub disable_api_termination: ::core::option::Option<AttributeBooleanValue>,
+    #[prost(message, optional, tag = "9")]
+    pub instance_type: ::core::option::Option<AttributeValue>,
+    #[prost(message, optional, tag = "10")]
+    pub kernel: ::core::option::Option<AttributeValue>,
+    #[prost(message, optional, tag = "11")]
+    pub ramdisk: ::core::option::Option<AttributeValue>,
+    #[prost(message, optional, tag = "12")]
+    pub user_data: ::core::option::Option<BlobAttributeValue>,
+    #[prost(message, optional, tag = "13")]
+    pub instance_initiated_shutdown_behavior: ::core::option::Option<AttributeValue>,
+    #[prost(string, repeated, tag = "14")]
+    pub groups: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "15")]
+    pub ebs_optimized: ::core::option::Option<AttributeBooleanValue>,
+    #[prost(message, optional, tag = "16")]
+    pub sriov_net_support: ::core::option::Option<AttributeValue>,
+    #[prost(message, optional, tag = "17")]
+    pub ena_support: ::core::option::Option<AttributeBooleanValue>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModifyInstanceMetadataOptionsRequest {
+    #[prost(string, tag = "1")]
+    pub instance_id: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "2")]
+    pub http_tokens: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "3")]
+    pub http_put_response_hop_limit: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "4")]
+    pub http_endpoint: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "5")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "6")]
+    pub http_protocol_ipv6: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub instance_metadata_tags: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModifyInstanceMetadataOptionsResult {
+    #[prost(string, optional, tag = "1")]
+    pub instance_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "2")]
+    pub instance_metadata_options: ::core::option::Option<InstanceMetadataOptionsResponse>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MonitorInstancesRequest {
+    #[prost(string, repeated, tag = "1")]
+    pub instance_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "2")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct MonitorInstancesResult {
+    #[prost(message, repeated, tag = "1")]
+    pub instance_monitorings: ::prost::alloc::vec::Vec<InstanceMonitoring>,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Monitoring {
     #[prost(string, optional, tag = "1")]
@@ -1655,6 +1814,18 @@ pub struct TerminateInstancesRequest {
 pub struct TerminateInstancesResult {
     #[prost(message, repeated, tag = "1")]
     pub terminating_instances: ::prost::alloc::vec::Vec<InstanceStateChange>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnmonitorInstancesRequest {
+    #[prost(string, repeated, tag = "1")]
+    pub instance_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "2")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UnmonitorInstancesResult {
+    #[prost(message, repeated, tag = "1")]
+    pub instance_monitorings: ::prost::alloc::vec::Vec<InstanceMonitoring>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CreateKeyPairRequest {

@@ -169,6 +169,25 @@ pub mod imds_support_values {
     pub const V2_0: &str = "v2.0";
 }
 
+pub mod instance_attribute_name {
+    pub const INSTANCE_TYPE: &str = "instanceType";
+    pub const KERNEL: &str = "kernel";
+    pub const RAMDISK: &str = "ramdisk";
+    pub const USER_DATA: &str = "userData";
+    pub const DISABLE_API_TERMINATION: &str = "disableApiTermination";
+    pub const INSTANCE_INITIATED_SHUTDOWN_BEHAVIOR: &str = "instanceInitiatedShutdownBehavior";
+    pub const ROOT_DEVICE_NAME: &str = "rootDeviceName";
+    pub const BLOCK_DEVICE_MAPPING: &str = "blockDeviceMapping";
+    pub const PRODUCT_CODES: &str = "productCodes";
+    pub const SOURCE_DEST_CHECK: &str = "sourceDestCheck";
+    pub const GROUP_SET: &str = "groupSet";
+    pub const EBS_OPTIMIZED: &str = "ebsOptimized";
+    pub const SRIOV_NET_SUPPORT: &str = "sriovNetSupport";
+    pub const ENA_SUPPORT: &str = "enaSupport";
+    pub const ENCLAVE_OPTIONS: &str = "enclaveOptions";
+    pub const DISABLE_API_STOP: &str = "disableApiStop";
+}
+
 pub mod instance_auto_recovery_state {
     pub const DISABLED: &str = "disabled";
     pub const DEFAULT: &str = "default";

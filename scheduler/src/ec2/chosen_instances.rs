@@ -9,7 +9,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use super::message::missing;
 use super::resolve::INSTANCE;
 use crate::lifecycle::step::State;
-use crate::store::{Outcome, Select, Tx, instance, read};
+use crate::store::{Failure, Outcome, Select, Tx, instance, read};
 
 /// What naming instances can go wrong with, and their state.
 pub const ERRORS: &[ErrorCode] = &[
@@ -30,6 +30,32 @@ pub async fn load(tx: &Tx, ids: &[String]) -> Outcome<Vec<instance::Model>> {
     INSTANCE.all_found(ids, rows.iter().map(|row| row.instance_id.as_str()))?;
     let mut rows: BTreeMap<String, instance::Model> = rows.into_iter().map(|row| (row.instance_id.clone(), row)).collect();
     Ok(ids.iter().filter_map(|id| rows.remove(id)).collect())
+}
+
+/// The one that is named.
+pub async fn one(tx: &Tx, id: &str) -> Outcome<instance::Model> {
+    INSTANCE.check(id)?;
+    let row = instance::Entity::find_by_id(id).one(tx.db()).await?;
+    Ok(row.filter(|row| row.account_id == tx.account()).ok_or_else(|| INSTANCE.absent(id))?)
+}
+
+/// The one that is named, unless it goes or has gone: nothing of that can be changed any more.
+pub async fn lasting(tx: &Tx, id: &str) -> Outcome<instance::Model> {
+    let row = one(tx, id).await?;
+    match row.state()? {
+        State::ShuttingDown | State::Terminated => {
+            let message = format!("The instance '{id}' is {} and can not be changed.", row.state);
+            Err(Failure::refuse(ErrorCode::IncorrectInstanceState, message))
+        }
+        _ => Ok(row),
+    }
+}
+
+/// It has an attribute that keeps clients from what they ask.
+pub fn protected(row: &instance::Model, verb: &str, attribute: &str) -> Fault {
+    let message =
+        format!("The instance '{}' may not be {verb}. Modify its '{attribute}' instance attribute and try again.", row.instance_id);
+    Fault::new(ErrorCode::OperationNotPermitted, message)
 }
 
 /// From where to where an instance went.

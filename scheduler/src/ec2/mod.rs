@@ -3,6 +3,7 @@
 
 pub mod find;
 pub mod message;
+mod metadata_options;
 pub mod model;
 mod paging;
 pub mod resolve;
@@ -17,6 +18,7 @@ mod deregister_image;
 mod describe_account_attributes;
 mod describe_availability_zones;
 mod describe_images;
+mod describe_instance_attribute;
 mod describe_instance_status;
 mod describe_instance_types;
 mod describe_instances;
@@ -30,12 +32,16 @@ mod describe_volumes;
 mod describe_vpcs;
 mod get_console_output;
 mod import_key_pair;
+mod modify_instance_attribute;
+mod modify_instance_metadata_options;
+mod monitor_instances;
 mod reboot_instances;
 mod revoke_security_group_ingress;
 mod run_instances;
 mod start_instances;
 mod stop_instances;
 mod terminate_instances;
+mod unmonitor_instances;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -10,7 +10,7 @@ use crate::lifecycle::step::State;
 use crate::store::read::instances::InstanceView;
 use crate::store::read::interfaces::InterfaceView;
 use crate::store::read::volumes::VolumeView;
-use crate::store::security_group;
+use crate::store::{instance, security_group};
 
 pub const FILTERS: Table<InstanceView> = Table {
     names: &[
@@ -42,6 +42,7 @@ pub const FILTERS: Table<InstanceView> = Table {
                 say(name);
             }
         }),
+        ("monitoring-state", |view, say| say(if view.instance.monitoring { "enabled" } else { "disabled" })),
         ("network-interface.network-interface-id", |view, say| {
             view.interfaces.iter().for_each(|interface| say(&interface.interface.network_interface_id));
         }),
@@ -71,7 +72,7 @@ fn here(view: &InstanceView) -> bool {
     view.instance.state != State::Terminated.as_str()
 }
 
-fn groups(view: &InstanceView) -> impl Iterator<Item = &security_group::Model> {
+pub fn groups(view: &InstanceView) -> impl Iterator<Item = &security_group::Model> {
     view.interfaces.first().into_iter().flat_map(|interface| &interface.groups).map(AsRef::as_ref)
 }
 
@@ -121,9 +122,9 @@ fn instance(view: &InstanceView, settings: &Settings) -> Result<ec2::Instance, F
         launch_time: Some(timestamp(row.launch_time)),
         client_token: Some(row.client_token.clone()),
         placement: Some(placement(view)),
-        monitoring: Some(ec2::Monitoring { state: Some("disabled".into()) }),
+        monitoring: Some(monitoring(row)),
         block_device_mappings: view.volumes.iter().filter_map(block_device).collect(),
-        metadata_options: Some(metadata_options(view)),
+        metadata_options: Some(metadata_options(row)),
         tags: tags(&view.tags),
         // What the network gives.
         subnet_id: network.subnet_id,
@@ -198,7 +199,7 @@ fn network(view: &InstanceView, settings: &Settings) -> ec2::Instance {
     }
 }
 
-fn identifier(group: &security_group::Model) -> ec2::GroupIdentifier {
+pub fn identifier(group: &security_group::Model) -> ec2::GroupIdentifier {
     ec2::GroupIdentifier { group_id: Some(group.group_id.clone()), group_name: Some(group.group_name.clone()) }
 }
 
@@ -244,7 +245,7 @@ fn network_interface(view: &InterfaceView, settings: &Settings) -> ec2::Instance
     }
 }
 
-fn block_device(view: &VolumeView) -> Option<ec2::InstanceBlockDeviceMapping> {
+pub fn block_device(view: &VolumeView) -> Option<ec2::InstanceBlockDeviceMapping> {
     let attachment = view.attachment.as_ref()?;
     Some(ec2::InstanceBlockDeviceMapping {
         device_name: Some(attachment.device_name.clone()),
@@ -267,10 +268,15 @@ fn placement(view: &InstanceView) -> ec2::Placement {
     }
 }
 
-fn metadata_options(view: &InstanceView) -> ec2::InstanceMetadataOptionsResponse {
-    let row = &view.instance;
+pub fn monitoring(row: &instance::Model) -> ec2::Monitoring {
+    ec2::Monitoring { state: Some(if row.monitoring { "enabled" } else { "disabled" }.into()) }
+}
+
+/// What its host was told and has not said to have carried out is pending. While it is off, nothing waits for it.
+pub fn metadata_options(row: &instance::Model) -> ec2::InstanceMetadataOptionsResponse {
+    let pending = row.observed_generation < row.generation && matches!(row.state(), Ok(State::Pending | State::Running));
     ec2::InstanceMetadataOptionsResponse {
-        state: Some("applied".into()),
+        state: Some(if pending { "pending" } else { "applied" }.into()),
         http_tokens: Some(row.http_tokens.clone()),
         http_put_response_hop_limit: Some(row.http_put_response_hop_limit),
         http_endpoint: Some(row.http_endpoint.clone()),

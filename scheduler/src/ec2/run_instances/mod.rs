@@ -17,6 +17,7 @@ use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use self::image::Image;
+pub use self::request::{invalid, shutdown_behavior, user_data};
 use self::request::Asked;
 use super::model::instance::reservations;
 use crate::engine::Command;

@@ -9,6 +9,7 @@ use freehold_proto::{ErrorCode, Fault};
 
 use crate::Settings;
 use crate::ec2::message::{given_tags, missing};
+use crate::ec2::metadata_options::{self, Given};
 use crate::ec2::resolve::{INSTANCE, NETWORK_INTERFACE, VOLUME};
 use crate::lifecycle::step::ShutdownBehavior;
 use crate::tags::{TagSpecification, Tags, on_create_of};
@@ -39,10 +40,13 @@ pub struct Asked {
     pub associate_public_ip_address: Option<bool>,
     pub root: RootVolume,
     pub shutdown_behavior: ShutdownBehavior,
-    pub metadata: MetadataOptions,
+    pub metadata: metadata_options::Options,
     pub tags: BTreeMap<String, Tags>,
     /// Shown again by every Describe.
     pub client_token: String,
+    pub disable_api_stop: bool,
+    pub disable_api_termination: bool,
+    pub monitoring: bool,
 }
 
 /// What the request says of the root volume.
@@ -52,13 +56,6 @@ pub struct RootVolume {
     pub device_name: Option<String>,
     pub size_gib: Option<i64>,
     pub delete_on_termination: Option<bool>,
-}
-
-pub struct MetadataOptions {
-    pub http_tokens: String,
-    pub http_endpoint: String,
-    pub http_put_response_hop_limit: i32,
-    pub instance_metadata_tags: String,
 }
 
 pub fn invalid(message: impl Into<String>) -> Fault {
@@ -92,7 +89,7 @@ impl Asked {
             min_count,
             max_count,
             key_name: given(request.key_name.as_ref()),
-            user_data: user_data(request.user_data.as_ref())?,
+            user_data: request.user_data.as_deref().map(user_data).transpose()?.flatten(),
             subnet_id: network.subnet_id,
             availability_zone: zone(request, settings)?,
             group_ids: network.group_ids,
@@ -100,10 +97,14 @@ impl Asked {
             private_ip_address: network.private_ip_address,
             associate_public_ip_address: network.associate_public_ip_address,
             root: root_volume(&request.block_device_mappings)?,
-            shutdown_behavior: shutdown_behavior(request)?,
+            shutdown_behavior: given(request.instance_initiated_shutdown_behavior.as_ref())
+                .map_or(Ok(ShutdownBehavior::Stop), |word| shutdown_behavior(&word))?,
             metadata: metadata(request.metadata_options.as_ref())?,
             tags: tags(&request.tag_specifications)?,
             client_token: request.client_token.clone().unwrap_or_default(),
+            disable_api_stop: request.disable_api_stop.unwrap_or_default(),
+            disable_api_termination: request.disable_api_termination.unwrap_or_default(),
+            monitoring: request.monitoring.as_ref().is_some_and(|monitoring| monitoring.enabled),
         })
     }
 }
@@ -124,15 +125,15 @@ fn counts(request: &ec2::RunInstancesRequest) -> Result<(usize, usize), Fault> {
     Ok((min, max))
 }
 
-fn user_data(text: Option<&String>) -> Result<Option<String>, Fault> {
-    let Some(text) = text else { return Ok(None) };
+/// Checks user data in base64, of which the empty one is none.
+pub fn user_data(text: &str) -> Result<Option<String>, Fault> {
     let raw = STANDARD
         .decode(text)
         .map_err(|_| Fault::new(ErrorCode::InvalidUserDataMalformed, "Invalid BASE64 encoding of user data. Encode it in base64."))?;
     if raw.len() > MOST_USER_DATA {
         return Err(invalid(format!("User data is limited to {MOST_USER_DATA} bytes before it is base64-encoded.")));
     }
-    Ok(Some(text.clone()).filter(|_| !raw.is_empty()))
+    Ok(Some(text.to_owned()).filter(|_| !raw.is_empty()))
 }
 
 fn zone(request: &ec2::RunInstancesRequest, settings: &Settings) -> Result<Option<String>, Fault> {
@@ -143,9 +144,8 @@ fn zone(request: &ec2::RunInstancesRequest, settings: &Settings) -> Result<Optio
     }
 }
 
-fn shutdown_behavior(request: &ec2::RunInstancesRequest) -> Result<ShutdownBehavior, Fault> {
-    let Some(word) = given(request.instance_initiated_shutdown_behavior.as_ref()) else { return Ok(ShutdownBehavior::Stop) };
-    ShutdownBehavior::parse(&word).ok_or_else(|| {
+pub fn shutdown_behavior(word: &str) -> Result<ShutdownBehavior, Fault> {
+    ShutdownBehavior::parse(word).ok_or_else(|| {
         invalid(format!("Value ({word}) for parameter instanceInitiatedShutdownBehavior is invalid. Use stop or terminate."))
     })
 }
@@ -209,33 +209,19 @@ fn root_volume(mappings: &[ec2::BlockDeviceMapping]) -> Result<RootVolume, Fault
     })
 }
 
+fn metadata(given: Option<&ec2::InstanceMetadataOptionsRequest>) -> Result<metadata_options::Options, Fault> {
+    let given = given.cloned().unwrap_or_default();
+    metadata_options::Options::default().with(Given {
+        http_tokens: given.http_tokens,
+        http_endpoint: given.http_endpoint,
+        http_put_response_hop_limit: given.http_put_response_hop_limit,
+        instance_metadata_tags: given.instance_metadata_tags,
+    })
+}
+
 pub fn only_root() -> Fault {
     let message = "Only the image's root device can be mapped at launch so far. Map that one device, or none.";
     Fault::new(ErrorCode::UnsupportedOperation, message)
-}
-
-fn word(given: Option<&String>, parameter: &str, words: [&str; 2], default: &str) -> Result<String, Fault> {
-    let word = given.filter(|word| !word.is_empty()).map_or(default, String::as_str);
-    if words.contains(&word) {
-        return Ok(word.to_owned());
-    }
-    Err(invalid(format!("Value ({word}) for parameter {parameter} is invalid. Use {} or {}.", words[0], words[1])))
-}
-
-/// Source: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceMetadataOptionsRequest.html>.
-fn metadata(given: Option<&ec2::InstanceMetadataOptionsRequest>) -> Result<MetadataOptions, Fault> {
-    let given = given.cloned().unwrap_or_default();
-    let hops = given.http_put_response_hop_limit.unwrap_or(1);
-    if !(1..=64).contains(&hops) {
-        return Err(invalid(format!("Value ({hops}) for parameter HttpPutResponseHopLimit is invalid. It must be between 1 and 64.")));
-    }
-    let able = ["enabled", "disabled"];
-    Ok(MetadataOptions {
-        http_tokens: word(given.http_tokens.as_ref(), "HttpTokens", ["optional", "required"], "optional")?,
-        http_endpoint: word(given.http_endpoint.as_ref(), "HttpEndpoint", able, "enabled")?,
-        http_put_response_hop_limit: hops,
-        instance_metadata_tags: word(given.instance_metadata_tags.as_ref(), "InstanceMetadataTags", able, "disabled")?,
-    })
 }
 
 fn tags(specifications: &[ec2::TagSpecification]) -> Result<BTreeMap<String, Tags>, Fault> {

@@ -59,6 +59,12 @@ pub struct Model {
     pub client_token: String,
     /// When it was last seen to run after a start, by the scheduler's clock.
     pub running_since: Option<i64>,
+    /// StopInstances is refused.
+    pub disable_api_stop: bool,
+    /// TerminateInstances is refused.
+    pub disable_api_termination: bool,
+    /// Detailed monitoring.
+    pub monitoring: bool,
 }
 
 super::standalone!();

@@ -16,6 +16,7 @@ mod m0008_many_hosts;
 mod m0009_several_schedulers;
 mod m0010_keys_of_parts;
 mod m0011_sums_in_their_own_schema;
+mod m0012_instance_attributes;
 
 use sea_orm::DatabaseConnection;
 use sea_orm_migration::prelude::*;
@@ -71,6 +72,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_several_schedulers::SeveralSchedulers),
             Box::new(m0010_keys_of_parts::KeysOfParts),
             Box::new(m0011_sums_in_their_own_schema::SumsInTheirOwnSchema),
+            Box::new(m0012_instance_attributes::InstanceAttributes),
         ]
     }
 }

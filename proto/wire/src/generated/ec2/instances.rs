@@ -2,6 +2,14 @@
 
 use crate::table::{Field, Kind, Shape};
 
+pub(super) static ATTRIBUTE_BOOLEAN_VALUE: Shape =
+    Shape { name: "AttributeBooleanValue", fields: &[Field::new(1, "Value", "value", Kind::Bool)] };
+
+pub(super) static ATTRIBUTE_VALUE: Shape = Shape { name: "AttributeValue", fields: &[Field::new(1, "Value", "value", Kind::Text)] };
+
+pub(super) static BLOB_ATTRIBUTE_VALUE: Shape =
+    Shape { name: "BlobAttributeValue", fields: &[Field::new(1, "Value", "value", Kind::Blob)] };
+
 pub(super) static CAPACITY_RESERVATION_SPECIFICATION: Shape = Shape {
     name: "CapacityReservationSpecification",
     fields: &[
@@ -95,6 +103,15 @@ pub(super) static CPU_OPTIONS_REQUEST: Shape = Shape {
 pub(super) static CREDIT_SPECIFICATION_REQUEST: Shape =
     Shape { name: "CreditSpecificationRequest", fields: &[Field::new(1, "CpuCredits", "cpuCredits", Kind::Text).required()] };
 
+pub(super) static DESCRIBE_INSTANCE_ATTRIBUTE_REQUEST: Shape = Shape {
+    name: "DescribeInstanceAttributeRequest",
+    fields: &[
+        Field::new(1, "DryRun", "dryRun", Kind::Bool),
+        Field::new(2, "InstanceId", "instanceId", Kind::Id).required(),
+        Field::new(3, "Attribute", "attribute", Kind::Words(super::instances::INSTANCE_ATTRIBUTE_NAME)).required(),
+    ],
+};
+
 pub(super) static DESCRIBE_INSTANCE_STATUS_REQUEST: Shape = Shape {
     name: "DescribeInstanceStatusRequest",
     fields: &[
@@ -148,6 +165,11 @@ pub(super) static EBS_INSTANCE_BLOCK_DEVICE: Shape = Shape {
         Field::new(7, "Operator", "operator", Kind::Message(&super::common::OPERATOR_RESPONSE)),
         Field::new(8, "EbsCardIndex", "ebsCardIndex", Kind::Int32),
     ],
+};
+
+pub(super) static EBS_INSTANCE_BLOCK_DEVICE_SPECIFICATION: Shape = Shape {
+    name: "EbsInstanceBlockDeviceSpecification",
+    fields: &[Field::new(1, "VolumeId", "volumeId", Kind::Id), Field::new(2, "DeleteOnTermination", "deleteOnTermination", Kind::Bool)],
 };
 
 pub(super) static EBS_STATUS_DETAILS: Shape = Shape {
@@ -358,11 +380,50 @@ pub(super) static INSTANCE_ATTACHMENT_ENA_SRD_UDP_SPECIFICATION: Shape = Shape {
     fields: &[Field::new(1, "EnaSrdUdpEnabled", "enaSrdUdpEnabled", Kind::Bool)],
 };
 
+pub(super) static INSTANCE_ATTRIBUTE: Shape = Shape {
+    name: "InstanceAttribute",
+    fields: &[
+        Field::new(1, "BlockDeviceMappings", "blockDeviceMapping", Kind::Message(&super::instances::INSTANCE_BLOCK_DEVICE_MAPPING))
+            .list("item"),
+        Field::new(2, "DisableApiTermination", "disableApiTermination", Kind::Message(&super::instances::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(3, "EnaSupport", "enaSupport", Kind::Message(&super::instances::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(4, "EnclaveOptions", "enclaveOptions", Kind::Message(&super::instances::ENCLAVE_OPTIONS)),
+        Field::new(5, "EbsOptimized", "ebsOptimized", Kind::Message(&super::instances::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(6, "InstanceId", "instanceId", Kind::Id),
+        Field::new(
+            7,
+            "InstanceInitiatedShutdownBehavior",
+            "instanceInitiatedShutdownBehavior",
+            Kind::Message(&super::instances::ATTRIBUTE_VALUE),
+        ),
+        Field::new(8, "InstanceType", "instanceType", Kind::Message(&super::instances::ATTRIBUTE_VALUE)),
+        Field::new(9, "KernelId", "kernel", Kind::Message(&super::instances::ATTRIBUTE_VALUE)),
+        Field::new(10, "ProductCodes", "productCodes", Kind::Message(&super::common::PRODUCT_CODE)).list("item"),
+        Field::new(11, "RamdiskId", "ramdisk", Kind::Message(&super::instances::ATTRIBUTE_VALUE)),
+        Field::new(12, "RootDeviceName", "rootDeviceName", Kind::Message(&super::instances::ATTRIBUTE_VALUE)),
+        Field::new(13, "SourceDestCheck", "sourceDestCheck", Kind::Message(&super::instances::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(14, "SriovNetSupport", "sriovNetSupport", Kind::Message(&super::instances::ATTRIBUTE_VALUE)),
+        Field::new(15, "UserData", "userData", Kind::Message(&super::instances::ATTRIBUTE_VALUE)),
+        Field::new(16, "DisableApiStop", "disableApiStop", Kind::Message(&super::instances::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(17, "Groups", "groupSet", Kind::Message(&super::common::GROUP_IDENTIFIER)).list("item"),
+    ],
+};
+
 pub(super) static INSTANCE_BLOCK_DEVICE_MAPPING: Shape = Shape {
     name: "InstanceBlockDeviceMapping",
     fields: &[
         Field::new(1, "DeviceName", "deviceName", Kind::Text),
         Field::new(2, "Ebs", "ebs", Kind::Message(&super::instances::EBS_INSTANCE_BLOCK_DEVICE)),
+    ],
+};
+
+pub(super) static INSTANCE_BLOCK_DEVICE_MAPPING_SPECIFICATION: Shape = Shape {
+    name: "InstanceBlockDeviceMappingSpecification",
+    fields: &[
+        Field::new(1, "DeviceName", "deviceName", Kind::Text),
+        Field::new(2, "Ebs", "ebs", Kind::Message(&super::instances::EBS_INSTANCE_BLOCK_DEVICE_SPECIFICATION)),
+        Field::new(3, "VirtualName", "virtualName", Kind::Text),
+        Field::new(4, "NoDevice", "noDevice", Kind::Text),
     ],
 };
 
@@ -418,6 +479,14 @@ pub(super) static INSTANCE_METADATA_OPTIONS_RESPONSE: Shape = Shape {
         Field::new(4, "HttpEndpoint", "httpEndpoint", Kind::Words(super::instances::INSTANCE_METADATA_ENDPOINT_STATE)),
         Field::new(5, "HttpProtocolIpv6", "httpProtocolIpv6", Kind::Words(super::instances::INSTANCE_METADATA_PROTOCOL_STATE)),
         Field::new(6, "InstanceMetadataTags", "instanceMetadataTags", Kind::Words(super::instances::INSTANCE_METADATA_TAGS_STATE)),
+    ],
+};
+
+pub(super) static INSTANCE_MONITORING: Shape = Shape {
+    name: "InstanceMonitoring",
+    fields: &[
+        Field::new(1, "InstanceId", "instanceId", Kind::Id),
+        Field::new(2, "Monitoring", "monitoring", Kind::Message(&super::instances::MONITORING)),
     ],
 };
 
@@ -686,6 +755,76 @@ pub(super) static LICENSE_CONFIGURATION_REQUEST: Shape = Shape {
     fields: &[Field::new(1, "LicenseConfigurationArn", "licenseConfigurationArn", Kind::Text)],
 };
 
+pub(super) static MODIFY_INSTANCE_ATTRIBUTE_REQUEST: Shape = Shape {
+    name: "ModifyInstanceAttributeRequest",
+    fields: &[
+        Field::new(1, "SourceDestCheck", "sourceDestCheck", Kind::Message(&super::instances::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(2, "DisableApiStop", "disableApiStop", Kind::Message(&super::instances::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(3, "DryRun", "dryRun", Kind::Bool),
+        Field::new(4, "InstanceId", "instanceId", Kind::Id).required(),
+        Field::new(5, "Attribute", "attribute", Kind::Words(super::instances::INSTANCE_ATTRIBUTE_NAME)),
+        Field::new(6, "Value", "value", Kind::Text),
+        Field::new(
+            7,
+            "BlockDeviceMapping",
+            "blockDeviceMappings",
+            Kind::Message(&super::instances::INSTANCE_BLOCK_DEVICE_MAPPING_SPECIFICATION),
+        )
+        .list("item"),
+        Field::new(8, "DisableApiTermination", "disableApiTermination", Kind::Message(&super::instances::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(9, "InstanceType", "instanceType", Kind::Message(&super::instances::ATTRIBUTE_VALUE)),
+        Field::new(10, "Kernel", "kernel", Kind::Message(&super::instances::ATTRIBUTE_VALUE)),
+        Field::new(11, "Ramdisk", "ramdisk", Kind::Message(&super::instances::ATTRIBUTE_VALUE)),
+        Field::new(12, "UserData", "userData", Kind::Message(&super::instances::BLOB_ATTRIBUTE_VALUE)),
+        Field::new(
+            13,
+            "InstanceInitiatedShutdownBehavior",
+            "instanceInitiatedShutdownBehavior",
+            Kind::Message(&super::instances::ATTRIBUTE_VALUE),
+        ),
+        Field::new(14, "GroupId", "groups", Kind::Id).list("item"),
+        Field::new(15, "EbsOptimized", "ebsOptimized", Kind::Message(&super::instances::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(16, "SriovNetSupport", "sriovNetSupport", Kind::Message(&super::instances::ATTRIBUTE_VALUE)),
+        Field::new(17, "EnaSupport", "enaSupport", Kind::Message(&super::instances::ATTRIBUTE_BOOLEAN_VALUE)),
+    ],
+};
+
+pub(super) static MODIFY_INSTANCE_METADATA_OPTIONS_REQUEST: Shape = Shape {
+    name: "ModifyInstanceMetadataOptionsRequest",
+    fields: &[
+        Field::new(1, "InstanceId", "instanceId", Kind::Id).required(),
+        Field::new(2, "HttpTokens", "httpTokens", Kind::Words(super::instances::HTTP_TOKENS_STATE)),
+        Field::new(3, "HttpPutResponseHopLimit", "httpPutResponseHopLimit", Kind::Int32),
+        Field::new(4, "HttpEndpoint", "httpEndpoint", Kind::Words(super::instances::INSTANCE_METADATA_ENDPOINT_STATE)),
+        Field::new(5, "DryRun", "dryRun", Kind::Bool),
+        Field::new(6, "HttpProtocolIpv6", "httpProtocolIpv6", Kind::Words(super::instances::INSTANCE_METADATA_PROTOCOL_STATE)),
+        Field::new(7, "InstanceMetadataTags", "instanceMetadataTags", Kind::Words(super::instances::INSTANCE_METADATA_TAGS_STATE)),
+    ],
+};
+
+pub(super) static MODIFY_INSTANCE_METADATA_OPTIONS_RESULT: Shape = Shape {
+    name: "ModifyInstanceMetadataOptionsResult",
+    fields: &[
+        Field::new(1, "InstanceId", "instanceId", Kind::Id),
+        Field::new(
+            2,
+            "InstanceMetadataOptions",
+            "instanceMetadataOptions",
+            Kind::Message(&super::instances::INSTANCE_METADATA_OPTIONS_RESPONSE),
+        ),
+    ],
+};
+
+pub(super) static MONITOR_INSTANCES_REQUEST: Shape = Shape {
+    name: "MonitorInstancesRequest",
+    fields: &[Field::new(1, "InstanceId", "instanceIds", Kind::Id).list("item").required(), Field::new(2, "DryRun", "dryRun", Kind::Bool)],
+};
+
+pub(super) static MONITOR_INSTANCES_RESULT: Shape = Shape {
+    name: "MonitorInstancesResult",
+    fields: &[Field::new(1, "InstanceMonitorings", "instancesSet", Kind::Message(&super::instances::INSTANCE_MONITORING)).list("item")],
+};
+
 pub(super) static MONITORING: Shape =
     Shape { name: "Monitoring", fields: &[Field::new(1, "State", "state", Kind::Words(super::instances::MONITORING_STATE))] };
 
@@ -896,6 +1035,16 @@ pub(super) static TERMINATE_INSTANCES_RESULT: Shape = Shape {
     fields: &[Field::new(1, "TerminatingInstances", "instancesSet", Kind::Message(&super::instances::INSTANCE_STATE_CHANGE)).list("item")],
 };
 
+pub(super) static UNMONITOR_INSTANCES_REQUEST: Shape = Shape {
+    name: "UnmonitorInstancesRequest",
+    fields: &[Field::new(1, "InstanceId", "instanceIds", Kind::Id).list("item").required(), Field::new(2, "DryRun", "dryRun", Kind::Bool)],
+};
+
+pub(super) static UNMONITOR_INSTANCES_RESULT: Shape = Shape {
+    name: "UnmonitorInstancesResult",
+    fields: &[Field::new(1, "InstanceMonitorings", "instancesSet", Kind::Message(&super::instances::INSTANCE_MONITORING)).list("item")],
+};
+
 pub(super) static AMD_SEV_SNP_SPECIFICATION: &[&str] = &["enabled", "disabled"];
 
 pub(super) static CAPACITY_RESERVATION_PREFERENCE: &[&str] = &["capacity-reservations-only", "open", "none"];
@@ -903,6 +1052,25 @@ pub(super) static CAPACITY_RESERVATION_PREFERENCE: &[&str] = &["capacity-reserva
 pub(super) static EVENT_CODE: &[&str] = &["instance-reboot", "system-reboot", "system-maintenance", "instance-retirement", "instance-stop"];
 
 pub(super) static HTTP_TOKENS_STATE: &[&str] = &["optional", "required"];
+
+pub(super) static INSTANCE_ATTRIBUTE_NAME: &[&str] = &[
+    "instanceType",
+    "kernel",
+    "ramdisk",
+    "userData",
+    "disableApiTermination",
+    "instanceInitiatedShutdownBehavior",
+    "rootDeviceName",
+    "blockDeviceMapping",
+    "productCodes",
+    "sourceDestCheck",
+    "groupSet",
+    "ebsOptimized",
+    "sriovNetSupport",
+    "enaSupport",
+    "enclaveOptions",
+    "disableApiStop",
+];
 
 pub(super) static INSTANCE_AUTO_RECOVERY_STATE: &[&str] = &["disabled", "default"];
 
