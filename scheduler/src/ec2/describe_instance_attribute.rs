@@ -24,12 +24,12 @@ impl Query for ec2::DescribeInstanceAttributeRequest {
     }
 }
 
-fn text(value: impl Into<String>) -> Option<ec2::AttributeValue> {
-    Some(ec2::AttributeValue { value: Some(value.into()) })
+fn text(value: &str) -> ec2::AttributeValue {
+    ec2::AttributeValue { value: Some(value.to_owned()) }
 }
 
-fn flag(value: bool) -> Option<ec2::AttributeBooleanValue> {
-    Some(ec2::AttributeBooleanValue { value: Some(value) })
+fn flag(value: bool) -> ec2::AttributeBooleanValue {
+    ec2::AttributeBooleanValue { value: Some(value) }
 }
 
 fn attribute(view: &InstanceView, name: &str) -> Result<ec2::InstanceAttribute, Fault> {
@@ -39,22 +39,22 @@ fn attribute(view: &InstanceView, name: &str) -> Result<ec2::InstanceAttribute, 
     let mut shown = ec2::InstanceAttribute::default();
     match name {
         "blockDeviceMapping" => shown.block_device_mappings = view.volumes.iter().filter_map(block_device).collect(),
-        "disableApiStop" => shown.disable_api_stop = flag(row.disable_api_stop),
-        "disableApiTermination" => shown.disable_api_termination = flag(row.disable_api_termination),
-        "ebsOptimized" => shown.ebs_optimized = flag(row.ebs_optimized),
-        "enaSupport" => shown.ena_support = flag(true),
+        "disableApiStop" => shown.disable_api_stop = Some(flag(row.disable_api_stop)),
+        "disableApiTermination" => shown.disable_api_termination = Some(flag(row.disable_api_termination)),
+        "ebsOptimized" => shown.ebs_optimized = Some(flag(row.ebs_optimized)),
+        "enaSupport" => shown.ena_support = Some(flag(true)),
         "enclaveOptions" => shown.enclave_options = Some(ec2::EnclaveOptions { enabled: Some(false) }),
         "groupSet" => shown.groups = groups(view).map(identifier).collect(),
         "instanceInitiatedShutdownBehavior" => {
-            shown.instance_initiated_shutdown_behavior = text(&row.instance_initiated_shutdown_behavior);
+            shown.instance_initiated_shutdown_behavior = Some(text(&row.instance_initiated_shutdown_behavior));
         }
-        "instanceType" => shown.instance_type = text(&row.instance_type),
+        "instanceType" => shown.instance_type = Some(text(&row.instance_type)),
         "kernel" => shown.kernel_id = nothing,
         "productCodes" => {}
         "ramdisk" => shown.ramdisk_id = nothing,
-        "rootDeviceName" => shown.root_device_name = text(&row.root_device_name),
+        "rootDeviceName" => shown.root_device_name = Some(text(&row.root_device_name)),
         "sourceDestCheck" => {
-            shown.source_dest_check = view.interfaces.first().and_then(|interface| flag(interface.interface.source_dest_check));
+            shown.source_dest_check = view.interfaces.first().map(|interface| flag(interface.interface.source_dest_check));
         }
         "sriovNetSupport" => shown.sriov_net_support = nothing,
         "userData" => shown.user_data = Some(ec2::AttributeValue { value: row.user_data.clone() }),

@@ -109,7 +109,8 @@ impl Change {
     }
 
     fn by_name(attribute: &str, value: &str) -> Result<Self, Fault> {
-        let flag = || value.parse::<bool>().map_err(|_| invalid(format!("Value ({value}) for parameter value is invalid. Use true or false.")));
+        let flag =
+            || value.parse::<bool>().map_err(|_| invalid(format!("Value ({value}) for parameter value is invalid. Use true or false.")));
         let only = |so: bool, what: &str| match flag() {
             Ok(given) if given == so => Ok(Self::Nothing),
             Ok(_) => Err(Fault::new(ErrorCode::UnsupportedOperation, format!("The attribute '{what}' can only be {so}."))),
@@ -214,8 +215,8 @@ async fn delete_on_termination(tx: &mut Tx, row: &instance::Model, devices: Vec<
 mod tests {
     use super::*;
 
-    fn read(request: ec2::ModifyInstanceAttributeRequest) -> Result<Change, ErrorCode> {
-        Change::read(&request).map_err(|fault| fault.code)
+    fn read(request: &ec2::ModifyInstanceAttributeRequest) -> Result<Change, ErrorCode> {
+        Change::read(request).map_err(|fault| fault.code)
     }
 
     fn named(attribute: &str, value: &str) -> ec2::ModifyInstanceAttributeRequest {
@@ -227,26 +228,26 @@ mod tests {
     fn one_attribute_is_given_in_either_form() {
         let on = Some(ec2::AttributeBooleanValue { value: Some(true) });
         let member = ec2::ModifyInstanceAttributeRequest { disable_api_stop: on, ..Default::default() };
-        assert_eq!(read(member.clone()), Ok(Change::DisableApiStop(true)));
-        assert_eq!(read(named("disableApiStop", "true")), Ok(Change::DisableApiStop(true)));
+        assert_eq!(read(&member), Ok(Change::DisableApiStop(true)));
+        assert_eq!(read(&named("disableApiStop", "true")), Ok(Change::DisableApiStop(true)));
         let both = ec2::ModifyInstanceAttributeRequest { attribute: Some("disableApiStop".into()), ..member.clone() };
-        assert_eq!(read(both), Ok(Change::DisableApiStop(true)));
+        assert_eq!(read(&both), Ok(Change::DisableApiStop(true)));
         let two = ec2::ModifyInstanceAttributeRequest { disable_api_termination: on, ..member };
-        assert_eq!(read(two), Err(ErrorCode::InvalidParameterCombination));
-        assert_eq!(read(Default::default()), Err(ErrorCode::InvalidParameterCombination));
+        assert_eq!(read(&two), Err(ErrorCode::InvalidParameterCombination));
+        assert_eq!(read(&ec2::ModifyInstanceAttributeRequest::default()), Err(ErrorCode::InvalidParameterCombination));
     }
 
     #[test]
     fn a_value_that_says_nothing_or_the_wrong_thing_is_refused() {
-        assert_eq!(read(named("disableApiStop", "yes")), Err(ErrorCode::InvalidParameterValue));
-        assert_eq!(read(named("instanceInitiatedShutdownBehavior", "sleep")), Err(ErrorCode::InvalidParameterValue));
-        assert_eq!(read(named("userData", "%")), Err(ErrorCode::InvalidUserDataMalformed));
-        assert_eq!(read(named("sourceDestCheck", "false")), Err(ErrorCode::UnsupportedOperation));
-        assert_eq!(read(named("sourceDestCheck", "true")), Ok(Change::Nothing));
-        assert_eq!(read(named("kernel", "aki-1")), Err(ErrorCode::UnsupportedOperation));
+        assert_eq!(read(&named("disableApiStop", "yes")), Err(ErrorCode::InvalidParameterValue));
+        assert_eq!(read(&named("instanceInitiatedShutdownBehavior", "sleep")), Err(ErrorCode::InvalidParameterValue));
+        assert_eq!(read(&named("userData", "%")), Err(ErrorCode::InvalidUserDataMalformed));
+        assert_eq!(read(&named("sourceDestCheck", "false")), Err(ErrorCode::UnsupportedOperation));
+        assert_eq!(read(&named("sourceDestCheck", "true")), Ok(Change::Nothing));
+        assert_eq!(read(&named("kernel", "aki-1")), Err(ErrorCode::UnsupportedOperation));
         let unnamed = ec2::ModifyInstanceAttributeRequest { value: Some("true".into()), ..Default::default() };
-        assert_eq!(read(unnamed), Err(ErrorCode::MissingParameter));
+        assert_eq!(read(&unnamed), Err(ErrorCode::MissingParameter));
         let unsaid = ec2::ModifyInstanceAttributeRequest { attribute: Some("disableApiStop".into()), ..Default::default() };
-        assert_eq!(read(unsaid), Err(ErrorCode::MissingParameter));
+        assert_eq!(read(&unsaid), Err(ErrorCode::MissingParameter));
     }
 }

@@ -17,8 +17,8 @@ use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use self::image::Image;
-pub use self::request::{invalid, shutdown_behavior, user_data};
 use self::request::Asked;
+pub use self::request::{invalid, shutdown_behavior, user_data};
 use super::model::instance::reservations;
 use crate::engine::Command;
 use crate::placement::reasons;
