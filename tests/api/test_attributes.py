@@ -41,7 +41,8 @@ def attribute(ec2, instance_id, name):
     shown = ec2.describe_instance_attribute(InstanceId=instance_id, Attribute=name)
     assert shown.pop("InstanceId") == instance_id
     shown.pop("ResponseMetadata")
-    return shown
+    # Empty lists are written, too.
+    return {member: value for member, value in shown.items() if value != []}
 
 
 def stopped(ec2, instance_id):

@@ -163,9 +163,9 @@ impl Field {
 }
 
 impl Kind {
-    /// Whether an empty value counts as none: it does for whatever an empty text can not mean.
-    /// Older clients send `InstanceId=` next to what they mean.
+    /// Whether an empty value counts as none: it does for whatever an empty text can not mean. It can mean no bytes, which takes user data
+    /// away. Older clients send `InstanceId=` next to what they mean.
     pub const fn empty_is_absent(&self) -> bool {
-        !matches!(self, Kind::Text | Kind::Message(_))
+        !matches!(self, Kind::Text | Kind::Blob | Kind::Message(_))
     }
 }
