@@ -153,3 +153,25 @@ def test_metadata_options_are_applied_when_its_host_says_so(ec2, launched):
     assert shown["MetadataOptions"]["HttpTokens"] == "required" and shown["State"]["Name"] == "running"
     refusal = refused(ec2.modify_instance_metadata_options, InstanceId=instance_id, HttpPutResponseHopLimit=65)
     assert refusal[1] == "InvalidParameterValue"
+
+
+def test_credits_are_of_burstable_types_alone(ec2, launched):
+    burstable, other = launched(), launched(InstanceType="m5.large")
+
+    def shown(*ids):
+        found = ec2.describe_instance_credit_specifications(InstanceIds=ids)["InstanceCreditSpecifications"]
+        return {one["InstanceId"]: one["CpuCredits"] for one in found}
+
+    assert shown(burstable) == {burstable: "unlimited"}
+    assert refused(ec2.describe_instance_credit_specifications, InstanceIds=[other])[1] == "UnsupportedOperation"
+    absent = "i-00000000000000000"
+    asked = [{"InstanceId": each, "CpuCredits": "standard"} for each in (burstable, other, absent)]
+    answer = ec2.modify_instance_credit_specification(InstanceCreditSpecifications=asked)
+    assert answer["SuccessfulInstanceCreditSpecifications"] == [{"InstanceId": burstable}]
+    failed = {one["InstanceId"]: one["Error"]["Code"] for one in answer["UnsuccessfulInstanceCreditSpecifications"]}
+    assert failed == {other: "InstanceCreditSpecification.NotSupported", absent: "InvalidInstanceID.NotFound"}
+    assert shown(burstable) == {burstable: "standard"}
+    unlimited = [one["InstanceId"] for one in ec2.describe_instance_credit_specifications()["InstanceCreditSpecifications"]]
+    assert burstable not in unlimited and other not in unlimited
+    run = {"ImageId": "ami-00000000000000000", "MinCount": 1, "MaxCount": 1}
+    assert refused(ec2.run_instances, InstanceType="m5.large", CreditSpecification={"CpuCredits": "standard"}, **run)[1] == "InvalidParameterCombination"

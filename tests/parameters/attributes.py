@@ -175,3 +175,64 @@ def options_of_which(world, value):
     both = [world.launch()["InstanceId"] for _ in range(2)]
     world.ec2.modify_instance_metadata_options(InstanceId=both[value], HttpTokens="required")
     return [world.instance(one)["MetadataOptions"]["HttpTokens"] for one in both]
+
+
+# CPU credits
+
+
+def credits(world, *ids):
+    found = world.ec2.describe_instance_credit_specifications(InstanceIds=ids)["InstanceCreditSpecifications"]
+    return [one["CpuCredits"] for one in found]
+
+
+@parameter("RunInstances", "CreditSpecification.CpuCredits", ("standard", "unlimited"), lambda world, value: [value])
+def launched_with_credits(world, value):
+    return credits(world, world.launch(CreditSpecification={"CpuCredits": value})["InstanceId"])
+
+
+@parameter("DescribeInstanceCreditSpecifications", "InstanceId", (0, 1), lambda world, value: world.pair[value]["InstanceId"])
+def credits_of_which(world, value):
+    (found,) = world.ec2.describe_instance_credit_specifications(InstanceIds=[world.pair[value]["InstanceId"]])["InstanceCreditSpecifications"]
+    return found["InstanceId"]
+
+
+@parameter("DescribeInstanceCreditSpecifications", "Filter.Name", ("instance-id", "tag:Name"), ("done", "InvalidParameterValue"))
+def credits_filter(world, value):
+    filters = [{"Name": value, "Values": [world.pair[0]["InstanceId"]]}]
+    return code_of(world.ec2.describe_instance_credit_specifications, Filters=filters)
+
+
+@parameter("DescribeInstanceCreditSpecifications", "Filter.Value", (0, 1), lambda world, value: [world.pair[value]["InstanceId"]])
+def credits_filter_value(world, value):
+    filters = [{"Name": "instance-id", "Values": [world.pair[value]["InstanceId"]]}]
+    found = world.ec2.describe_instance_credit_specifications(Filters=filters)["InstanceCreditSpecifications"]
+    return [one["InstanceId"] for one in found]
+
+
+@parameter("ModifyInstanceCreditSpecification", "InstanceCreditSpecification.CpuCredits", ("standard", "unlimited"))
+def credits_changed(world, value):
+    instance_id = world.launch()["InstanceId"]
+    world.ec2.modify_instance_credit_specification(InstanceCreditSpecifications=[{"InstanceId": instance_id, "CpuCredits": value}])
+    return credits(world, instance_id)[0]
+
+
+@parameter("ModifyInstanceCreditSpecification", "InstanceCreditSpecification.InstanceId", (0, 1), (["standard", "unlimited"], ["unlimited", "standard"]))
+def credits_changed_of_which(world, value):
+    both = [world.launch()["InstanceId"] for _ in range(2)]
+    world.ec2.modify_instance_credit_specification(InstanceCreditSpecifications=[{"InstanceId": both[value], "CpuCredits": "standard"}])
+    return [credits(world, one)[0] for one in both]
+
+
+@parameter("ModifyInstanceCreditSpecification", "ClientToken", ("same", "other"), ("standard", "unlimited"))
+def credits_changed_once(world, value):
+    """The same token answers what it answered, and does nothing more."""
+    instance_id, token = world.launch()["InstanceId"], world.unique("token")
+
+    def change(word, under):
+        asked = [{"InstanceId": instance_id, "CpuCredits": word}]
+        world.ec2.modify_instance_credit_specification(InstanceCreditSpecifications=asked, ClientToken=under)
+
+    change("unlimited", token)
+    change("standard", world.unique("token"))
+    change("unlimited", token if value == "same" else world.unique("token"))
+    return credits(world, instance_id)[0]

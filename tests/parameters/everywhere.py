@@ -14,6 +14,7 @@ CALLS = {
     "DescribeAvailabilityZones": lambda w: {},
     "DescribeImages": lambda w: {},
     "DescribeInstanceAttribute": lambda w: {"InstanceId": w.pair[0]["InstanceId"], "Attribute": "instanceType"},
+    "DescribeInstanceCreditSpecifications": lambda w: {},
     "DescribeInstanceStatus": lambda w: {},
     "DescribeInstanceTypes": lambda w: {},
     "DescribeInstances": lambda w: {},
@@ -28,6 +29,7 @@ CALLS = {
     "GetConsoleOutput": lambda w: {"InstanceId": w.pair[0]["InstanceId"]},
     "ImportKeyPair": lambda w: {"KeyName": w.unique("dry"), "PublicKeyMaterial": w.public_key()},
     "ModifyInstanceAttribute": lambda w: {"InstanceId": w.launch()["InstanceId"], "DisableApiStop": {"Value": True}},
+    "ModifyInstanceCreditSpecification": lambda w: {"InstanceCreditSpecifications": [{"InstanceId": w.launch()["InstanceId"], "CpuCredits": "standard"}]},
     "ModifyInstanceMetadataOptions": lambda w: {"InstanceId": w.launch()["InstanceId"], "HttpTokens": "required"},
     "MonitorInstances": lambda w: {"InstanceIds": [w.launch()["InstanceId"]]},
     "RebootInstances": lambda w: {"InstanceIds": [w.launch()["InstanceId"]]},
@@ -105,6 +107,7 @@ for _action, _row in FILTERS.items():
 # Action: the answer's list, the least page, and what sees to it that there is more than one page (None: one account never has as much).
 PAGES = {
     "DescribeImages": ("Images", 1, lambda w: w.images()),
+    "DescribeInstanceCreditSpecifications": ("InstanceCreditSpecifications", 5, lambda w: w.many()),
     "DescribeInstanceStatus": ("InstanceStatuses", 5, lambda w: w.many()),
     "DescribeInstanceTypes": ("InstanceTypes", 5, lambda w: None),
     "DescribeInstances": ("Reservations", 5, lambda w: w.many()),

@@ -58,6 +58,17 @@ impl Action for ec2::DescribeInstanceAttributeRequest {
     }
 }
 
+impl Action for ec2::DescribeInstanceCreditSpecificationsRequest {
+    type Answer = ec2::DescribeInstanceCreditSpecificationsResult;
+
+    const NAME: &'static str = "DescribeInstanceCreditSpecifications";
+    const PATH: &'static str = "/aws.ec2.Instances/DescribeInstanceCreditSpecifications";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::DescribeInstanceStatusRequest {
     type Answer = ec2::DescribeInstanceStatusResult;
 
@@ -99,6 +110,21 @@ impl Action for ec2::ModifyInstanceAttributeRequest {
 
     fn dry_run(&self) -> bool {
         self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::ModifyInstanceCreditSpecificationRequest {
+    type Answer = ec2::ModifyInstanceCreditSpecificationResult;
+
+    const NAME: &'static str = "ModifyInstanceCreditSpecification";
+    const PATH: &'static str = "/aws.ec2.Instances/ModifyInstanceCreditSpecification";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+
+    fn client_token(&self) -> Option<&str> {
+        self.client_token.as_deref()
     }
 }
 
@@ -387,10 +413,12 @@ macro_rules! for_each_action {
             $crate::aws::ec2::DescribeImagesRequest,
             $crate::aws::ec2::DescribeInstanceTypesRequest,
             $crate::aws::ec2::DescribeInstanceAttributeRequest,
+            $crate::aws::ec2::DescribeInstanceCreditSpecificationsRequest,
             $crate::aws::ec2::DescribeInstanceStatusRequest,
             $crate::aws::ec2::DescribeInstancesRequest,
             $crate::aws::ec2::GetConsoleOutputRequest,
             $crate::aws::ec2::ModifyInstanceAttributeRequest,
+            $crate::aws::ec2::ModifyInstanceCreditSpecificationRequest,
             $crate::aws::ec2::ModifyInstanceMetadataOptionsRequest,
             $crate::aws::ec2::MonitorInstancesRequest,
             $crate::aws::ec2::RebootInstancesRequest,
@@ -430,10 +458,12 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::DescribeImagesRequest,
             $crate::aws::ec2::DescribeInstanceTypesRequest,
             $crate::aws::ec2::DescribeInstanceAttributeRequest,
+            $crate::aws::ec2::DescribeInstanceCreditSpecificationsRequest,
             $crate::aws::ec2::DescribeInstanceStatusRequest,
             $crate::aws::ec2::DescribeInstancesRequest,
             $crate::aws::ec2::GetConsoleOutputRequest,
             $crate::aws::ec2::ModifyInstanceAttributeRequest,
+            $crate::aws::ec2::ModifyInstanceCreditSpecificationRequest,
             $crate::aws::ec2::ModifyInstanceMetadataOptionsRequest,
             $crate::aws::ec2::MonitorInstancesRequest,
             $crate::aws::ec2::RebootInstancesRequest,

@@ -750,6 +750,26 @@ pub struct DescribeInstanceAttributeRequest {
     pub attribute: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeInstanceCreditSpecificationsRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(message, repeated, tag = "2")]
+    pub filters: ::prost::alloc::vec::Vec<Filter>,
+    #[prost(string, repeated, tag = "3")]
+    pub instance_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "4")]
+    pub max_results: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "5")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeInstanceCreditSpecificationsResult {
+    #[prost(message, repeated, tag = "1")]
+    pub instance_credit_specifications: ::prost::alloc::vec::Vec<InstanceCreditSpecification>,
+    #[prost(string, optional, tag = "2")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DescribeInstanceStatusRequest {
     #[prost(string, repeated, tag = "1")]
     pub instance_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
@@ -1126,6 +1146,20 @@ pub struct InstanceBlockDeviceMappingSpecification {
     pub virtual_name: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "4")]
     pub no_device: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InstanceCreditSpecification {
+    #[prost(string, optional, tag = "1")]
+    pub instance_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub cpu_credits: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InstanceCreditSpecificationRequest {
+    #[prost(string, tag = "1")]
+    pub instance_id: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "2")]
+    pub cpu_credits: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InstanceIpv4Prefix {
@@ -1544,6 +1578,22 @@ pub struct ModifyInstanceAttributeRequest {
     #[prost(message, optional, tag = "17")]
     pub ena_support: ::core::option::Option<AttributeBooleanValue>,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ModifyInstanceCreditSpecificationRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "2")]
+    pub client_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "3")]
+    pub instance_credit_specifications: ::prost::alloc::vec::Vec<InstanceCreditSpecificationRequest>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ModifyInstanceCreditSpecificationResult {
+    #[prost(message, repeated, tag = "1")]
+    pub successful_instance_credit_specifications: ::prost::alloc::vec::Vec<SuccessfulInstanceCreditSpecificationItem>,
+    #[prost(message, repeated, tag = "2")]
+    pub unsuccessful_instance_credit_specifications: ::prost::alloc::vec::Vec<UnsuccessfulInstanceCreditSpecificationItem>,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ModifyInstanceMetadataOptionsRequest {
     #[prost(string, tag = "1")]
@@ -1800,6 +1850,11 @@ pub struct StopInstancesResult {
     pub stopping_instances: ::prost::alloc::vec::Vec<InstanceStateChange>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SuccessfulInstanceCreditSpecificationItem {
+    #[prost(string, optional, tag = "1")]
+    pub instance_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TerminateInstancesRequest {
     #[prost(string, repeated, tag = "1")]
     pub instance_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
@@ -1826,6 +1881,20 @@ pub struct UnmonitorInstancesRequest {
 pub struct UnmonitorInstancesResult {
     #[prost(message, repeated, tag = "1")]
     pub instance_monitorings: ::prost::alloc::vec::Vec<InstanceMonitoring>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnsuccessfulInstanceCreditSpecificationItem {
+    #[prost(string, optional, tag = "1")]
+    pub instance_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "2")]
+    pub error: ::core::option::Option<UnsuccessfulInstanceCreditSpecificationItemError>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnsuccessfulInstanceCreditSpecificationItemError {
+    #[prost(string, optional, tag = "1")]
+    pub code: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub message: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CreateKeyPairRequest {

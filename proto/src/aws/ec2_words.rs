@@ -565,6 +565,13 @@ pub mod tpm_support_values {
     pub const V2_0: &str = "v2.0";
 }
 
+pub mod unsuccessful_instance_credit_specification_error_code {
+    pub const INVALID_INSTANCE_ID_MALFORMED: &str = "InvalidInstanceID.Malformed";
+    pub const INVALID_INSTANCE_ID_NOT_FOUND: &str = "InvalidInstanceID.NotFound";
+    pub const INCORRECT_INSTANCE_STATE: &str = "IncorrectInstanceState";
+    pub const INSTANCE_CREDIT_SPECIFICATION_NOT_SUPPORTED: &str = "InstanceCreditSpecification.NotSupported";
+}
+
 pub mod usage_class_type {
     pub const SPOT: &str = "spot";
     pub const ON_DEMAND: &str = "on-demand";

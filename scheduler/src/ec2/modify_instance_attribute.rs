@@ -187,6 +187,8 @@ fn resize(tx: &Tx, row: &mut instance::Model, name: String) -> Outcome<()> {
     }
     row.vcpus = i32::try_from(kind.vcpus).unwrap_or(i32::MAX);
     row.memory_mib = i64::try_from(kind.memory_mib).unwrap_or(i64::MAX);
+    // What was said of credits is said of a type that has them.
+    row.cpu_credits = row.cpu_credits.take().filter(|_| kind.burstable);
     row.instance_type = name;
     Ok(())
 }

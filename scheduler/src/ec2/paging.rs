@@ -33,6 +33,7 @@ macro_rules! paged {
 }
 paged! {
     DescribeImagesRequest, 1..=1000, image_ids = "imagesSet";
+    DescribeInstanceCreditSpecificationsRequest, 5..=1000, instance_ids = "instancesSet";
     DescribeInstanceStatusRequest, 5..=1000, instance_ids = "instancesSet";
     DescribeInstanceTypesRequest, 5..=100, instance_types = "instanceTypeSet";
     DescribeInstancesRequest, 5..=1000, instance_ids = "instancesSet";

@@ -37,6 +37,13 @@ impl InstanceType {
         "x86_64"
     }
 
+    /// How a burstable type spends CPU credits where nobody says otherwise, in EC2's word. None of the others.
+    /// Source: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/burstable-performance-instances-unlimited-mode.html>.
+    pub fn default_cpu_credits(&self) -> Option<&'static str> {
+        let standard = self.name.starts_with("t2.");
+        self.burstable.then_some(if standard { "standard" } else { "unlimited" })
+    }
+
     /// AWS's one free type at a time has been `t2.micro`.
     pub fn free_tier_eligible(&self) -> bool {
         self.name == "t2.micro"

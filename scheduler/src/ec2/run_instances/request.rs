@@ -8,6 +8,7 @@ use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
 
 use crate::Settings;
+use crate::ec2::cpu_credits;
 use crate::ec2::message::{given_tags, missing};
 use crate::ec2::metadata_options::{self, Given};
 use crate::ec2::resolve::{INSTANCE, NETWORK_INTERFACE, VOLUME};
@@ -44,6 +45,7 @@ pub struct Asked {
     pub tags: BTreeMap<String, Tags>,
     /// Shown again by every Describe.
     pub client_token: String,
+    pub cpu_credits: Option<String>,
     pub disable_api_stop: bool,
     pub disable_api_termination: bool,
     pub monitoring: bool,
@@ -102,6 +104,7 @@ impl Asked {
             metadata: metadata(request.metadata_options.as_ref())?,
             tags: tags(&request.tag_specifications)?,
             client_token: request.client_token.clone().unwrap_or_default(),
+            cpu_credits: request.credit_specification.as_ref().map(|given| cpu_credits::given(kind, &given.cpu_credits)).transpose()?,
             disable_api_stop: request.disable_api_stop.unwrap_or_default(),
             disable_api_termination: request.disable_api_termination.unwrap_or_default(),
             monitoring: request.monitoring.as_ref().is_some_and(|monitoring| monitoring.enabled),

@@ -120,6 +120,7 @@ impl Launch<'_> {
             impaired_since: None,
             client_token: asked.client_token.clone(),
             running_since: None,
+            cpu_credits: asked.cpu_credits.clone(),
             disable_api_stop: asked.disable_api_stop,
             disable_api_termination: asked.disable_api_termination,
             monitoring: asked.monitoring,

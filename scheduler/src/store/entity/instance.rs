@@ -59,6 +59,8 @@ pub struct Model {
     pub client_token: String,
     /// When it was last seen to run after a start, by the scheduler's clock.
     pub running_since: Option<i64>,
+    /// EC2's word, where a client has given one; its type's otherwise.
+    pub cpu_credits: Option<String>,
     /// StopInstances is refused.
     pub disable_api_stop: bool,
     /// TerminateInstances is refused.

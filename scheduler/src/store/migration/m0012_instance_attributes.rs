@@ -1,4 +1,4 @@
-//! What a client has set of an instance: protections and monitoring.
+//! What a client has set of an instance: protections, monitoring, CPU credits.
 
 use sea_orm_migration::prelude::*;
 
@@ -18,6 +18,7 @@ impl MigrationTrait for InstanceAttributes {
 }
 
 const ATTRIBUTES: &str = "
+ALTER TABLE instance ADD COLUMN cpu_credits TEXT;
 ALTER TABLE instance ADD COLUMN disable_api_stop BOOLEAN NOT NULL DEFAULT false;
 ALTER TABLE instance ADD COLUMN disable_api_termination BOOLEAN NOT NULL DEFAULT false;
 ALTER TABLE instance ADD COLUMN monitoring BOOLEAN NOT NULL DEFAULT false;

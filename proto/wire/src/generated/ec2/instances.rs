@@ -112,6 +112,31 @@ pub(super) static DESCRIBE_INSTANCE_ATTRIBUTE_REQUEST: Shape = Shape {
     ],
 };
 
+pub(super) static DESCRIBE_INSTANCE_CREDIT_SPECIFICATIONS_REQUEST: Shape = Shape {
+    name: "DescribeInstanceCreditSpecificationsRequest",
+    fields: &[
+        Field::new(1, "DryRun", "dryRun", Kind::Bool),
+        Field::new(2, "Filter", "filters", Kind::Message(&super::common::FILTER)).list("item"),
+        Field::new(3, "InstanceId", "instanceIds", Kind::Id).list("item"),
+        Field::new(4, "MaxResults", "maxResults", Kind::Int32),
+        Field::new(5, "NextToken", "nextToken", Kind::Text),
+    ],
+};
+
+pub(super) static DESCRIBE_INSTANCE_CREDIT_SPECIFICATIONS_RESULT: Shape = Shape {
+    name: "DescribeInstanceCreditSpecificationsResult",
+    fields: &[
+        Field::new(
+            1,
+            "InstanceCreditSpecifications",
+            "instanceCreditSpecificationSet",
+            Kind::Message(&super::instances::INSTANCE_CREDIT_SPECIFICATION),
+        )
+        .list("item"),
+        Field::new(2, "NextToken", "nextToken", Kind::Text),
+    ],
+};
+
 pub(super) static DESCRIBE_INSTANCE_STATUS_REQUEST: Shape = Shape {
     name: "DescribeInstanceStatusRequest",
     fields: &[
@@ -425,6 +450,16 @@ pub(super) static INSTANCE_BLOCK_DEVICE_MAPPING_SPECIFICATION: Shape = Shape {
         Field::new(3, "VirtualName", "virtualName", Kind::Text),
         Field::new(4, "NoDevice", "noDevice", Kind::Text),
     ],
+};
+
+pub(super) static INSTANCE_CREDIT_SPECIFICATION: Shape = Shape {
+    name: "InstanceCreditSpecification",
+    fields: &[Field::new(1, "InstanceId", "instanceId", Kind::Id), Field::new(2, "CpuCredits", "cpuCredits", Kind::Text)],
+};
+
+pub(super) static INSTANCE_CREDIT_SPECIFICATION_REQUEST: Shape = Shape {
+    name: "InstanceCreditSpecificationRequest",
+    fields: &[Field::new(1, "InstanceId", "instanceId", Kind::Id).required(), Field::new(2, "CpuCredits", "cpuCredits", Kind::Text)],
 };
 
 pub(super) static INSTANCE_IPV4_PREFIX: Shape =
@@ -789,6 +824,42 @@ pub(super) static MODIFY_INSTANCE_ATTRIBUTE_REQUEST: Shape = Shape {
     ],
 };
 
+pub(super) static MODIFY_INSTANCE_CREDIT_SPECIFICATION_REQUEST: Shape = Shape {
+    name: "ModifyInstanceCreditSpecificationRequest",
+    fields: &[
+        Field::new(1, "DryRun", "dryRun", Kind::Bool),
+        Field::new(2, "ClientToken", "clientToken", Kind::Text),
+        Field::new(
+            3,
+            "InstanceCreditSpecification",
+            "instanceCreditSpecifications",
+            Kind::Message(&super::instances::INSTANCE_CREDIT_SPECIFICATION_REQUEST),
+        )
+        .list("item")
+        .required(),
+    ],
+};
+
+pub(super) static MODIFY_INSTANCE_CREDIT_SPECIFICATION_RESULT: Shape = Shape {
+    name: "ModifyInstanceCreditSpecificationResult",
+    fields: &[
+        Field::new(
+            1,
+            "SuccessfulInstanceCreditSpecifications",
+            "successfulInstanceCreditSpecificationSet",
+            Kind::Message(&super::instances::SUCCESSFUL_INSTANCE_CREDIT_SPECIFICATION_ITEM),
+        )
+        .list("item"),
+        Field::new(
+            2,
+            "UnsuccessfulInstanceCreditSpecifications",
+            "unsuccessfulInstanceCreditSpecificationSet",
+            Kind::Message(&super::instances::UNSUCCESSFUL_INSTANCE_CREDIT_SPECIFICATION_ITEM),
+        )
+        .list("item"),
+    ],
+};
+
 pub(super) static MODIFY_INSTANCE_METADATA_OPTIONS_REQUEST: Shape = Shape {
     name: "ModifyInstanceMetadataOptionsRequest",
     fields: &[
@@ -1020,6 +1091,9 @@ pub(super) static STOP_INSTANCES_RESULT: Shape = Shape {
     fields: &[Field::new(1, "StoppingInstances", "instancesSet", Kind::Message(&super::instances::INSTANCE_STATE_CHANGE)).list("item")],
 };
 
+pub(super) static SUCCESSFUL_INSTANCE_CREDIT_SPECIFICATION_ITEM: Shape =
+    Shape { name: "SuccessfulInstanceCreditSpecificationItem", fields: &[Field::new(1, "InstanceId", "instanceId", Kind::Id)] };
+
 pub(super) static TERMINATE_INSTANCES_REQUEST: Shape = Shape {
     name: "TerminateInstancesRequest",
     fields: &[
@@ -1043,6 +1117,22 @@ pub(super) static UNMONITOR_INSTANCES_REQUEST: Shape = Shape {
 pub(super) static UNMONITOR_INSTANCES_RESULT: Shape = Shape {
     name: "UnmonitorInstancesResult",
     fields: &[Field::new(1, "InstanceMonitorings", "instancesSet", Kind::Message(&super::instances::INSTANCE_MONITORING)).list("item")],
+};
+
+pub(super) static UNSUCCESSFUL_INSTANCE_CREDIT_SPECIFICATION_ITEM: Shape = Shape {
+    name: "UnsuccessfulInstanceCreditSpecificationItem",
+    fields: &[
+        Field::new(1, "InstanceId", "instanceId", Kind::Id),
+        Field::new(2, "Error", "error", Kind::Message(&super::instances::UNSUCCESSFUL_INSTANCE_CREDIT_SPECIFICATION_ITEM_ERROR)),
+    ],
+};
+
+pub(super) static UNSUCCESSFUL_INSTANCE_CREDIT_SPECIFICATION_ITEM_ERROR: Shape = Shape {
+    name: "UnsuccessfulInstanceCreditSpecificationItemError",
+    fields: &[
+        Field::new(1, "Code", "code", Kind::Words(super::instances::UNSUCCESSFUL_INSTANCE_CREDIT_SPECIFICATION_ERROR_CODE)),
+        Field::new(2, "Message", "message", Kind::Text),
+    ],
 };
 
 pub(super) static AMD_SEV_SNP_SPECIFICATION: &[&str] = &["enabled", "disabled"];
@@ -1113,3 +1203,6 @@ pub(super) static STATUS_NAME: &[&str] = &["reachability"];
 pub(super) static STATUS_TYPE: &[&str] = &["passed", "failed", "insufficient-data", "initializing"];
 
 pub(super) static SUMMARY_STATUS: &[&str] = &["ok", "impaired", "insufficient-data", "not-applicable", "initializing"];
+
+pub(super) static UNSUCCESSFUL_INSTANCE_CREDIT_SPECIFICATION_ERROR_CODE: &[&str] =
+    &["InvalidInstanceID.Malformed", "InvalidInstanceID.NotFound", "IncorrectInstanceState", "InstanceCreditSpecification.NotSupported"];

@@ -1,0 +1,68 @@
+"""The Terraform AWS provider, unmodified: apply, an empty plan, a change in place, an empty plan, import, destroy, nothing left."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from runner import NotToBeHad, Terraform  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def account(cloud):
+    return cloud.create_account("terraform")
+
+
+@pytest.fixture
+def terraform(account, tmp_path):
+    """Makes one of a configuration; what is left of it after a failure is destroyed."""
+    made = []
+
+    def make(configuration, **options):
+        try:
+            made.append(Terraform(tmp_path / configuration, configuration, account, **options))
+        except NotToBeHad as reason:
+            pytest.skip(f"NOT RUN: {reason}")
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.swept()
+
+
+def in_place(actions):
+    return {address for address, what in actions.items() if what == ["update"]}
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["AWS_ENDPOINT_URL", "endpoints"])
+def test_a_key_pair(terraform, account, legacy):
+    key = terraform("key_pair", legacy=legacy)
+    key.apply()
+    key.nothing_to_do()
+    outputs = key.outputs()
+    assert outputs["id"] == outputs["found"] and outputs["id"].startswith("key-")
+    assert in_place(key.actions(stage=2)) == {"aws_key_pair.mine"}
+    key.apply(stage=2)
+    key.nothing_to_do(stage=2)
+    key.destroy(stage=2)
+    assert account.client().describe_key_pairs()["KeyPairs"] == []
+
+
+def test_instances_in_the_default_vpc(terraform, account, cloud):
+    web = terraform("instance", variables={"ami": cloud.ami()})
+    web.apply()
+    web.nothing_to_do()
+    ids = web.outputs()["ids"]
+    assert len(set(ids)) == 2
+    for stage in (2, 3):
+        assert in_place(web.actions(stage)) == {"aws_instance.web[0]", "aws_instance.web[1]"}, f"stage {stage}"
+        web.apply(stage)
+        web.nothing_to_do(stage)
+        assert web.outputs()["ids"] == ids
+    web.imported("aws_instance.web[0]", ids[0], stage=3)
+    web.destroy(stage=3)
+    states = [i["State"]["Name"] for r in account.client().describe_instances()["Reservations"] for i in r["Instances"]]
+    assert set(states) == {"terminated"}
+    assert account.client().describe_volumes()["Volumes"] == []
