@@ -138,8 +138,8 @@ fn what_is_not_done_is_refused_by_name_after_decoding() {
     let launch = |more: &[(&str, &str)]| codec::decode(operation("RunInstances"), &pairs(&[&LAUNCH[..], more].concat()));
     refused(launch(&[("KernelId", "aki-1")]), ErrorCode::UnsupportedOperation, "KernelId");
     refused(launch(&[("BlockDeviceMapping.2.Ebs.KmsKeyId", "k")]), ErrorCode::UnsupportedOperation, "BlockDeviceMapping.2.Ebs.KmsKeyId");
-    refused(launch(&[("Monitoring.Enabled", "true")]), ErrorCode::UnsupportedOperation, "Monitoring.Enabled");
-    assert!(launch(&[("Monitoring.Enabled", "false"), ("KernelId", "")]).is_ok());
+    refused(launch(&[("EbsOptimized", "true")]), ErrorCode::UnsupportedOperation, "EbsOptimized");
+    assert!(launch(&[("EbsOptimized", "false"), ("KernelId", "")]).is_ok());
     refused(launch(&[("KernelId", "aki-1"), ("MaxCount.1", "x")]), ErrorCode::UnknownParameter, "MaxCount.1");
 }
 

@@ -116,6 +116,8 @@ def test_one_attribute_at_a_time_and_no_nonsense(ec2, launched):
     assert code() == "InvalidParameterCombination"
     assert code(DisableApiStop={"Value": True}, DisableApiTermination={"Value": True}) == "InvalidParameterCombination"
     assert code(Attribute="disableApiStop", Value="perhaps") == "InvalidParameterValue"
+    assert code(Attribute="disableApiStop") == code(Value="true") == "MissingParameter"
+    assert code(Attribute="userData", Value="%") == "InvalidUserData.Malformed"
     assert code(InstanceInitiatedShutdownBehavior={"Value": "sleep"}) == "InvalidParameterValue"
     assert code(SourceDestCheck={"Value": False}) == "UnsupportedOperation"
     assert code(Kernel={"Value": "aki-00000000"}) == "UnsupportedOperation"
@@ -138,6 +140,13 @@ def test_a_foreign_instance_is_as_absent_as_none(ec2, other_ec2, launched):
         ]:
             expected = (400, "InvalidInstanceID.NotFound", f"The instance ID '{instance_id}' does not exist")
             assert refused(call, **parameters) == expected
+
+
+def test_a_malformed_id_is_called_so(ec2):
+    for call, parameters in [
+        (ec2.modify_instance_attribute, {"DisableApiStop": {"Value": True}}), (ec2.modify_instance_metadata_options, {"HttpTokens": "required"}),
+    ]:
+        assert refused(call, InstanceId="i-zzz", **parameters)[1] == "InvalidInstanceID.Malformed"
 
 
 def test_metadata_options_are_applied_when_its_host_says_so(ec2, launched):
@@ -173,5 +182,13 @@ def test_credits_are_of_burstable_types_alone(ec2, launched):
     assert shown(burstable) == {burstable: "standard"}
     unlimited = [one["InstanceId"] for one in ec2.describe_instance_credit_specifications()["InstanceCreditSpecifications"]]
     assert burstable not in unlimited and other not in unlimited
+    for word, expected in (("plenty", "InvalidParameterValue"), (None, "InvalidParameterValue")):
+        asked = [{"InstanceId": burstable} | ({"CpuCredits": word} if word else {})]
+        assert refused(ec2.modify_instance_credit_specification, InstanceCreditSpecifications=asked)[1] == expected
+    assert refused(ec2.describe_instance_credit_specifications, InstanceIds=["i-zzz"])[1] == "InvalidInstanceID.Malformed"
+    assert refused(ec2.describe_instance_credit_specifications, NextToken="forged")[1] == "InvalidNextToken"
+    assert refused(ec2.describe_instance_credit_specifications, InstanceIds=[burstable], MaxResults=5)[1] == "InvalidParameterCombination"
+    many = [{"Name": "instance-id", "Values": [f"i-{number:017x}" for number in range(201)]}]
+    assert refused(ec2.describe_instance_credit_specifications, Filters=many)[1] == "FilterLimitExceeded"
     run = {"ImageId": "ami-00000000000000000", "MinCount": 1, "MaxCount": 1}
     assert refused(ec2.run_instances, InstanceType="m5.large", CreditSpecification={"CpuCredits": "standard"}, **run)[1] == "InvalidParameterCombination"

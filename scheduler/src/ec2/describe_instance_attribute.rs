@@ -13,8 +13,7 @@ use crate::store::Outcome;
 use crate::store::read::instances::InstanceView;
 
 impl Query for ec2::DescribeInstanceAttributeRequest {
-    const ERRORS: &'static [ErrorCode] =
-        &[ErrorCode::InvalidInstanceIdMalformed, ErrorCode::InvalidInstanceIdNotFound, ErrorCode::InvalidParameterValue];
+    const ERRORS: &'static [ErrorCode] = &[ErrorCode::InvalidInstanceIdMalformed, ErrorCode::InvalidInstanceIdNotFound];
 
     async fn answer(self, ask: &Ask) -> Outcome<ec2::InstanceAttribute> {
         let found: Vec<InstanceView> = named(&ask.rows(), ask.account(), &INSTANCE, slice::from_ref(&self.instance_id))?;
@@ -58,10 +57,8 @@ fn attribute(view: &InstanceView, name: &str) -> Result<ec2::InstanceAttribute, 
         }
         "sriovNetSupport" => shown.sriov_net_support = nothing,
         "userData" => shown.user_data = Some(ec2::AttributeValue { value: row.user_data.clone() }),
-        other => {
-            let message = format!("Value ({other}) for parameter attribute is invalid. Unknown attribute.");
-            return Err(Fault::new(ErrorCode::InvalidParameterValue, message));
-        }
+        // The gateway lets in EC2's words alone.
+        other => return Err(Fault::internal("an attribute that EC2 has not", other.to_owned())),
     }
     Ok(shown)
 }

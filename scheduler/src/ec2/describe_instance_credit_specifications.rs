@@ -13,8 +13,7 @@ use crate::lifecycle::step::State;
 use crate::store::Outcome;
 use crate::store::read::instances::InstanceView;
 
-const FILTERS: Table<InstanceView> =
-    Table { names: &[("instance-id", |view, say| say(&view.instance.instance_id))], tags: None };
+const FILTERS: Table<InstanceView> = Table { names: &[("instance-id", |view, say| say(&view.instance.instance_id))], tags: None };
 
 impl Query for ec2::DescribeInstanceCreditSpecificationsRequest {
     const ERRORS: &'static [ErrorCode] = &[

@@ -8,9 +8,13 @@ use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
 
 /// Their codes need instances and hosts, and are provoked where those are made.
 const PROVOKED_ELSEWHERE: &[&str] = &[
+    "DescribeInstanceCreditSpecifications",
     "DescribeInstanceStatus",
     "DescribeInstances",
     "GetConsoleOutput",
+    "ModifyInstanceAttribute",
+    "ModifyInstanceCreditSpecification",
+    "ModifyInstanceMetadataOptions",
     "RebootInstances",
     "RunInstances",
     "StartInstances",
@@ -27,6 +31,7 @@ async fn every_declared_code_is_provoked() {
     tags(&bench).await;
     authorize_rules(&bench).await;
     revoke_rules(&bench).await;
+    attributes(&bench).await;
     let provoked = bench.provoked.lock().expect("a lock").clone();
     for (action, codes) in table().errors().iter().filter(|(action, _)| !PROVOKED_ELSEWHERE.contains(action)) {
         for code in *codes {
@@ -128,6 +133,22 @@ async fn named_describes(bench: &Bench) {
     refuse_ids!(bench, DescribeImagesRequest, image_ids, "ami", InvalidAmiIdMalformed, InvalidAmiIdNotFound);
     let owner = ec2::DescribeImagesRequest { owners: strings(&["me"]), ..Default::default() };
     bench.refused(ErrorCode::InvalidUserIdMalformed, owner).await;
+}
+
+async fn attributes(bench: &Bench) {
+    macro_rules! refuse_instances {
+        ($request:ident) => {
+            let named = |ids: &[&str]| ec2::$request { instance_ids: strings(ids), ..Default::default() };
+            bench.refused(ErrorCode::MissingParameter, named(&[])).await;
+            bench.refused(ErrorCode::InvalidInstanceIdMalformed, named(&["i-zzz"])).await;
+            bench.refused(ErrorCode::InvalidInstanceIdNotFound, named(&["i-0123456789abcdef0"])).await;
+        };
+    }
+    refuse_instances!(MonitorInstancesRequest);
+    refuse_instances!(UnmonitorInstancesRequest);
+    let attribute = |id: &str| ec2::DescribeInstanceAttributeRequest { instance_id: id.into(), attribute: "kernel".into(), dry_run: None };
+    bench.refused(ErrorCode::InvalidInstanceIdMalformed, attribute("i-zzz")).await;
+    bench.refused(ErrorCode::InvalidInstanceIdNotFound, attribute("i-0123456789abcdef0")).await;
 }
 
 async fn key_pairs(bench: &Bench) {
