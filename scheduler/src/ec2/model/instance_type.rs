@@ -53,6 +53,8 @@ impl From<&InstanceType> for ec2::InstanceTypeInfo {
             instance_storage_supported: Some(false),
             ebs_info: Some(ebs(entry)),
             network_info: Some(network(entry)),
+            // There are no placement groups so far; clients take a type without the element for no type.
+            placement_group_info: Some(ec2::PlacementGroupInfo::default()),
             hibernation_supported: Some(false),
             burstable_performance_supported: Some(entry.burstable),
             dedicated_hosts_supported: Some(false),

@@ -10,4 +10,4 @@ data "aws_key_pair" "mine" {
 }
 
 output "id" { value = aws_key_pair.mine.key_pair_id }
-output "found" { value = data.aws_key_pair.mine.key_pair_id }
+output "found" { value = data.aws_key_pair.mine.id }
