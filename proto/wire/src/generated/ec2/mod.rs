@@ -566,6 +566,7 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "KeyName", standing: Standing::Done },
                 Parameter { path: "MaxCount", standing: Standing::Done },
                 Parameter { path: "MetadataOptions.HttpEndpoint", standing: Standing::Done },
+                Parameter { path: "MetadataOptions.HttpProtocolIpv6", standing: Standing::DefaultOnly("disabled") },
                 Parameter { path: "MetadataOptions.HttpPutResponseHopLimit", standing: Standing::Done },
                 Parameter { path: "MetadataOptions.HttpTokens", standing: Standing::Done },
                 Parameter { path: "MetadataOptions.InstanceMetadataTags", standing: Standing::Done },
