@@ -44,7 +44,7 @@ variable "stage" {{
 """)
         done = self._run("init", "-input=false")
         if done.returncode != 0:
-            raise NotToBeHad(f"no AWS provider can be had: {done.stderr[-500:]}")
+            raise NotToBeHad("no AWS provider can be had: " + " ".join(done.stderr.split())[-300:])
 
     @property
     def environment(self):
