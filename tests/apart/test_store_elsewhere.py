@@ -25,8 +25,8 @@ def pair(binary, tmp_path_factory):
         yield apart
 
 
-def attended(scheduler):
-    """By which scheduler each host is attended, as one of them sees it."""
+def connected(scheduler):
+    """Whether each host is connected, as a scheduler sees it."""
     return [host["connected"] for host in scheduler.json("host", "ls")]
 
 
@@ -42,7 +42,7 @@ def test_who_can_not_reach_the_store_is_left_by_hosts_and_gateways_and_comes_bac
     for lonely, other in ((one, two), (two, one)):
         lonely.machine.lose(pair.store)
         try:
-            wait_until("the other one has both hosts", lambda other=other: attended(other) == [True, True] and answers(pair), PATIENCE)
+            wait_until("the other one has both hosts", lambda other=other: connected(other) == [True, True] and answers(pair), PATIENCE)
             wait_until("the gateway asks the other one", lambda: all(answers(pair) for _ in range(3)), PATIENCE)
             ids += [i["InstanceId"] for i in pair.aws(*launch)["Instances"]]
             running = "Name=instance-state-name,Values=running"
@@ -51,4 +51,4 @@ def test_who_can_not_reach_the_store_is_left_by_hosts_and_gateways_and_comes_bac
         finally:
             lonely.machine.find(pair.store)
         wait_until("it answers again", lambda lonely=lonely: lonely.freehold("account", "ls", check=False).returncode == 0, 300)
-        wait_until("it sees what the other one did", lambda lonely=lonely: attended(lonely) == [True, True], PATIENCE)
+        wait_until("it sees what the other one did", lambda lonely=lonely: connected(lonely) == [True, True], PATIENCE)

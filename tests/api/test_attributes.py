@@ -182,9 +182,9 @@ def test_credits_are_of_burstable_types_alone(ec2, launched):
     assert shown(burstable) == {burstable: "standard"}
     unlimited = [one["InstanceId"] for one in ec2.describe_instance_credit_specifications()["InstanceCreditSpecifications"]]
     assert burstable not in unlimited and other not in unlimited
-    for word, expected in (("plenty", "InvalidParameterValue"), (None, "InvalidParameterValue")):
-        asked = [{"InstanceId": burstable} | ({"CpuCredits": word} if word else {})]
-        assert refused(ec2.modify_instance_credit_specification, InstanceCreditSpecifications=asked)[1] == expected
+    for given in ({"CpuCredits": "plenty"}, {}):
+        asked = [{"InstanceId": burstable} | given]
+        assert refused(ec2.modify_instance_credit_specification, InstanceCreditSpecifications=asked)[1] == "InvalidParameterValue"
     assert refused(ec2.describe_instance_credit_specifications, InstanceIds=["i-zzz"])[1] == "InvalidInstanceID.Malformed"
     assert refused(ec2.describe_instance_credit_specifications, NextToken="forged")[1] == "InvalidNextToken"
     assert refused(ec2.describe_instance_credit_specifications, InstanceIds=[burstable], MaxResults=5)[1] == "InvalidParameterCombination"

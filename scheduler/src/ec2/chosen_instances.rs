@@ -33,7 +33,7 @@ pub async fn load(tx: &Tx, ids: &[String]) -> Outcome<Vec<instance::Model>> {
 }
 
 /// The one that is named.
-pub async fn one(tx: &Tx, id: &str) -> Outcome<instance::Model> {
+async fn one(tx: &Tx, id: &str) -> Outcome<instance::Model> {
     INSTANCE.check(id)?;
     let row = instance::Entity::find_by_id(id).one(tx.db()).await?;
     Ok(row.filter(|row| row.account_id == tx.account()).ok_or_else(|| INSTANCE.absent(id))?)

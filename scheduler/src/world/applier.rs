@@ -57,6 +57,7 @@ pub(super) struct Following {
     pub(super) db: DatabaseConnection,
     pub(super) changes: broadcast::Sender<Change>,
     pub(super) world: Arc<World>,
+    /// How long nothing may be read before the store counts as out of reach.
     pub(super) patience: Duration,
 }
 
