@@ -102,6 +102,7 @@ impl Cloud<'_> {
             (Call::Describe, Ok(answer)) => rows::shows_what_is_there(database, ACCOUNTS[account], &answer.shown)?,
             _ => {}
         }
+        capacity::holds(database)?;
         Ok(answer)
     }
 

@@ -201,7 +201,7 @@ impl<'a> Cloud<'a> {
         let Some(message) = session.up.pop_front() else { return Ok(()) };
         let Some(attendance) = &mut session.attendance else { return Ok(()) };
         self.trace.say(|| format!("host {at} ▸ scheduler: {}", brief(&message.kind)));
-        let heard = attendance.hear(message).await;
+        let heard = Box::pin(attendance.hear(message)).await;
         self.went_on(at, index, heard, "hear").await
     }
 

@@ -136,6 +136,8 @@ impl Cloud<'_> {
         checks::rows::note_ended(&self.database, &mut self.journal)?;
         let Some(scheduler) = &self.scheduler else { return Ok(()) };
         let store = scheduler.store();
+        // It is a matter of luck whether the World still finds in the feed what was committed hours ago in no time: a seed knows no luck.
+        store.world().caught_up().await.map_err(|fault| Broken::new("the scheduler works", format!("the World: {fault:?}")))?;
         let passes = [
             pass(&ReapTerminated, store).await,
             pass(&GiveUpLaunches, store).await,

@@ -133,7 +133,8 @@ def buried(evidence):
 def taken(rows, host_id):
     """What a host's instances and volumes add up to."""
     here = [r for r in rows["instance"] if r["host_id"] == host_id and r["state"] != "terminated"]
-    awake = [r for r in here if r["state"] != "stopped"]
+    # A stopped guest that is terminated is still off.
+    awake = [r for r in here if "stopped" not in (r["state"], r["ended_from"])]
     disks = [r["size_gib"] * 1024 for r in rows["volume"] if r["host_id"] == host_id]
     return {"instances": len(here), "disk_mib": sum(disks), **{what: sum(r[what] for r in awake) for what in ("vcpus", "memory_mib")}}
 

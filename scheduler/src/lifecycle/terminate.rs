@@ -23,7 +23,7 @@ pub mod kind {
 
 /// Orders the burial. `row` is legal to terminate and carries its reason.
 pub async fn begin(tx: &mut Tx, mut row: instance::Model) -> Outcome<instance::Model> {
-    State::ShuttingDown.as_str().clone_into(&mut row.state);
+    row.ended_from = std::mem::replace(&mut row.state, State::ShuttingDown.as_str().to_owned());
     power::TERMINATED.clone_into(&mut row.desired_power);
     let row = save_restated(tx, row).await?;
     match row.host_id.clone() {

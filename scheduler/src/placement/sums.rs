@@ -14,7 +14,8 @@ async fn sums(store: &Store) -> (Vec<[i64; 4]>, Vec<[i64; 4]>) {
     let kept = hosts.iter().map(|host| [host.instances, host.vcpus_used, host.memory_mib_used, host.disk_mib_used]).collect();
     let added = hosts.iter().map(|host| {
         let here = || instances.iter().filter(|row| row.host_id.as_ref() == Some(&host.host_id) && row.state != "terminated");
-        let awake = || here().filter(|row| row.state != "stopped");
+        let asleep = |row: &instance::Model| row.state == "stopped" || (row.state == "shutting-down" && row.ended_from == "stopped");
+        let awake = || here().filter(|row| !asleep(row));
         let disks = volumes.iter().filter(|row| row.host_id.as_ref() == Some(&host.host_id));
         [
             i64::try_from(here().count()).expect("few"),
@@ -71,4 +72,24 @@ async fn what_the_hosts_rows_say_is_what_their_instances_and_volumes_add_up_to()
     }
     let (kept, _) = sums(lab.store()).await;
     assert!(kept.iter().all(|sums| sums.iter().any(|sum| *sum > 0)), "each host was used: {kept:?}");
+}
+
+#[tokio::test]
+async fn a_full_host_that_is_away_is_promised_to_no_more_by_the_end_of_what_was_stopped() {
+    let lab = Lab::new().await;
+    let agent = Agent::obedient(&lab).await;
+    let launch =
+        |count| ec2::RunInstancesRequest { min_count: count, max_count: count, instance_type: Some("t3.large".into()), ..lab.launch() };
+    let launched = lab.ok(launch(2)).await.instances;
+    let id = launched.into_iter().find_map(|instance| instance.instance_id).expect("an id");
+    lab.until_state(&id, "running").await;
+    lab.stop(&id).await;
+    lab.until_state(&id, "stopped").await;
+    // Of 16 GiB 8 are taken; the next takes what the stopped one gave back.
+    lab.ok(launch(1)).await;
+    assert_eq!(lab.code(launch(1)).await, freehold_proto::ErrorCode::InsufficientInstanceCapacity);
+    let before = sums(lab.store()).await;
+    agent.leave();
+    lab.terminate(&id).await;
+    assert_eq!((lab.state(&id).await.as_str(), sums(lab.store()).await), ("shutting-down", before));
 }

@@ -15,11 +15,14 @@ const OVERCOMMIT: [i64; 3] = [8, 1, 4];
 
 const KINDS: [&str; 3] = ["vCPUs", "MiB of memory", "MiB of disk"];
 
-const HOLDINGS: &str = "SELECT host_id, connected, drained_since IS NULL AND quarantined = '[]', vcpus, memory_mib, disk_mib, \
+/// What was stopped when its end was ordered takes no more than before.
+const HOLDINGS: &str = "WITH awake AS \
+    (SELECT * FROM instance WHERE state IN ('pending', 'running', 'stopping') OR (state = 'shutting-down' AND ended_from <> 'stopped')) \
+    SELECT host_id, connected, drained_since IS NULL AND quarantined = '[]', vcpus, memory_mib, disk_mib, \
     instances, vcpus_used, memory_mib_used, disk_mib_used, \
     (SELECT COUNT(*) FROM instance WHERE instance.host_id = host.host_id AND state <> 'terminated'), \
-    (SELECT COALESCE(SUM(instance.vcpus), 0) FROM instance WHERE instance.host_id = host.host_id AND state NOT IN ('stopped', 'terminated')), \
-    (SELECT COALESCE(SUM(instance.memory_mib), 0) FROM instance WHERE instance.host_id = host.host_id AND state NOT IN ('stopped', 'terminated')), \
+    (SELECT COALESCE(SUM(awake.vcpus), 0) FROM awake WHERE awake.host_id = host.host_id), \
+    (SELECT COALESCE(SUM(awake.memory_mib), 0) FROM awake WHERE awake.host_id = host.host_id), \
     (SELECT COALESCE(SUM(size_gib * 1024), 0) FROM volume WHERE volume.host_id = host.host_id) FROM host";
 
 /// A host as it was placed on.
@@ -60,16 +63,19 @@ impl Holding {
     }
 }
 
-pub fn holdings(database: &Connection) -> rusqlite::Result<Vec<Holding>> {
-    all(database, HOLDINGS, Holding::read)
+fn read(database: &Connection) -> Result<Vec<Holding>, Broken> {
+    all(database, HOLDINGS, Holding::read).map_err(|error| Broken::new("the scheduler works", error.to_string()))
 }
 
-fn read(database: &Connection) -> Result<Vec<Holding>, Broken> {
-    holdings(database).map_err(|error| Broken::new("the scheduler works", error.to_string()))
+/// Both rules of what hosts are promised, which hold at any time.
+pub fn holds(database: &Connection) -> Checked {
+    let hosts = read(database)?;
+    sums_add_up(&hosts)?;
+    no_more_is_promised_than_fits(&hosts)
 }
 
 /// No writer can forget them, whatever it was that changed.
-pub fn sums_add_up(hosts: &[Holding]) -> Checked {
+fn sums_add_up(hosts: &[Holding]) -> Checked {
     let wrong = hosts.iter().find(|host| host.kept != host.added);
     wrong.map_or(Ok(()), |Holding { host_id, kept, added, .. }| {
         Err(Broken::new(
@@ -79,7 +85,7 @@ pub fn sums_add_up(hosts: &[Holding]) -> Checked {
     })
 }
 
-pub fn no_more_is_promised_than_fits(hosts: &[Holding]) -> Checked {
+fn no_more_is_promised_than_fits(hosts: &[Holding]) -> Checked {
     for host in hosts {
         if let Some(kind) = host.free().iter().position(|free| *free < 0) {
             let what = format!("{} is promised to {} more {} than it may be", host.host_id, -host.free()[kind], KINDS[kind]);

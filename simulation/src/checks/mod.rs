@@ -19,8 +19,7 @@ pub fn at_rest(cloud: &Cloud) -> Checked {
     let rows = rows::Rows::read(&cloud.database).map_err(|error| Broken::new("the scheduler works", error.to_string()))?;
     rows::writes_are_there(&rows, &cloud.journal, &cloud.groups)?;
     rows::everything_is_buried(&rows)?;
-    capacity::sums_add_up(&rows.holdings)?;
-    capacity::no_more_is_promised_than_fits(&rows.holdings)?;
+    capacity::holds(&cloud.database)?;
     rows::instances_are_as_asked(&rows, &cloud.journal)?;
     rows::nothing_is_without_an_owner(&rows)?;
     rows::nothing_is_owned_twice(&rows)?;

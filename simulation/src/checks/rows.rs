@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::Connection;
 
 use super::Checked;
-use super::capacity::{self, Holding};
 use crate::call::TAG;
 use crate::journal::{Asked, GIVEN_UP, Journal, Known};
 use crate::run::Broken;
@@ -47,7 +46,6 @@ impl Group {
 pub struct Rows {
     pub instances: BTreeMap<String, Instance>,
     pub quarantined: Vec<(String, String)>,
-    pub holdings: Vec<Holding>,
     /// The generation of each.
     pub vpcs: BTreeMap<String, i64>,
     pub groups: Vec<Group>,
@@ -89,7 +87,6 @@ impl Rows {
         Ok(Self {
             instances: instances(database)?,
             quarantined: hosts,
-            holdings: capacity::holdings(database)?,
             vpcs: all(database, "SELECT vpc_id, generation FROM vpc", |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect(),
             groups: groups(database)?,
             tags: database.prepare(tags)?.query_map([TAG], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?,

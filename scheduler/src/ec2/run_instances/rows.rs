@@ -124,6 +124,7 @@ impl Launch<'_> {
             disable_api_stop: asked.disable_api_stop,
             disable_api_termination: asked.disable_api_termination,
             monitoring: asked.monitoring,
+            ended_from: String::new(),
         }
     }
 

@@ -67,6 +67,8 @@ pub struct Model {
     pub disable_api_termination: bool,
     /// Detailed monitoring.
     pub monitoring: bool,
+    /// The state in which its end was ordered; "" before.
+    pub ended_from: String,
 }
 
 super::standalone!();

@@ -86,12 +86,12 @@ UPDATE host SET
 ";
 
 /// A table whose rows add up in their host's row.
-struct Kept {
-    table: &'static str,
+pub(super) struct Kept {
+    pub(super) table: &'static str,
     /// What an old row added is taken back, what a new one adds is added: `ROW` and `SIGN` are replaced.
-    effect: &'static str,
+    pub(super) effect: &'static str,
     /// Whether an update changes any of it.
-    when: &'static str,
+    pub(super) when: &'static str,
 }
 
 fn instances() -> Kept {
@@ -121,7 +121,7 @@ impl Kept {
     }
 
     /// One trigger for each way in which a row can come, change and go.
-    fn triggers(&self, backend: DbBackend) -> Result<String, DbErr> {
+    pub(super) fn triggers(&self, backend: DbBackend) -> Result<String, DbErr> {
         let Self { table, when, .. } = self;
         let (out, into) = (self.effect("OLD", "-"), self.effect("NEW", "+"));
         let both = format!("{out} {into}");

@@ -17,6 +17,7 @@ mod m0009_several_schedulers;
 mod m0010_keys_of_parts;
 mod m0011_sums_in_their_own_schema;
 mod m0012_instance_attributes;
+mod m0013_the_end_of_what_was_stopped;
 
 use sea_orm::DatabaseConnection;
 use sea_orm_migration::prelude::*;
@@ -73,6 +74,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_keys_of_parts::KeysOfParts),
             Box::new(m0011_sums_in_their_own_schema::SumsInTheirOwnSchema),
             Box::new(m0012_instance_attributes::InstanceAttributes),
+            Box::new(m0013_the_end_of_what_was_stopped::TheEndOfWhatWasStopped),
         ]
     }
 }
