@@ -91,6 +91,10 @@ error_codes! {
     InvalidPermissionDuplicate = "InvalidPermission.Duplicate", 400;
     InvalidPermissionMalformed = "InvalidPermission.Malformed", 400;
     InvalidPermissionNotFound = "InvalidPermission.NotFound", 400;
+    InvalidPlacementGroupDuplicate = "InvalidPlacementGroup.Duplicate", 400;
+    InvalidPlacementGroupIdMalformed = "InvalidPlacementGroupId.Malformed", 400;
+    InvalidPlacementGroupInUse = "InvalidPlacementGroup.InUse", 400;
+    InvalidPlacementGroupUnknown = "InvalidPlacementGroup.Unknown", 400;
     InvalidSecurityGroupRuleIdMalformed = "InvalidSecurityGroupRuleId.Malformed", 400;
     InvalidSecurityGroupRuleIdNotFound = "InvalidSecurityGroupRuleId.NotFound", 400;
     InvalidSnapshotIdMalformed = "InvalidSnapshotID.Malformed", 400;
@@ -110,6 +114,7 @@ error_codes! {
     TagLimitExceeded = "TagLimitExceeded", 400;
     VpcIdNotSpecified = "VPCIdNotSpecified", 400;
     // What is not there.
+    PlacementGroupLimitExceeded = "PlacementGroupLimitExceeded", 400;
     InsufficientAddressCapacity = "InsufficientAddressCapacity", 400;
     InsufficientFreeAddressesInSubnet = "InsufficientFreeAddressesInSubnet", 400;
     InternalError = "InternalError", 500;

@@ -97,6 +97,7 @@ ids! {
     NetworkInterfaceId = "eni";
     AttachmentId = "eni-attach";
     KeyPairId = "key";
+    PlacementGroupId = "pg";
     InternetGatewayId = "igw";
     RouteTableId = "rtb";
     NetworkAclId = "acl";

@@ -84,6 +84,15 @@ class World:
         """Two key pairs that stay."""
         return self.key(), self.key()
 
+    def placement_group(self, **parameters):
+        asked = {"GroupName": self.unique("group"), "Strategy": "spread"} | parameters
+        return self.ec2.create_placement_group(**asked)["PlacementGroup"]
+
+    @cached_property
+    def placement_groups(self):
+        """Two placement groups that stay."""
+        return self.placement_group(), self.placement_group(Strategy="cluster")
+
     @cached_property
     def vpc(self):
         return self.ec2.describe_vpcs()["Vpcs"][0]

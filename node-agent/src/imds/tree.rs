@@ -100,6 +100,10 @@ impl Tree {
     fn placement(&mut self, metadata: &Metadata) {
         self.put("placement/availability-zone", &metadata.availability_zone);
         self.put_some("placement/availability-zone-id", &metadata.availability_zone_id);
+        self.put_some("placement/group-name", &metadata.placement_group_name);
+        if metadata.placement_partition_number > 0 {
+            self.put("placement/partition-number", metadata.placement_partition_number.to_string());
+        }
         self.put("placement/region", &metadata.region);
     }
 

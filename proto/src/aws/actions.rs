@@ -275,6 +275,46 @@ impl Action for ec2::DescribeNetworkInterfacesRequest {
     }
 }
 
+impl Action for ec2::CreatePlacementGroupRequest {
+    type Answer = ec2::CreatePlacementGroupResult;
+
+    const NAME: &'static str = "CreatePlacementGroup";
+    const PATH: &'static str = "/aws.ec2.PlacementGroups/CreatePlacementGroup";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DeletePlacementGroupRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "DeletePlacementGroup";
+    const PATH: &'static str = "/aws.ec2.PlacementGroups/DeletePlacementGroup";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DescribePlacementGroupsRequest {
+    type Answer = ec2::DescribePlacementGroupsResult;
+
+    const NAME: &'static str = "DescribePlacementGroups";
+    const PATH: &'static str = "/aws.ec2.PlacementGroups/DescribePlacementGroups";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::ModifyInstancePlacementRequest {
+    type Answer = ec2::ModifyInstancePlacementResult;
+
+    const NAME: &'static str = "ModifyInstancePlacement";
+    const PATH: &'static str = "/aws.ec2.PlacementGroups/ModifyInstancePlacement";
+}
+
 impl Action for ec2::DescribeAvailabilityZonesRequest {
     type Answer = ec2::DescribeAvailabilityZonesResult;
 
@@ -432,6 +472,10 @@ macro_rules! for_each_action {
             $crate::aws::ec2::DescribeKeyPairsRequest,
             $crate::aws::ec2::ImportKeyPairRequest,
             $crate::aws::ec2::DescribeNetworkInterfacesRequest,
+            $crate::aws::ec2::CreatePlacementGroupRequest,
+            $crate::aws::ec2::DeletePlacementGroupRequest,
+            $crate::aws::ec2::DescribePlacementGroupsRequest,
+            $crate::aws::ec2::ModifyInstancePlacementRequest,
             $crate::aws::ec2::DescribeAvailabilityZonesRequest,
             $crate::aws::ec2::DescribeRegionsRequest,
             $crate::aws::ec2::AuthorizeSecurityGroupIngressRequest,
@@ -477,6 +521,10 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::DescribeKeyPairsRequest,
             $crate::aws::ec2::ImportKeyPairRequest,
             $crate::aws::ec2::DescribeNetworkInterfacesRequest,
+            $crate::aws::ec2::CreatePlacementGroupRequest,
+            $crate::aws::ec2::DeletePlacementGroupRequest,
+            $crate::aws::ec2::DescribePlacementGroupsRequest,
+            $crate::aws::ec2::ModifyInstancePlacementRequest,
             $crate::aws::ec2::DescribeAvailabilityZonesRequest,
             $crate::aws::ec2::DescribeRegionsRequest,
             $crate::aws::ec2::AuthorizeSecurityGroupIngressRequest,

@@ -85,6 +85,11 @@ pub struct GroupIdentifier {
     pub group_name: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OperatorRequest {
+    #[prost(string, optional, tag = "1")]
+    pub principal: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OperatorResponse {
     #[prost(bool, optional, tag = "1")]
     pub managed: ::core::option::Option<bool>,
@@ -1636,11 +1641,6 @@ pub struct Monitoring {
     pub state: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct OperatorRequest {
-    #[prost(string, optional, tag = "1")]
-    pub principal: ::core::option::Option<::prost::alloc::string::String>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Placement {
     #[prost(string, optional, tag = "1")]
     pub availability_zone_id: ::core::option::Option<::prost::alloc::string::String>,
@@ -2185,6 +2185,100 @@ pub struct PublicIpDnsNameOptions {
     pub public_ipv6_dns_name: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "4")]
     pub public_dual_stack_dns_name: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreatePlacementGroupRequest {
+    #[prost(int32, optional, tag = "1")]
+    pub partition_count: ::core::option::Option<i32>,
+    #[prost(message, repeated, tag = "2")]
+    pub tag_specifications: ::prost::alloc::vec::Vec<TagSpecification>,
+    #[prost(string, optional, tag = "3")]
+    pub spread_level: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub linked_group_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "5")]
+    pub operator: ::core::option::Option<OperatorRequest>,
+    #[prost(bool, optional, tag = "6")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "7")]
+    pub group_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "8")]
+    pub strategy: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreatePlacementGroupResult {
+    #[prost(message, optional, tag = "1")]
+    pub placement_group: ::core::option::Option<PlacementGroup>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeletePlacementGroupRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub group_name: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribePlacementGroupsRequest {
+    #[prost(string, repeated, tag = "1")]
+    pub group_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "2")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, repeated, tag = "3")]
+    pub group_names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "4")]
+    pub filters: ::prost::alloc::vec::Vec<Filter>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribePlacementGroupsResult {
+    #[prost(message, repeated, tag = "1")]
+    pub placement_groups: ::prost::alloc::vec::Vec<PlacementGroup>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModifyInstancePlacementRequest {
+    #[prost(string, optional, tag = "1")]
+    pub group_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "2")]
+    pub partition_number: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "3")]
+    pub host_resource_group_arn: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub group_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, tag = "5")]
+    pub instance_id: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "6")]
+    pub tenancy: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub affinity: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "8")]
+    pub host_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModifyInstancePlacementResult {
+    #[prost(bool, optional, tag = "1")]
+    pub r#return: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PlacementGroup {
+    #[prost(string, optional, tag = "1")]
+    pub group_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub state: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub strategy: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "4")]
+    pub partition_count: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "5")]
+    pub group_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "6")]
+    pub tags: ::prost::alloc::vec::Vec<Tag>,
+    #[prost(string, optional, tag = "7")]
+    pub group_arn: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "8")]
+    pub spread_level: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "9")]
+    pub linked_group_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "10")]
+    pub operator: ::core::option::Option<OperatorResponse>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AvailabilityZone {

@@ -5,6 +5,11 @@ pub mod account_attribute_name {
     pub const DEFAULT_VPC: &str = "default-vpc";
 }
 
+pub mod affinity {
+    pub const DEFAULT: &str = "default";
+    pub const HOST: &str = "host";
+}
+
 pub mod amd_sev_snp_specification {
     pub const ENABLED: &str = "enabled";
     pub const DISABLED: &str = "disabled";
@@ -131,6 +136,12 @@ pub mod event_code {
 pub mod flexible_ena_queues_support {
     pub const UNSUPPORTED: &str = "unsupported";
     pub const SUPPORTED: &str = "supported";
+}
+
+pub mod host_tenancy {
+    pub const DEFAULT: &str = "default";
+    pub const DEDICATED: &str = "dedicated";
+    pub const HOST: &str = "host";
 }
 
 pub mod hostname_type {
@@ -344,10 +355,23 @@ pub mod phc_support {
     pub const SUPPORTED: &str = "supported";
 }
 
+pub mod placement_group_state {
+    pub const PENDING: &str = "pending";
+    pub const AVAILABLE: &str = "available";
+    pub const DELETING: &str = "deleting";
+    pub const DELETED: &str = "deleted";
+}
+
 pub mod placement_group_strategy {
     pub const CLUSTER: &str = "cluster";
     pub const PARTITION: &str = "partition";
     pub const SPREAD: &str = "spread";
+}
+
+pub mod placement_strategy {
+    pub const CLUSTER: &str = "cluster";
+    pub const SPREAD: &str = "spread";
+    pub const PARTITION: &str = "partition";
 }
 
 pub mod platform_values {
@@ -512,6 +536,11 @@ pub mod snapshot_return_codes {
 pub mod spot_instance_type {
     pub const ONE_TIME: &str = "one-time";
     pub const PERSISTENT: &str = "persistent";
+}
+
+pub mod spread_level {
+    pub const HOST: &str = "host";
+    pub const RACK: &str = "rack";
 }
 
 pub mod status_name {

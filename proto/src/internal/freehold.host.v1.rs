@@ -254,6 +254,12 @@ pub struct Metadata {
     /// "enabled" or "disabled" is EC2's word for the guest's own shutdown: "stop" or "terminate".
     #[prost(string, tag = "21")]
     pub instance_initiated_shutdown_behavior: ::prost::alloc::string::String,
+    /// Of its placement group, if it is in one.
+    #[prost(string, tag = "22")]
+    pub placement_group_name: ::prost::alloc::string::String,
+    /// 0: its group has no partitions.
+    #[prost(uint32, tag = "23")]
+    pub placement_partition_number: u32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct VpcDesired {

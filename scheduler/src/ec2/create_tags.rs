@@ -9,8 +9,8 @@ use super::message::{given_tags, missing};
 use super::resolve::{self, Kind};
 use crate::engine::Command;
 use crate::store::{
-    Outcome, Tx, image, instance, internet_gateway, key_pair, network_interface, security_group, security_group_rule, snapshot, subnet,
-    tag, volume, vpc,
+    Outcome, Tx, image, instance, internet_gateway, key_pair, network_interface, placement_group, security_group, security_group_rule,
+    snapshot, subnet, tag, volume, vpc,
 };
 use crate::tags::{self, Tags};
 
@@ -45,6 +45,8 @@ pub(super) const TAGGING_ERRORS: &[ErrorCode] = &[
     ErrorCode::InvalidNetworkInterfaceIdMalformed,
     ErrorCode::InvalidNetworkInterfaceIdNotFound,
     ErrorCode::InvalidParameterValue,
+    ErrorCode::InvalidPlacementGroupIdMalformed,
+    ErrorCode::InvalidPlacementGroupUnknown,
     ErrorCode::InvalidSecurityGroupRuleIdMalformed,
     ErrorCode::InvalidSecurityGroupRuleIdNotFound,
     ErrorCode::InvalidSnapshotIdMalformed,
@@ -89,6 +91,7 @@ async fn exists(tx: &Tx, id: &str, kind: &Kind) -> Outcome<bool> {
         "internet-gateway" => owned!(internet_gateway, InternetGatewayId).await?,
         "key-pair" => owned!(key_pair, KeyPairId).await?,
         "network-interface" => owned!(network_interface, NetworkInterfaceId).await?,
+        "placement-group" => owned!(placement_group, GroupId).await?,
         "security-group" => owned!(security_group, GroupId).await?,
         "security-group-rule" => owned!(security_group_rule, SecurityGroupRuleId).await?,
         "snapshot" => owned!(snapshot, SnapshotId).await?,

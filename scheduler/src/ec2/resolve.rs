@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 
 use freehold_proto::id::{
-    ImageId, InstanceId, InternetGatewayId, KeyPairId, NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, SnapshotId, SubnetId,
-    VolumeId, VpcId,
+    ImageId, InstanceId, InternetGatewayId, KeyPairId, NetworkInterfaceId, PlacementGroupId, SecurityGroupId, SecurityGroupRuleId,
+    SnapshotId, SubnetId, VolumeId, VpcId,
 };
 use freehold_proto::{ErrorCode, Fault};
 
@@ -44,6 +44,7 @@ kinds! {
     INTERNET_GATEWAY: InternetGatewayId, "internet-gateway", InvalidInternetGatewayIdMalformed, InvalidInternetGatewayIdNotFound, "internetGateway ID";
     KEY_PAIR: KeyPairId, "key-pair", InvalidKeyPairNotFound, InvalidKeyPairNotFound, "key pair";
     NETWORK_INTERFACE: NetworkInterfaceId, "network-interface", InvalidNetworkInterfaceIdMalformed, InvalidNetworkInterfaceIdNotFound, "networkInterface ID";
+    PLACEMENT_GROUP: PlacementGroupId, "placement-group", InvalidPlacementGroupIdMalformed, InvalidPlacementGroupUnknown, "Placement Group";
     SECURITY_GROUP: SecurityGroupId, "security-group", InvalidGroupIdMalformed, InvalidGroupNotFound, "security group";
     SECURITY_GROUP_RULE: SecurityGroupRuleId, "security-group-rule", InvalidSecurityGroupRuleIdMalformed, InvalidSecurityGroupRuleIdNotFound, "security group rule ID";
     SNAPSHOT: SnapshotId, "snapshot", InvalidSnapshotIdMalformed, InvalidSnapshotNotFound, "snapshot";

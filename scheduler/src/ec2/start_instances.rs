@@ -2,14 +2,16 @@
 
 use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
+use sea_orm::EntityTrait;
 
 use super::chosen_instances;
 use crate::engine::Command;
 use crate::lifecycle::step::State;
 use crate::lifecycle::transition;
+use crate::placement::group::Group;
 use crate::placement::reasons::{Others, Refused, Wanted, Why};
 use crate::placement::{self, Amount, Request};
-use crate::store::{Outcome, Tx, instance};
+use crate::store::{Outcome, Tx, instance, placement_group};
 
 impl Command for ec2::StartInstancesRequest {
     const ERRORS: &'static [ErrorCode] = &[
@@ -35,6 +37,13 @@ impl Command for ec2::StartInstancesRequest {
     }
 }
 
+/// Its placement group, of which it may have become a member where it was.
+async fn group_of(tx: &Tx, row: &instance::Model) -> Outcome<Option<Group>> {
+    let Some(id) = &row.placement_group_id else { return Ok(None) };
+    let Some(group) = placement_group::Entity::find_by_id(id).one(tx.db()).await? else { return Ok(None) };
+    Ok(Some(Group::load(tx, &group, row.partition_number, Some(&row.instance_id)).await?))
+}
+
 /// Its disk is on its host already: only what runs is asked for. A drained host runs what it has.
 async fn check_room(tx: &Tx, row: &instance::Model) -> Outcome<()> {
     let host = match &row.host_id {
@@ -43,13 +52,19 @@ async fn check_room(tx: &Tx, row: &instance::Model) -> Outcome<()> {
     };
     let amount = Amount { vcpus: row.vcpus.into(), memory_mib: row.memory_mib, disk_mib: 0 };
     let request = Request { availability_zone: &row.availability_zone, architecture: &row.architecture, amount };
-    let why = match host.as_ref().map(|host| placement::room(&request, host, tx.settings().overcommit)) {
-        Some(Ok(_)) => return Ok(()),
+    let group = group_of(tx, row).await?;
+    let judged = host.as_ref().map(|host| {
+        placement::room(&request, host, tx.settings().overcommit)?;
+        group.as_ref().map_or(Ok(()), |group| group.lets(host, row.partition_number))
+    });
+    let why = match judged {
+        Some(Ok(())) => return Ok(()),
         Some(Err(refusal)) => refusal.to_string(),
         None => "is gone".to_owned(),
     };
     let message = format!(
-        "Insufficient capacity to start the instance '{}': the host that has its disk has no room or is not connected. Try again later.",
+        "Insufficient capacity to start the instance '{}': the host that has its disk has no room, is not connected, or is not one that \
+         its placement group allows. Try again later.",
         row.instance_id
     );
     let what = format!("{} ({}), whose disk is there", row.instance_id, row.instance_type);

@@ -119,6 +119,8 @@ fn metadata(view: &InstanceView, settings: &Settings) -> Metadata {
         tags: if row.instance_metadata_tags == "enabled" { view.tags.clone().into_iter().collect() } else { HashMap::new() },
         root_device_name: row.root_device_name.clone(),
         instance_initiated_shutdown_behavior: row.instance_initiated_shutdown_behavior.clone(),
+        placement_group_name: view.placement_group.as_ref().map(|group| group.group_name.clone()).unwrap_or_default(),
+        placement_partition_number: row.partition_number.map(unsigned32).unwrap_or_default(),
     }
 }
 

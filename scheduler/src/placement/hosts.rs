@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, QueryOrder, Stateme
 use super::{Amount, Host, Request};
 use crate::Overcommit;
 use crate::hosts::Driver;
-use crate::store::{Outcome, host};
+use crate::store::{Outcome, Select, host, read};
 
 /// Up to so many hosts all are looked at, and each that was not chosen is remembered with its reason.
 pub const FEW: u64 = 32;
@@ -29,6 +29,13 @@ pub async fn load(db: &impl ConnectionTrait) -> Outcome<Vec<Host>> {
 /// One host.
 pub async fn one(db: &impl ConnectionTrait, host_id: &str) -> Outcome<Option<Host>> {
     Ok(host::Entity::find_by_id(host_id).one(db).await?.map(Host::try_from).transpose()?)
+}
+
+/// Some hosts, of which those that are gone are not among the answers.
+pub async fn some(db: &impl ConnectionTrait, ids: impl IntoIterator<Item = &str>) -> Outcome<Vec<Host>> {
+    let select = Select::Ids(ids.into_iter().map(str::to_owned).collect());
+    let rows = read::chosen(db, host::Entity::find(), host::Column::HostId, &select).await?;
+    Ok(rows.into_iter().map(Host::try_from).collect::<Result<_, _>>()?)
 }
 
 /// All hosts, unless there are many.

@@ -3,8 +3,9 @@
 //! Spread: of the hosts that can take it, the one with the fewest instances; then the one with the most memory that nobody has; then by
 //! id. The instances of one request are placed one after another, each counted in before the next.
 //!
-//! [`hosts`] reads the rows, of many hosts only those that can be chosen; [`reasons`] keeps what was decided and what was refused.
+//! [`group`] keeps what placement groups promise; [`hosts`] reads the rows, of many hosts only those that can be chosen; [`reasons`] keeps what was decided and what was refused.
 
+pub mod group;
 pub mod hosts;
 pub mod reasons;
 #[cfg(test)]
@@ -78,7 +79,15 @@ pub enum Refusal {
     Drained,
     Quarantines,
     NoDriver,
-    Full { of: &'static str, wanted: i64, free: i64 },
+    Full {
+        of: &'static str,
+        wanted: i64,
+        free: i64,
+    },
+    /// What the instance's placement group is against.
+    ClusterElsewhere,
+    Spread,
+    OtherPartition,
 }
 
 impl fmt::Display for Refusal {
@@ -89,6 +98,9 @@ impl fmt::Display for Refusal {
             Self::Drained => formatter.write_str("is drained and takes nothing new"),
             Self::Quarantines => formatter.write_str("keeps guests that the store does not know and takes nothing new"),
             Self::NoDriver => formatter.write_str("has no driver for the architecture"),
+            Self::ClusterElsewhere => formatter.write_str("is not in the availability zone of the cluster placement group"),
+            Self::Spread => formatter.write_str("has an instance of the spread placement group already"),
+            Self::OtherPartition => formatter.write_str("has instances of another partition of the placement group"),
             Self::Full { of, wanted, free } => write!(formatter, "has {free} {of} free and {wanted} are wanted"),
         }
     }
@@ -100,6 +112,8 @@ pub struct Chosen {
     pub host_id: String,
     pub driver: String,
     pub reason: String,
+    /// Of a partition placement group.
+    pub partition: Option<i32>,
 }
 
 /// Why a host was not chosen.
@@ -145,32 +159,39 @@ impl Decision {
 /// Places up to `count` instances. `hosts` in any order.
 pub fn place(request: &Request<'_>, hosts: &[Host], overcommit: Overcommit, count: usize) -> Decision {
     let mut passed = BTreeMap::new();
-    let mut able = BinaryHeap::new();
+    let mut waiting = BinaryHeap::new();
     for (at, host) in hosts.iter().enumerate() {
-        match judge(request, host, overcommit) {
-            Ok(_) => able.push(Reverse((host.rank(), &host.host_id, at))),
+        match able(request, host, overcommit) {
+            Ok(_) => waiting.push(Reverse((host.rank(), &host.host_id, at))),
             Err(refusal) => _ = passed.insert(host.host_id.clone(), Passed::Refused(refusal)),
         }
     }
     let mut taking: BTreeMap<usize, Host> = BTreeMap::new();
-    let mut chosen = Vec::new();
-    while chosen.len() < count {
-        let Some(Reverse((_, id, at))) = able.pop() else { break };
+    let mut placed = Vec::new();
+    while placed.len() < count {
+        let Some(Reverse((_, id, at))) = waiting.pop() else { break };
         let host = taking.entry(at).or_insert_with(|| hosts[at].clone());
-        let Ok((driver, left)) = judge(request, host, overcommit) else { continue };
-        chosen.push(Chosen { host_id: host.host_id.clone(), driver: driver.name.clone(), reason: reason(host, left) });
+        let Ok((driver, left)) = able(request, host, overcommit) else { continue };
+        placed.push(chosen(host, driver, left));
         host.take(request.amount);
-        match judge(request, host, overcommit) {
-            Ok(_) => able.push(Reverse((host.rank(), id, at))),
+        match able(request, host, overcommit) {
+            Ok(_) => waiting.push(Reverse((host.rank(), id, at))),
             Err(refusal) => _ = passed.insert(host.host_id.clone(), Passed::Refused(refusal)),
         }
     }
-    for Reverse((_, _, at)) in able.into_iter().filter(|Reverse((_, _, at))| !taking.contains_key(at)) {
-        let host = &hosts[at];
-        let memory_mib = free("", host.capacity.memory_mib, overcommit.memory, host.used.memory_mib, 0).unwrap_or_default();
-        passed.insert(host.host_id.clone(), Passed::Over { instances: host.instances, memory_mib });
+    for Reverse((_, _, at)) in waiting.into_iter().filter(|Reverse((_, _, at))| !taking.contains_key(at)) {
+        passed.insert(hosts[at].host_id.clone(), over(&hosts[at], overcommit));
     }
-    Decision { chosen, passed }
+    Decision { chosen: placed, passed }
+}
+
+fn chosen(host: &Host, driver: &Driver, left: Amount) -> Chosen {
+    Chosen { host_id: host.host_id.clone(), driver: driver.name.clone(), reason: reason(host, left), partition: None }
+}
+
+fn over(host: &Host, overcommit: Overcommit) -> Passed {
+    let memory_mib = free("", host.capacity.memory_mib, overcommit.memory, host.used.memory_mib, 0).unwrap_or_default();
+    Passed::Over { instances: host.instances, memory_mib }
 }
 
 /// Says nothing of how many others could: of many hosts only the best are looked at.
@@ -182,7 +203,7 @@ fn reason(host: &Host, left: Amount) -> String {
 }
 
 /// What a host would have left, and the driver it would take.
-fn judge<'a>(request: &Request<'_>, host: &'a Host, overcommit: Overcommit) -> Result<(&'a Driver, Amount), Refusal> {
+fn able<'a>(request: &Request<'_>, host: &'a Host, overcommit: Overcommit) -> Result<(&'a Driver, Amount), Refusal> {
     if host.availability_zone != request.availability_zone {
         return Err(Refusal::OtherZone);
     }

@@ -87,6 +87,9 @@ fn kind(why: &Passed) -> &'static str {
         Passed::Refused(Refusal::Drained) => "are drained",
         Passed::Refused(Refusal::Quarantines) => "keep guests that the store does not know",
         Passed::Refused(Refusal::NoDriver) => "have no driver for the architecture",
+        Passed::Refused(Refusal::ClusterElsewhere) => "are not in the availability zone of the cluster placement group",
+        Passed::Refused(Refusal::Spread) => "have an instance of the spread placement group",
+        Passed::Refused(Refusal::OtherPartition) => "have instances of another partition of the placement group",
         Passed::Refused(Refusal::Full { .. }) => "are full",
         Passed::Over { .. } => "could take it and come later",
     }

@@ -104,8 +104,8 @@ fn one_by_one(hosts: &[Host], count: usize) -> Vec<String> {
     let mut hosts = hosts.to_vec();
     let mut placed = Vec::new();
     for _ in 0..count {
-        let able = hosts.iter_mut().filter(|host| judge(&request(), host, EXACT).is_ok());
-        let Some(best) = able.min_by_key(|host| (host.rank(), host.host_id.clone())) else { break };
+        let open = hosts.iter_mut().filter(|host| able(&request(), host, EXACT).is_ok());
+        let Some(best) = open.min_by_key(|host| (host.rank(), host.host_id.clone())) else { break };
         best.take(ONE);
         placed.push(best.host_id.clone());
     }
@@ -120,7 +120,7 @@ proptest! {
 
     #[test]
     fn as_many_of_the_best_hosts_as_instances_are_enough_to_decide(hosts in hosts(), count in 1..8_usize) {
-        let mut best: Vec<Host> = hosts.iter().filter(|host| judge(&request(), host, EXACT).is_ok()).cloned().collect();
+        let mut best: Vec<Host> = hosts.iter().filter(|host| able(&request(), host, EXACT).is_ok()).cloned().collect();
         best.sort_by_key(|host| (host.rank(), host.host_id.clone()));
         best.truncate(count);
         prop_assert_eq!(chosen(&best, EXACT, count), chosen(&hosts, EXACT, count));

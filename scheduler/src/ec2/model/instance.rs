@@ -47,6 +47,10 @@ pub const FILTERS: Table<InstanceView> = Table {
             view.interfaces.iter().for_each(|interface| say(&interface.interface.network_interface_id));
         }),
         ("owner-id", |view, say| say(&view.instance.account_id)),
+        ("placement-group-name", |view, say| view.placement_group.iter().for_each(|group| say(&group.group_name))),
+        ("placement-partition-number", |view, say| {
+            view.instance.partition_number.iter().for_each(|number| say(&number.to_string()));
+        }),
         ("private-ip-address", |view, say| {
             if here(view) {
                 say(&view.instance.private_ip_address);
@@ -260,9 +264,13 @@ pub fn block_device(view: &VolumeView) -> Option<ec2::InstanceBlockDeviceMapping
 }
 
 fn placement(view: &InstanceView) -> ec2::Placement {
+    let group = view.placement_group.as_ref();
     ec2::Placement {
         availability_zone: Some(view.instance.availability_zone.clone()),
-        group_name: Some(String::new()),
+        // EC2 says of whatever is in none that its group has no name.
+        group_name: Some(group.map(|group| group.group_name.clone()).unwrap_or_default()),
+        group_id: group.map(|group| group.group_id.clone()),
+        partition_number: view.instance.partition_number,
         tenancy: Some("default".into()),
         ..ec2::Placement::default()
     }

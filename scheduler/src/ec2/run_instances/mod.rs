@@ -18,8 +18,9 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, Query
 
 use self::image::Image;
 use self::request::Asked;
-pub use self::request::{invalid, shutdown_behavior, user_data};
+pub use self::request::{PlacementGroupAsked, combination, invalid, shutdown_behavior, user_data};
 use super::model::instance::reservations;
+use super::placement_groups;
 use crate::engine::Command;
 use crate::placement::reasons;
 use crate::store::{Failure, Outcome, Tx, key_pair, read, reservation};
@@ -40,6 +41,8 @@ impl Command for ec2::RunInstancesRequest {
         ErrorCode::InvalidParameter,
         ErrorCode::InvalidParameterCombination,
         ErrorCode::InvalidParameterValue,
+        ErrorCode::InvalidPlacementGroupIdMalformed,
+        ErrorCode::InvalidPlacementGroupUnknown,
         ErrorCode::InvalidSubnetIdMalformed,
         ErrorCode::InvalidSubnetIdNotFound,
         ErrorCode::InvalidUserDataMalformed,
@@ -54,7 +57,12 @@ impl Command for ec2::RunInstancesRequest {
         let asked = Asked::read(&self, tx.settings())?;
         let image = Image::find(tx, &asked).await?;
         let key = key(tx, asked.key_name.as_deref()).await?;
-        let place::Placed { network, hosts, wanted, others } = place::choose(tx, &asked, &image).await?;
+        let kind = tx.settings().catalogue.get(&asked.instance_type);
+        let group = match &asked.placement_group {
+            Some(group) => Some(placement_groups::find(tx, group, kind).await?),
+            None => None,
+        };
+        let place::Placed { network, hosts, wanted, others } = place::choose(tx, &asked, &image, group.as_ref()).await?;
         let reservation = reservation::Model {
             reservation_id: ReservationId::draw(tx.entropy()).into(),
             account_id: tx.account().to_owned(),
@@ -62,7 +70,14 @@ impl Command for ec2::RunInstancesRequest {
         };
         let reservation = reservation.into_active_model().insert(tx.db()).await?.reservation_id;
         reasons::keep(tx, &reservation, &wanted, &others).await?;
-        let launch = rows::Launch { asked: &asked, image: &image, key: key.as_ref(), network: &network, reservation: &reservation };
+        let launch = rows::Launch {
+            asked: &asked,
+            image: &image,
+            key: key.as_ref(),
+            network: &network,
+            placement_group: group.as_ref(),
+            reservation: &reservation,
+        };
         let mut ids = Vec::new();
         for (index, host) in hosts.iter().enumerate() {
             ids.push(launch.write(tx, index, host).await?);

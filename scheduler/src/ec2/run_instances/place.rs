@@ -8,9 +8,10 @@ use freehold_proto::{ErrorCode, Fault};
 use super::image::Image;
 use super::network::{self, Network};
 use super::request::Asked;
+use crate::placement::group::{self, Group};
 use crate::placement::reasons::{Others, Refused, Wanted, Why};
 use crate::placement::{Amount, Chosen, Decision, Host, Rank, Request, hosts, place};
-use crate::store::{Outcome, Tx};
+use crate::store::{Outcome, Tx, placement_group};
 
 /// A network with a host for each instance, at least `MinCount`, and why there.
 pub struct Placed {
@@ -28,11 +29,18 @@ struct Candidate {
     rank: Option<Rank>,
 }
 
-pub async fn choose(tx: &Tx, asked: &Asked, image: &Image) -> Outcome<Placed> {
+pub async fn choose(tx: &Tx, asked: &Asked, image: &Image, group: Option<&placement_group::Model>) -> Outcome<Placed> {
     let amount = Amount { vcpus: asked.vcpus.into(), memory_mib: asked.memory_mib, disk_mib: image.size_gib * 1024 };
     let networks = network::candidates(tx, asked).await?;
     let zones = networks.iter().map(|network| network.subnet.availability_zone.clone()).collect();
-    let wanted = Wanted::new(what(asked), amount, &image.row.architecture, zones);
+    let wanted = Wanted::new(what(asked, group), amount, &image.row.architecture, zones);
+    let group = match group {
+        Some(row) => {
+            let partition = asked.placement_group.as_ref().and_then(|asked| asked.partition_number);
+            Some(Group::load(tx, row, partition, None).await?)
+        }
+        None => None,
+    };
     let few = hosts::few(tx.db()).await?;
     let mut candidates = Vec::new();
     for network in networks {
@@ -40,9 +48,9 @@ pub async fn choose(tx: &Tx, asked: &Asked, image: &Image) -> Outcome<Placed> {
         let request = Request { availability_zone: &zone, architecture: &image.row.architecture, amount };
         let read = match &few {
             Some(_) => Vec::new(),
-            None => hosts::best(tx.db(), &request, tx.settings().overcommit, asked.max_count).await?,
+            None => best(tx, asked, &request, group.as_ref()).await?,
         };
-        candidates.push(consider(tx, asked, &request, few.as_ref().unwrap_or(&read), network));
+        candidates.push(consider(tx, asked, &request, few.as_ref().unwrap_or(&read), network, group.as_ref()));
     }
     let enough = candidates.iter().enumerate().filter(|(_, candidate)| candidate.decision.chosen.len() >= asked.min_count);
     let best = enough.min_by_key(|(_, candidate)| (Reverse(candidate.decision.chosen.len()), candidate.rank));
@@ -52,30 +60,52 @@ pub async fn choose(tx: &Tx, asked: &Asked, image: &Image) -> Outcome<Placed> {
             let Candidate { network, decision, .. } = candidates.swap_remove(at);
             Ok(Placed { network, hosts: decision.chosen, wanted, others })
         }
-        None => Err(refuse(asked, wanted).into()),
+        None => {
+            // What a group is against is known of the hosts that were read. Of the others nobody says it later.
+            let known = group.map(|_| Others::of(candidates.iter().map(|candidate| &candidate.decision), few.is_none()));
+            Err(refuse(asked, wanted, known.map_or(Why::Unjudged(asked.max_count), Why::Known)).into())
+        }
     }
 }
 
-fn consider(tx: &Tx, asked: &Asked, request: &Request<'_>, hosts: &[Host], network: Network) -> Candidate {
-    let decision = place(request, hosts, tx.settings().overcommit, asked.max_count);
+/// Of many hosts those that are enough to decide: a group rules out or prefers some of those that it is on already.
+async fn best(tx: &Tx, asked: &Asked, request: &Request<'_>, group: Option<&Group>) -> Outcome<Vec<Host>> {
+    let overcommit = tx.settings().overcommit;
+    let Some(group) = group else { return hosts::best(tx.db(), request, overcommit, asked.max_count).await };
+    let own = group.hosts();
+    let mut best = hosts::best(tx.db(), request, overcommit, asked.max_count + own.len()).await?;
+    best.retain(|host| !own.contains(host.host_id.as_str()));
+    best.extend(hosts::some(tx.db(), own).await?);
+    Ok(best)
+}
+
+fn consider(tx: &Tx, asked: &Asked, request: &Request<'_>, hosts: &[Host], network: Network, group: Option<&Group>) -> Candidate {
+    let overcommit = tx.settings().overcommit;
+    let decision = match group {
+        Some(group) => group::place(request, hosts, overcommit, asked.max_count, group.clone()),
+        None => place(request, hosts, overcommit, asked.max_count),
+    };
     let first = decision.chosen.first().and_then(|first| hosts.iter().find(|host| host.host_id == first.host_id));
     Candidate { rank: first.map(Host::rank), decision, network }
 }
 
-/// `2 t3.micro`, `1 to 3 t3.micro`
-fn what(asked: &Asked) -> String {
+/// `2 t3.micro`, `1 to 3 t3.micro in the spread placement group g`
+fn what(asked: &Asked, group: Option<&placement_group::Model>) -> String {
     let (least, most, kind) = (asked.min_count, asked.max_count, &asked.instance_type);
-    if least == most { format!("{most} {kind}") } else { format!("{least} to {most} {kind}") }
+    let what = if least == most { format!("{most} {kind}") } else { format!("{least} to {most} {kind}") };
+    match group {
+        Some(group) => format!("{what} in the {} placement group {}", group.strategy, group.group_name),
+        None => what,
+    }
 }
 
 /// Why not, host by host, is found out when the turn is over.
-fn refuse(asked: &Asked, wanted: Wanted) -> Fault {
+fn refuse(asked: &Asked, wanted: Wanted, why: Why) -> Fault {
     let message = format!(
         "We currently do not have sufficient {} capacity in the Availability Zone you requested ({}). Ask for fewer or smaller \
          instances, or try again later.",
         asked.instance_type,
         wanted.zones.join(", ")
     );
-    let why = Why::Unjudged(asked.max_count);
     Fault { source: Some(Box::new(Refused { wanted, why })), ..Fault::new(ErrorCode::InsufficientInstanceCapacity, message) }
 }

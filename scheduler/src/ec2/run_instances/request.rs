@@ -35,6 +35,7 @@ pub struct Asked {
     pub user_data: Option<String>,
     pub subnet_id: Option<String>,
     pub availability_zone: Option<String>,
+    pub placement_group: Option<PlacementGroupAsked>,
     pub group_ids: Vec<String>,
     pub group_names: Vec<String>,
     pub private_ip_address: Option<String>,
@@ -51,6 +52,28 @@ pub struct Asked {
     pub monitoring: bool,
 }
 
+/// A placement group, by its id or its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlacementGroupAsked {
+    pub group_id: Option<String>,
+    pub group_name: Option<String>,
+    pub partition_number: Option<i32>,
+}
+
+impl PlacementGroupAsked {
+    /// None where no group is named. Empty ids and names count as absent, as EC2 has it.
+    pub fn read(group_id: Option<&String>, group_name: Option<&String>, partition_number: Option<i32>) -> Result<Option<Self>, Fault> {
+        match (given(group_id), given(group_name)) {
+            (Some(_), Some(_)) => Err(combination("The parameters GroupId and GroupName can not be used together. Give one of them.")),
+            (None, None) if partition_number.is_some() => {
+                Err(combination("The parameter PartitionNumber needs a placement group of the strategy partition. Give GroupName too."))
+            }
+            (None, None) => Ok(None),
+            (group_id, group_name) => Ok(Some(Self { group_id, group_name, partition_number })),
+        }
+    }
+}
+
 /// What the request says of the root volume.
 #[derive(Default)]
 pub struct RootVolume {
@@ -64,7 +87,7 @@ pub fn invalid(message: impl Into<String>) -> Fault {
     Fault::new(ErrorCode::InvalidParameterValue, message)
 }
 
-fn combination(message: impl Into<String>) -> Fault {
+pub fn combination(message: impl Into<String>) -> Fault {
     Fault::new(ErrorCode::InvalidParameterCombination, message)
 }
 
@@ -94,6 +117,7 @@ impl Asked {
             user_data: request.user_data.as_deref().map(user_data).transpose()?.flatten(),
             subnet_id: network.subnet_id,
             availability_zone: zone(request, settings)?,
+            placement_group: placement_group(request)?,
             group_ids: network.group_ids,
             group_names: request.security_groups.clone(),
             private_ip_address: network.private_ip_address,
@@ -140,11 +164,23 @@ pub fn user_data(text: &str) -> Result<Option<String>, Fault> {
 }
 
 fn zone(request: &ec2::RunInstancesRequest, settings: &Settings) -> Result<Option<String>, Fault> {
-    let zone = request.placement.as_ref().and_then(|placement| given(placement.availability_zone.as_ref()));
-    match zone {
-        Some(zone) if settings.zone(&zone).is_none() => Err(invalid(format!("Invalid availability zone: [{zone}]"))),
-        zone => Ok(zone),
+    let Some(placement) = &request.placement else { return Ok(None) };
+    match (given(placement.availability_zone.as_ref()), given(placement.availability_zone_id.as_ref())) {
+        (Some(_), Some(_)) => {
+            Err(combination("The parameters AvailabilityZone and AvailabilityZoneId can not be used together. Give one of them."))
+        }
+        (Some(zone), None) if settings.zone(&zone).is_none() => Err(invalid(format!("Invalid availability zone: [{zone}]"))),
+        (None, Some(id)) => match settings.zones.iter().find(|zone| zone.id == id) {
+            Some(zone) => Ok(Some(zone.name.clone())),
+            None => Err(invalid(format!("Invalid availability zone-id: [{id}]"))),
+        },
+        (zone, None) => Ok(zone),
     }
+}
+
+fn placement_group(request: &ec2::RunInstancesRequest) -> Result<Option<PlacementGroupAsked>, Fault> {
+    let Some(placement) = &request.placement else { return Ok(None) };
+    PlacementGroupAsked::read(placement.group_id.as_ref(), placement.group_name.as_ref(), placement.partition_number)
 }
 
 pub fn shutdown_behavior(word: &str) -> Result<ShutdownBehavior, Fault> {

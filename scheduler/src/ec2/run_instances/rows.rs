@@ -14,8 +14,8 @@ use crate::lifecycle::terminate::{enter_vpc, restate_groups};
 use crate::lifecycle::transition::power;
 use crate::placement::Chosen;
 use crate::store::{
-    self, Outcome, Tx, instance, interface_security_group, key_pair, network_interface, network_interface_attachment, private_address,
-    volume, volume_attachment,
+    self, Outcome, Tx, instance, interface_security_group, key_pair, network_interface, network_interface_attachment, placement_group,
+    private_address, volume, volume_attachment,
 };
 
 /// What all instances of a launch have in common.
@@ -24,6 +24,7 @@ pub struct Launch<'a> {
     pub image: &'a Image,
     pub key: Option<&'a key_pair::Model>,
     pub network: &'a Network,
+    pub placement_group: Option<&'a placement_group::Model>,
     pub reservation: &'a str,
 }
 
@@ -125,6 +126,8 @@ impl Launch<'_> {
             disable_api_termination: asked.disable_api_termination,
             monitoring: asked.monitoring,
             ended_from: String::new(),
+            placement_group_id: self.placement_group.map(|group| group.group_id.clone()),
+            partition_number: host.partition,
         }
     }
 

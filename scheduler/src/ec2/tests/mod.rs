@@ -3,6 +3,7 @@
 mod images;
 mod key_pairs;
 mod networks;
+mod placement_groups;
 mod refusals;
 mod security_groups;
 mod tagging;

@@ -8,6 +8,7 @@ use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
 
 /// Their codes need instances and hosts, and are provoked where those are made.
 const PROVOKED_ELSEWHERE: &[&str] = &[
+    "DeletePlacementGroup",
     "DescribeInstanceCreditSpecifications",
     "DescribeInstanceStatus",
     "DescribeInstances",
@@ -15,6 +16,7 @@ const PROVOKED_ELSEWHERE: &[&str] = &[
     "ModifyInstanceAttribute",
     "ModifyInstanceCreditSpecification",
     "ModifyInstanceMetadataOptions",
+    "ModifyInstancePlacement",
     "RebootInstances",
     "RunInstances",
     "StartInstances",
@@ -27,6 +29,7 @@ async fn every_declared_code_is_provoked() {
     let bench = Bench::new().await;
     describes(&bench).await;
     key_pairs(&bench).await;
+    placement_groups(&bench).await;
     images(&bench).await;
     tags(&bench).await;
     authorize_rules(&bench).await;
@@ -185,6 +188,40 @@ async fn key_pairs(bench: &Bench) {
     bench.refused(ErrorCode::MissingParameter, delete(None, None)).await;
     bench.refused(ErrorCode::InvalidParameterCombination, delete(Some("taken"), Some("key-0123abcd"))).await;
     bench.refused(ErrorCode::InvalidKeyPairNotFound, delete(None, Some("key-0123abcd"))).await;
+}
+
+async fn placement_groups(bench: &Bench) {
+    let create = |name: &str, strategy: &str| ec2::CreatePlacementGroupRequest {
+        group_name: Some(name.into()),
+        strategy: Some(strategy.into()),
+        ..Default::default()
+    };
+    bench.get(create("taken", "spread")).await;
+    bench.refused(ErrorCode::InvalidPlacementGroupDuplicate, create("taken", "cluster")).await;
+    bench.refused(ErrorCode::MissingParameter, create("", "cluster")).await;
+    bench.refused(ErrorCode::InvalidParameterValue, create(&"x".repeat(256), "cluster")).await;
+    bench.refused(ErrorCode::InvalidParameterValue, create("été", "cluster")).await;
+    let parts = |strategy: &str, count| ec2::CreatePlacementGroupRequest { partition_count: Some(count), ..create("new", strategy) };
+    bench.refused(ErrorCode::InvalidParameterValue, parts("partition", 8)).await;
+    bench.refused(ErrorCode::InvalidParameterCombination, parts("spread", 2)).await;
+    let level = ec2::CreatePlacementGroupRequest { spread_level: Some("rack".into()), ..create("new", "cluster") };
+    bench.refused(ErrorCode::InvalidParameterCombination, level).await;
+    let keys = many_keys();
+    let many = tagged("placement-group", &keys.iter().map(|key| (key.as_str(), "v")).collect::<Vec<_>>());
+    bench
+        .refused(ErrorCode::TagLimitExceeded, ec2::CreatePlacementGroupRequest { tag_specifications: many, ..create("new", "spread") })
+        .await;
+    for number in 1..500 {
+        bench.get(create(&number.to_string(), "spread")).await;
+    }
+    bench.refused(ErrorCode::PlacementGroupLimitExceeded, create("500", "spread")).await;
+    refuse_filters!(bench, DescribePlacementGroupsRequest);
+    let named = |id: &str| ec2::DescribePlacementGroupsRequest { group_ids: strings(&[id]), ..Default::default() };
+    bench.refused(ErrorCode::InvalidPlacementGroupIdMalformed, named("pg-zzz")).await;
+    bench.refused(ErrorCode::InvalidPlacementGroupUnknown, named("pg-0123456789abcdef0")).await;
+    let delete = |name: &str| ec2::DeletePlacementGroupRequest { group_name: name.into(), dry_run: None };
+    bench.refused(ErrorCode::MissingParameter, delete("")).await;
+    bench.refused(ErrorCode::InvalidPlacementGroupUnknown, delete("nobody's")).await;
 }
 
 fn many_keys() -> Vec<String> {

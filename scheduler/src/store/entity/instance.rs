@@ -69,6 +69,9 @@ pub struct Model {
     pub monitoring: bool,
     /// The state in which its end was ordered; "" before.
     pub ended_from: String,
+    pub placement_group_id: Option<String>,
+    /// Of a partition placement group.
+    pub partition_number: Option<i32>,
 }
 
 super::standalone!();

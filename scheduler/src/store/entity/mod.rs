@@ -34,6 +34,7 @@ pub mod network_interface;
 pub mod network_interface_attachment;
 pub mod part;
 pub mod placement;
+pub mod placement_group;
 pub mod private_address;
 pub mod public_address;
 pub mod refused_placement;

@@ -32,6 +32,7 @@ async fn every_entity_matches_its_table() {
         network_interface_attachment
         part
         placement
+        placement_group
         private_address
         public_address
         refused_placement

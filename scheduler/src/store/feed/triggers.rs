@@ -52,6 +52,7 @@ followed! {
     NetworkInterface = "network_interface" by "network_interface_id",
     NetworkInterfaceAttachment = "network_interface_attachment" by "network_interface_id",
     Part = "part" by "name",
+    PlacementGroup = "placement_group" by "group_id",
     PrivateAddress = "private_address" by "network_interface_id",
     PublicAddress = "public_address" by "network_interface_id",
     Reservation = "reservation" by "reservation_id",

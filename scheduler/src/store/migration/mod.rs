@@ -18,6 +18,7 @@ mod m0010_keys_of_parts;
 mod m0011_sums_in_their_own_schema;
 mod m0012_instance_attributes;
 mod m0013_the_end_of_what_was_stopped;
+mod m0014_placement_groups;
 
 use sea_orm::DatabaseConnection;
 use sea_orm_migration::prelude::*;
@@ -75,6 +76,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_sums_in_their_own_schema::SumsInTheirOwnSchema),
             Box::new(m0012_instance_attributes::InstanceAttributes),
             Box::new(m0013_the_end_of_what_was_stopped::TheEndOfWhatWasStopped),
+            Box::new(m0014_placement_groups::PlacementGroups),
         ]
     }
 }

@@ -1,6 +1,6 @@
 //! Instances with their interfaces, volumes, tags and their host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, JoinType, QuerySelect, SelectTwo};
@@ -9,8 +9,8 @@ use super::interfaces::InterfaceView;
 use super::volumes::VolumeView;
 use super::{Select, View, chosen, chosen_pairs};
 use crate::store::{
-    Rows, host, instance, interface_security_group, network_interface, network_interface_attachment, private_address, public_address,
-    security_group, tag, volume, volume_attachment,
+    Rows, host, instance, interface_security_group, network_interface, network_interface_attachment, placement_group, private_address,
+    public_address, security_group, tag, volume, volume_attachment,
 };
 
 /// An instance as Describe shows it.
@@ -22,6 +22,7 @@ pub struct InstanceView {
     /// The root volume first.
     pub volumes: Vec<VolumeView>,
     pub tags: BTreeMap<String, String>,
+    pub placement_group: Option<Arc<placement_group::Model>>,
     /// Where it is, if it is anywhere.
     pub host: Option<Arc<host::Model>>,
     /// Whether the agent of its host is there to vouch for what was observed.
@@ -38,6 +39,7 @@ impl View for InstanceView {
             interfaces: InterfaceView::of_instance(rows, id),
             volumes: VolumeView::of_instance(rows, id),
             tags: rows.tags_of(account, id),
+            placement_group: instance.placement_group_id.as_deref().and_then(|id| rows.placement_groups.one(id)).cloned(),
             host: host.cloned(),
             host_connected: host.is_some_and(|host| host.connected),
             host_last_seen: host.map(|host| host.last_seen),
@@ -60,6 +62,11 @@ pub async fn load(db: &impl ConnectionTrait, ids: Vec<String>) -> Result<Vec<Ins
     let select = Select::Ids(ids);
     let mut rows = Rows::default();
     let (instances, hosts) = chosen_pairs(db, placed(), instance::Column::InstanceId, &select).await?;
+    let groups: BTreeSet<String> = instances.iter().filter_map(|row| row.placement_group_id.clone()).collect();
+    if !groups.is_empty() {
+        let select = Select::Ids(groups.into_iter().collect());
+        rows.placement_groups.add(chosen(db, placement_group::Entity::find(), placement_group::Column::GroupId, &select).await?);
+    }
     rows.instances.add(instances);
     rows.hosts.add(hosts);
     load_interfaces(db, &mut rows, &select).await?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::View;
-use crate::store::{Rows, key_pair, security_group, security_group_rule, subnet, vpc};
+use crate::store::{Rows, key_pair, placement_group, security_group, security_group_rule, subnet, vpc};
 
 /// Something with its tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,7 @@ macro_rules! resources {
 }
 resources! {
     key_pair.key_pair_id in key_pairs,
+    placement_group.group_id in placement_groups,
     subnet.subnet_id in subnets,
     vpc.vpc_id in vpcs,
 }

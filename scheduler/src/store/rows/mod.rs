@@ -15,8 +15,8 @@ pub use mirror::{Mirror, Mirrored};
 use super::feed::triggers::Table;
 use super::read::{Select, chosen};
 use super::{
-    host, image, instance, interface_security_group, key_pair, network_interface, network_interface_attachment, part, private_address,
-    public_address, security_group, security_group_rule, snapshot, subnet, tag, volume, volume_attachment, vpc,
+    host, image, instance, interface_security_group, key_pair, network_interface, network_interface_attachment, part, placement_group,
+    private_address, public_address, security_group, security_group_rule, snapshot, subnet, tag, volume, volume_attachment, vpc,
 };
 
 /// The owner of what everybody may see.
@@ -103,6 +103,7 @@ mirrored! {
     network_interface_attachments = network_interface_attachment (NetworkInterfaceAttachment) by NetworkInterfaceId network_interface_id,
         of |row, say| say(&row.instance_id);
     parts = part (Part) by Name name, of |_, _| {}, ranked |row| (0, &row.kind);
+    placement_groups = placement_group (PlacementGroup) by GroupId group_id, of |row, say| say(&row.account_id);
     private_addresses = private_address (PrivateAddress) by NetworkInterfaceId network_interface_id,
         of |row, say| say(&row.subnet_id), ranked |row| (i64::from(!row.is_primary), &row.address);
     public_addresses = public_address (PublicAddress) by NetworkInterfaceId network_interface_id, of |_, _| {};

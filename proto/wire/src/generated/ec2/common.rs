@@ -46,6 +46,9 @@ pub(super) static GROUP_IDENTIFIER: Shape = Shape {
     fields: &[Field::new(1, "GroupId", "groupId", Kind::Id), Field::new(2, "GroupName", "groupName", Kind::Text)],
 };
 
+pub(super) static OPERATOR_REQUEST: Shape =
+    Shape { name: "OperatorRequest", fields: &[Field::new(1, "Principal", "principal", Kind::Text)] };
+
 pub(super) static OPERATOR_RESPONSE: Shape = Shape {
     name: "OperatorResponse",
     fields: &[

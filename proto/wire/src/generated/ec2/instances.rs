@@ -899,9 +899,6 @@ pub(super) static MONITOR_INSTANCES_RESULT: Shape = Shape {
 pub(super) static MONITORING: Shape =
     Shape { name: "Monitoring", fields: &[Field::new(1, "State", "state", Kind::Words(super::instances::MONITORING_STATE))] };
 
-pub(super) static OPERATOR_REQUEST: Shape =
-    Shape { name: "OperatorRequest", fields: &[Field::new(1, "Principal", "principal", Kind::Text)] };
-
 pub(super) static PLACEMENT: Shape = Shape {
     name: "Placement",
     fields: &[
@@ -1019,7 +1016,7 @@ pub(super) static RUN_INSTANCES_REQUEST: Shape = Shape {
             "networkPerformanceOptions",
             Kind::Message(&super::instances::INSTANCE_NETWORK_PERFORMANCE_OPTIONS_REQUEST),
         ),
-        Field::new(34, "Operator", "operator", Kind::Message(&super::instances::OPERATOR_REQUEST)),
+        Field::new(34, "Operator", "operator", Kind::Message(&super::common::OPERATOR_REQUEST)),
         Field::new(
             35,
             "SecondaryInterface",

@@ -9,6 +9,7 @@ mod instance_types;
 mod instances;
 mod key_pairs;
 mod network_interfaces;
+mod placement_groups;
 mod regions;
 mod security_groups;
 mod subnets;
@@ -72,6 +73,25 @@ pub(super) static SERVICE: Service = Service {
         },
         Operation {
             service: &SERVICE,
+            name: "CreatePlacementGroup",
+            path: "/aws.ec2.PlacementGroups/CreatePlacementGroup",
+            status: Status::Served,
+            request: &placement_groups::CREATE_PLACEMENT_GROUP_REQUEST,
+            answer: Some(&placement_groups::CREATE_PLACEMENT_GROUP_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "GroupName", standing: Standing::Done },
+                Parameter { path: "PartitionCount", standing: Standing::Done },
+                Parameter { path: "SpreadLevel", standing: Standing::Done },
+                Parameter { path: "Strategy", standing: Standing::Done },
+                Parameter { path: "TagSpecification.ResourceType", standing: Standing::Done },
+                Parameter { path: "TagSpecification.Tag.Key", standing: Standing::Done },
+                Parameter { path: "TagSpecification.Tag.Value", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
             name: "CreateTags",
             path: "/aws.ec2.Tags/CreateTags",
             status: Status::Served,
@@ -97,6 +117,19 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "DryRun", standing: Standing::Done },
                 Parameter { path: "KeyName", standing: Standing::Done },
                 Parameter { path: "KeyPairId", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "DeletePlacementGroup",
+            path: "/aws.ec2.PlacementGroups/DeletePlacementGroup",
+            status: Status::Served,
+            request: &placement_groups::DELETE_PLACEMENT_GROUP_REQUEST,
+            answer: None,
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "GroupName", standing: Standing::Done },
             ],
         },
         Operation {
@@ -298,6 +331,22 @@ pub(super) static SERVICE: Service = Service {
         },
         Operation {
             service: &SERVICE,
+            name: "DescribePlacementGroups",
+            path: "/aws.ec2.PlacementGroups/DescribePlacementGroups",
+            status: Status::Served,
+            request: &placement_groups::DESCRIBE_PLACEMENT_GROUPS_REQUEST,
+            answer: Some(&placement_groups::DESCRIBE_PLACEMENT_GROUPS_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "Filter.Name", standing: Standing::Done },
+                Parameter { path: "Filter.Value", standing: Standing::Done },
+                Parameter { path: "GroupId", standing: Standing::Done },
+                Parameter { path: "GroupName", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
             name: "DescribeRegions",
             path: "/aws.ec2.Regions/DescribeRegions",
             status: Status::Served,
@@ -489,6 +538,22 @@ pub(super) static SERVICE: Service = Service {
         },
         Operation {
             service: &SERVICE,
+            name: "ModifyInstancePlacement",
+            path: "/aws.ec2.PlacementGroups/ModifyInstancePlacement",
+            status: Status::Served,
+            request: &placement_groups::MODIFY_INSTANCE_PLACEMENT_REQUEST,
+            answer: Some(&placement_groups::MODIFY_INSTANCE_PLACEMENT_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "GroupId", standing: Standing::Done },
+                Parameter { path: "GroupName", standing: Standing::Done },
+                Parameter { path: "InstanceId", standing: Standing::Done },
+                Parameter { path: "PartitionNumber", standing: Standing::Done },
+                Parameter { path: "Tenancy", standing: Standing::DefaultOnly("default") },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
             name: "MonitorInstances",
             path: "/aws.ec2.Instances/MonitorInstances",
             status: Status::Served,
@@ -579,6 +644,10 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "NetworkInterface.SecurityGroupId", standing: Standing::Done },
                 Parameter { path: "NetworkInterface.SubnetId", standing: Standing::Done },
                 Parameter { path: "Placement.AvailabilityZone", standing: Standing::Done },
+                Parameter { path: "Placement.AvailabilityZoneId", standing: Standing::Done },
+                Parameter { path: "Placement.GroupId", standing: Standing::Done },
+                Parameter { path: "Placement.GroupName", standing: Standing::Done },
+                Parameter { path: "Placement.PartitionNumber", standing: Standing::Done },
                 Parameter { path: "Placement.Tenancy", standing: Standing::DefaultOnly("default") },
                 Parameter { path: "PrivateIpAddress", standing: Standing::Done },
                 Parameter { path: "SecurityGroup", standing: Standing::Done },
