@@ -57,12 +57,14 @@ def test_instances_in_the_default_vpc(terraform, account, cloud):
     ids = web.outputs()["ids"]
     assert len(set(ids)) == 2
     for stage in (2, 3):
-        assert in_place(web.actions(stage)) == {"aws_instance.web[0]", "aws_instance.web[1]"}, f"stage {stage}"
+        assert in_place(web.actions(stage)) == {"aws_instance.web[0]", "aws_instance.web[1]", "aws_placement_group.apart"}, f"stage {stage}"
         web.apply(stage)
         web.nothing_to_do(stage)
         assert web.outputs()["ids"] == ids
     web.imported("aws_instance.web[0]", ids[0], stage=3)
+    web.imported("aws_placement_group.parts", "terraform-parts", stage=3)
     web.destroy(stage=3)
     states = [i["State"]["Name"] for r in account.client().describe_instances()["Reservations"] for i in r["Instances"]]
     assert set(states) == {"terminated"}
     assert account.client().describe_volumes()["Volumes"] == []
+    assert account.client().describe_placement_groups()["PlacementGroups"] == []

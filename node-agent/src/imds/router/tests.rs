@@ -246,3 +246,12 @@ proptest! {
         drop(Service::new(metadata()).ask(&Method::GET, &path, &[]));
     }
 }
+
+#[test]
+fn a_placement_group_is_shown_to_its_instances() {
+    let service = Service::new(Metadata { placement_group_name: "parts".into(), placement_partition_number: 2, ..metadata() });
+    let listing = "availability-zone\navailability-zone-id\ngroup-name\npartition-number\nregion";
+    assert_eq!(service.get("/latest/meta-data/placement/").as_deref(), Some(listing));
+    let read = |name: &str| service.get(&format!("/latest/meta-data/placement/{name}"));
+    assert_eq!((read("group-name").as_deref(), read("partition-number").as_deref()), (Some("parts"), Some("2")));
+}

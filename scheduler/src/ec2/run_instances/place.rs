@@ -54,18 +54,15 @@ pub async fn choose(tx: &Tx, asked: &Asked, image: &Image, group: Option<&placem
     }
     let enough = candidates.iter().enumerate().filter(|(_, candidate)| candidate.decision.chosen.len() >= asked.min_count);
     let best = enough.min_by_key(|(_, candidate)| (Reverse(candidate.decision.chosen.len()), candidate.rank));
-    match best.map(|(at, _)| at) {
-        Some(at) => {
-            let others = Others::of(candidates.iter().map(|candidate| &candidate.decision), few.is_none());
-            let Candidate { network, decision, .. } = candidates.swap_remove(at);
-            Ok(Placed { network, hosts: decision.chosen, wanted, others })
-        }
-        None => {
-            // What a group is against is known of the hosts that were read. Of the others nobody says it later.
-            let known = group.map(|_| Others::of(candidates.iter().map(|candidate| &candidate.decision), few.is_none()));
-            Err(refuse(asked, wanted, known.map_or(Why::Unjudged(asked.max_count), Why::Known)).into())
-        }
-    }
+    let others = || Others::of(candidates.iter().map(|candidate| &candidate.decision), few.is_none());
+    let Some((at, _)) = best else {
+        // What a group is against is known of the hosts that were read. Of the others nobody says it later.
+        let why = if group.is_some() { Why::Known(others()) } else { Why::Unjudged(asked.max_count) };
+        return Err(refuse(asked, wanted, why).into());
+    };
+    let others = others();
+    let Candidate { network, decision, .. } = candidates.swap_remove(at);
+    Ok(Placed { network, hosts: decision.chosen, wanted, others })
 }
 
 /// Of many hosts those that are enough to decide: a group rules out or prefers some of those that it is on already.

@@ -19,6 +19,18 @@ resource "aws_key_pair" "mine" {
   public_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1S2cKgyrRkpGWvkQm4nB0FCKdYyQ4yI8BzYlqfV1tG mine"
 }
 
+resource "aws_placement_group" "apart" {
+  name     = "terraform-apart"
+  strategy = "spread"
+  tags     = { stage = tostring(var.stage) }
+}
+
+resource "aws_placement_group" "parts" {
+  name            = "terraform-parts"
+  strategy        = "partition"
+  partition_count = 3
+}
+
 resource "aws_instance" "web" {
   count                                = 2
   ami                                  = data.aws_ami.newest.id
@@ -28,6 +40,8 @@ resource "aws_instance" "web" {
   disable_api_termination              = var.stage == 2
   instance_initiated_shutdown_behavior = var.stage == 1 ? "stop" : "terminate"
   monitoring                           = var.stage > 1
+  placement_group                      = aws_placement_group.parts.name
+  placement_partition_number           = 2
 
   metadata_options {
     http_tokens                 = var.stage == 1 ? "optional" : "required"
