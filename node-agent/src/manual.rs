@@ -143,6 +143,7 @@ mod tests {
 
     use super::*;
     use crate::durable::{Files, Machine};
+    use crate::hypervisor::View;
 
     const ID: &str = "i-0123456789abcdef0";
 
@@ -199,7 +200,7 @@ mod tests {
     }
 
     async fn boots(agent: &ManualAgent) -> usize {
-        let console = agent.guests.console(ID).await.unwrap().unwrap();
+        let console = agent.guests.console(ID, View::Text).await.unwrap().unwrap();
         String::from_utf8_lossy(&console.output).matches("Linux version").count()
     }
 

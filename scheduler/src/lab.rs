@@ -11,8 +11,8 @@ use freehold_proto::clock::ManualClock;
 use freehold_proto::id::{HostId, OsEntropy};
 use freehold_proto::internal::host::hosts_client::HostsClient;
 use freehold_proto::internal::host::{
-    Buried, Capacity, ConsoleOutput, Driver, FromAgent, GuestState, Hello, InstanceDesired, InstanceObserved, ObservedComplete, PowerState,
-    SecurityGroupDesired, ToAgent, Tombstone, VpcDesired, from_agent, to_agent,
+    Buried, Capacity, ConsoleOutput, ConsoleRequest, Driver, FromAgent, GuestState, Hello, InstanceDesired, InstanceObserved,
+    ObservedComplete, PowerState, SecurityGroupDesired, ToAgent, Tombstone, VpcDesired, from_agent, to_agent,
 };
 use freehold_proto::internal::operator::RegisterImageRequest;
 use freehold_proto::{Action, Caller, ErrorCode, Fault};
@@ -182,6 +182,8 @@ pub struct Told {
     pub tombstones: Vec<Tombstone>,
     /// By manifest.
     pub grants: BTreeMap<String, String>,
+    /// What it was asked of consoles.
+    pub questions: Vec<ConsoleRequest>,
     pub complete: bool,
     pub cluster_id: String,
     pub epoch: u64,
@@ -293,7 +295,7 @@ fn note_down(told: &mut Told, kind: to_agent::Kind) {
         to_agent::Kind::Tombstone(tombstone) => told.tombstones.push(tombstone),
         to_agent::Kind::DesiredComplete(_) => told.complete = true,
         to_agent::Kind::ImageGrant(grant) => _ = told.grants.insert(grant.manifest, grant.grant),
-        to_agent::Kind::ConsoleRequest(_) => {}
+        to_agent::Kind::ConsoleRequest(request) => told.questions.push(request),
     }
 }
 
@@ -322,6 +324,7 @@ fn obey(kind: &to_agent::Kind) -> Option<from_agent::Kind> {
             output: format!("hello from {}", request.instance_id).into_bytes().into(),
             timestamp: None,
             found: true,
+            kind: request.kind,
         })),
         _ => None,
     }

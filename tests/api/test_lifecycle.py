@@ -197,6 +197,15 @@ def test_the_console_of_a_guest_can_be_read(ec2, ami, instances):
     answer = ec2.get_console_output(InstanceId=instance_id)
     assert answer["InstanceId"] == instance_id
     assert answer["Timestamp"]
+    picture = base64.b64decode(ec2.get_console_screenshot(InstanceId=instance_id)["ImageData"])
+    assert picture.startswith(b"\xff\xd8") and picture.endswith(b"\xff\xd9"), "a JPEG"
+    # Until a guest has printed one, as EC2 says it.
+    assert ec2.get_password_data(InstanceId=instance_id)["PasswordData"] == ""
+    ec2.stop_instances(InstanceIds=[instance_id])
+    wait(ec2, "stopped", [instance_id])
+    with pytest.raises(ClientError) as failure:
+        ec2.get_console_screenshot(InstanceId=instance_id)
+    assert code_of(failure) == "IncorrectInstanceState"
 
 
 def test_another_account_sees_nothing_and_its_ids_are_absent(ec2, other_ec2, ami, instances):

@@ -1,12 +1,16 @@
 """A tiny guest's life, in order: each test goes on where the one before stopped."""
 
+import base64
 import socket
 import subprocess
 
 import pytest
 from cloud import wait_until
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 PATIENT = {"Delay": 2, "MaxAttempts": 150}
+PASSWORD = b"correct horse battery staple"
+WINDOWS_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 class Story:
@@ -82,7 +86,9 @@ def restarted(story, ec2, ssh, key_file):
 
 def test_it_boots_and_its_default_group_is_closed(cloud, ec2, ami, key_file, story):
     ec2.import_key_pair(KeyName="mine", PublicKeyMaterial=key_file.with_suffix(".pub").read_bytes())
-    script = "#!/bin/sh\necho ran-$(( 6 * 7 )) > /var/user-data-ran\n"
+    # It plays Windows: what the administrator's password is, encrypted to the holder of a key, is printed once at the first boot.
+    encrypted = base64.b64encode(WINDOWS_KEY.public_key().encrypt(PASSWORD, padding.PKCS1v15())).decode()
+    script = f"#!/bin/sh\necho ran-$(( 6 * 7 )) > /var/user-data-ran\necho '<Password>' > /dev/console\necho '{encrypted}' > /dev/console\necho '</Password>' > /dev/console\n"
     answer = ec2.run_instances(ImageId=ami, InstanceType="t3.nano", KeyName="mine", UserData=script, MinCount=1, MaxCount=1)
     story.instance_id = answer["Instances"][0]["InstanceId"]
     wait(ec2, "running", story.instance_id)
@@ -101,6 +107,25 @@ def test_authorized_ssh_works_with_the_imported_key_and_no_other(cloud, ec2, key
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other], check=True)
     assert not ssh("ec2-user", address, other).answers()
     assert not connects(address, 80)
+
+
+def test_its_password_is_read_by_the_holder_of_the_key_alone(ec2, story):
+    ec2.get_waiter("password_data_available").wait(InstanceId=story.instance_id, WaiterConfig=PATIENT)
+    answer = ec2.get_password_data(InstanceId=story.instance_id)
+    assert WINDOWS_KEY.decrypt(base64.b64decode(answer["PasswordData"]), padding.PKCS1v15()) == PASSWORD
+
+
+def test_its_display_is_seen(cloud, ec2, story):
+    def picture():
+        shown = base64.b64decode(ec2.get_console_screenshot(InstanceId=story.instance_id, WakeUp=True)["ImageData"])
+        assert shown.startswith(b"\xff\xd8") and shown.endswith(b"\xff\xd9"), "a JPEG"
+        return len(shown)
+
+    story.ssh("clear > /dev/tty1")
+    empty = picture()
+    story.ssh("for n in $(seq 20); do echo '################################################################'; done > /dev/tty1")
+    assert picture() > 2 * empty, "a screen full of text is a larger picture"
+    assert not list((cloud.folder / "data").rglob("screen.ppm")), "nothing of it stays"
 
 
 def test_it_knows_itself_from_metadata(ec2, ami, story):

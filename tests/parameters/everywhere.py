@@ -30,6 +30,8 @@ CALLS = {
     "DescribeVolumes": lambda w: {},
     "DescribeVpcs": lambda w: {},
     "GetConsoleOutput": lambda w: {"InstanceId": w.pair[0]["InstanceId"]},
+    "GetConsoleScreenshot": lambda w: {"InstanceId": w.pair[0]["InstanceId"]},
+    "GetPasswordData": lambda w: {"InstanceId": w.pair[0]["InstanceId"]},
     "ImportKeyPair": lambda w: {"KeyName": w.unique("dry"), "PublicKeyMaterial": w.public_key()},
     "ModifyInstanceAttribute": lambda w: {"InstanceId": w.launch()["InstanceId"], "DisableApiStop": {"Value": True}},
     "ModifyInstanceCreditSpecification": lambda w: {"InstanceCreditSpecifications": [{"InstanceId": w.launch()["InstanceId"], "CpuCredits": "standard"}]},

@@ -163,6 +163,17 @@ def status(world, instance_id):
 declare_instance_id("DescribeInstances", described)
 declare_instance_id("DescribeInstanceStatus", status)
 declare_instance_id("GetConsoleOutput", lambda world, instance_id: [world.ec2.get_console_output(InstanceId=instance_id)["InstanceId"]])
+declare_instance_id("GetConsoleScreenshot", lambda world, instance_id: [world.ec2.get_console_screenshot(InstanceId=instance_id)["InstanceId"]])
+declare_instance_id("GetPasswordData", lambda world, instance_id: [world.ec2.get_password_data(InstanceId=instance_id)["InstanceId"]])
+
+
+@parameter("GetConsoleScreenshot", "WakeUp", (True, False), ("as once woken", "asleep"))
+def woken(world, value):
+    def screen(wake_up):
+        return world.ec2.get_console_screenshot(InstanceId=world.pair[0]["InstanceId"], WakeUp=wake_up)["ImageData"]
+
+    assert screen(True) != screen(False)
+    return "as once woken" if screen(value) == screen(True) else "asleep"
 
 
 @parameter("DescribeInstanceStatus", "IncludeAllInstances", (True, False))

@@ -3,7 +3,9 @@
 //! A driver carries out single acts and tells what is; it decides nothing. The reconciler decides, records what must not be forgotten,
 //! and calls again after a failure, so every act must be safe to repeat.
 
+mod password;
 pub mod qemu;
+mod screen;
 pub mod simulated;
 
 use std::collections::BTreeSet;
@@ -85,12 +87,22 @@ pub enum Progress {
     Pending,
 }
 
-/// What a guest printed on its serial console.
+/// What a guest's consoles have.
 #[derive(Clone, Debug)]
 pub struct Console {
-    /// At most the newest 64 KiB.
     pub output: Vec<u8>,
     pub at: SystemTime,
+}
+
+/// What is wanted of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// What the guest printed on its serial console: at most the newest 64 KiB.
+    Text,
+    /// What its display shows, a JPEG. A key is pressed first where the display is to be woken.
+    Screen { wake_up: bool },
+    /// The last password that it printed on its serial console, as it encrypted it.
+    Password,
 }
 
 pub const CONSOLE_BYTES: usize = 64 << 10;
@@ -122,7 +134,7 @@ pub trait Hypervisor: Send + Sync {
     async fn reset(&self, instance_id: &str) -> Result<(), DriverError>;
 
     /// `None` for an instance of which there is nothing.
-    async fn console(&self, instance_id: &str) -> Result<Option<Console>, DriverError>;
+    async fn console(&self, instance_id: &str, view: View) -> Result<Option<Console>, DriverError>;
 
     /// Takes the power away and removes everything of the instance and of `volumes`.
     async fn destroy(&self, instance_id: &str, volumes: &[String]) -> Result<(), DriverError>;

@@ -6,12 +6,13 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use freehold_proto::internal::host::{
-    ConsoleOutput, ConsoleRequest, ImageGrant, ResourceKind, SecurityGroupDesired, Tombstone, VpcDesired, from_agent, to_agent,
+    ConsoleKind, ConsoleOutput, ConsoleRequest, ImageGrant, ResourceKind, SecurityGroupDesired, Tombstone, VpcDesired, from_agent, to_agent,
 };
 
 use super::Ended;
 use super::attend::on_disk;
 use crate::grants::Grants;
+use crate::hypervisor::View;
 use crate::plan::{Entombed, Resource, Statement};
 use crate::reconciler::Surroundings;
 
@@ -159,9 +160,16 @@ async fn bury_volume(around: &Surroundings, tombstone: &Tombstone) {
 
 /// Whichever driver has the instance answers; a failure is an answer too, since somebody waits for it.
 async fn answer(around: Surroundings, request: ConsoleRequest) -> Option<from_agent::Kind> {
-    let mut output = ConsoleOutput { request_id: request.request_id, ..ConsoleOutput::default() };
+    let view = match request.kind() {
+        ConsoleKind::ConsoleText => View::Text,
+        ConsoleKind::ConsoleScreen => View::Screen { wake_up: request.wake_up },
+        ConsoleKind::ConsolePassword => View::Password,
+    };
+    // A kind that only a newer scheduler knows is answered as text, and so the scheduler sees that it was not understood.
+    let kind = request.kind().into();
+    let mut output = ConsoleOutput { request_id: request.request_id, kind, ..ConsoleOutput::default() };
     for driver in around.drivers.values() {
-        match driver.console(&request.instance_id).await {
+        match driver.console(&request.instance_id, view).await {
             Ok(Some(console)) => {
                 output.output = console.output.into();
                 output.timestamp = Some(console.at.into());

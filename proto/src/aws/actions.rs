@@ -102,6 +102,28 @@ impl Action for ec2::GetConsoleOutputRequest {
     }
 }
 
+impl Action for ec2::GetConsoleScreenshotRequest {
+    type Answer = ec2::GetConsoleScreenshotResult;
+
+    const NAME: &'static str = "GetConsoleScreenshot";
+    const PATH: &'static str = "/aws.ec2.Instances/GetConsoleScreenshot";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::GetPasswordDataRequest {
+    type Answer = ec2::GetPasswordDataResult;
+
+    const NAME: &'static str = "GetPasswordData";
+    const PATH: &'static str = "/aws.ec2.Instances/GetPasswordData";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::ModifyInstanceAttributeRequest {
     type Answer = ();
 
@@ -457,6 +479,8 @@ macro_rules! for_each_action {
             $crate::aws::ec2::DescribeInstanceStatusRequest,
             $crate::aws::ec2::DescribeInstancesRequest,
             $crate::aws::ec2::GetConsoleOutputRequest,
+            $crate::aws::ec2::GetConsoleScreenshotRequest,
+            $crate::aws::ec2::GetPasswordDataRequest,
             $crate::aws::ec2::ModifyInstanceAttributeRequest,
             $crate::aws::ec2::ModifyInstanceCreditSpecificationRequest,
             $crate::aws::ec2::ModifyInstanceMetadataOptionsRequest,
@@ -506,6 +530,8 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::DescribeInstanceStatusRequest,
             $crate::aws::ec2::DescribeInstancesRequest,
             $crate::aws::ec2::GetConsoleOutputRequest,
+            $crate::aws::ec2::GetConsoleScreenshotRequest,
+            $crate::aws::ec2::GetPasswordDataRequest,
             $crate::aws::ec2::ModifyInstanceAttributeRequest,
             $crate::aws::ec2::ModifyInstanceCreditSpecificationRequest,
             $crate::aws::ec2::ModifyInstanceMetadataOptionsRequest,

@@ -936,6 +936,38 @@ pub struct GetConsoleOutputResult {
     #[prost(string, optional, tag = "3")]
     pub output: ::core::option::Option<::prost::alloc::string::String>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetConsoleScreenshotRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub instance_id: ::prost::alloc::string::String,
+    #[prost(bool, optional, tag = "3")]
+    pub wake_up: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetConsoleScreenshotResult {
+    #[prost(string, optional, tag = "1")]
+    pub image_data: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub instance_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetPasswordDataRequest {
+    #[prost(string, tag = "1")]
+    pub instance_id: ::prost::alloc::string::String,
+    #[prost(bool, optional, tag = "2")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetPasswordDataResult {
+    #[prost(string, optional, tag = "1")]
+    pub instance_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "2")]
+    pub timestamp: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, optional, tag = "3")]
+    pub password_data: ::core::option::Option<::prost::alloc::string::String>,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HibernationOptions {
     #[prost(bool, optional, tag = "1")]

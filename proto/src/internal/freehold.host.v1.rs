@@ -379,18 +379,24 @@ pub struct ConsoleRequest {
     pub request_id: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub instance_id: ::prost::alloc::string::String,
+    #[prost(enumeration = "ConsoleKind", tag = "3")]
+    pub kind: i32,
+    /// Of CONSOLE_SCREEN: a key is pressed first, so that a display that sleeps shows something.
+    #[prost(bool, tag = "4")]
+    pub wake_up: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ConsoleOutput {
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
-    /// The newest 64 KiB.
     #[prost(bytes = "bytes", tag = "2")]
     pub output: ::prost::bytes::Bytes,
     #[prost(message, optional, tag = "3")]
     pub timestamp: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(bool, tag = "4")]
     pub found: bool,
+    #[prost(enumeration = "ConsoleKind", tag = "5")]
+    pub kind: i32,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -498,6 +504,39 @@ impl GuestState {
             "GUEST_STATE_STOPPED" => Some(Self::Stopped),
             "GUEST_STATE_IMPAIRED" => Some(Self::Impaired),
             "GUEST_STATE_QUARANTINED" => Some(Self::Quarantined),
+            _ => None,
+        }
+    }
+}
+/// What of a guest's consoles is asked for. A host answers in the same word; one that is older answers CONSOLE_TEXT to everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ConsoleKind {
+    /// What the guest printed on its serial console: the newest 64 KiB.
+    ConsoleText = 0,
+    /// What its display shows: a JPEG.
+    ConsoleScreen = 1,
+    /// The password that a Windows guest printed on its serial console, as it encrypted it: the base64 between the tags.
+    ConsolePassword = 2,
+}
+impl ConsoleKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::ConsoleText => "CONSOLE_TEXT",
+            Self::ConsoleScreen => "CONSOLE_SCREEN",
+            Self::ConsolePassword => "CONSOLE_PASSWORD",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CONSOLE_TEXT" => Some(Self::ConsoleText),
+            "CONSOLE_SCREEN" => Some(Self::ConsoleScreen),
+            "CONSOLE_PASSWORD" => Some(Self::ConsolePassword),
             _ => None,
         }
     }

@@ -11,6 +11,7 @@ pub mod resolve;
 
 mod authorize_security_group_ingress;
 pub mod chosen_instances;
+mod consoles;
 mod cpu_credits;
 mod create_key_pair;
 mod create_placement_group;
@@ -37,6 +38,8 @@ mod describe_tags;
 mod describe_volumes;
 mod describe_vpcs;
 mod get_console_output;
+mod get_console_screenshot;
+mod get_password_data;
 mod import_key_pair;
 mod modify_instance_attribute;
 mod modify_instance_credit_specification;

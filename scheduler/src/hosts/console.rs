@@ -1,4 +1,4 @@
-//! Questions to a host that wait for an answer: console output. The wait is bounded; no transaction is open meanwhile. A host that attends
+//! Questions to a host that wait for an answer: what a guest's consoles have. The wait is bounded; no transaction is open meanwhile. A host that attends
 //! another scheduler is asked by way of the store ([`super::relay`]).
 
 use std::collections::HashMap;
@@ -51,17 +51,23 @@ impl Console {
 }
 
 impl Hosts {
-    /// Asks the host for an instance's console output. A host that is not there or does not answer is `Unavailable`, never empty output.
-    pub async fn console_output(&self, host_id: &str, instance_id: &str, entropy: &dyn Entropy) -> Result<ConsoleOutput, Fault> {
+    /// Asks the host for what an instance's consoles have; `about` says what of them, and gets an id of its own. A host that is not there or
+    /// does not answer is `Unavailable`, never empty output.
+    pub async fn console(&self, host_id: &str, about: Question, entropy: &dyn Entropy) -> Result<ConsoleOutput, Fault> {
         let absent = || Fault::unavailable("The instance's host does not answer right now. Retry your request.");
         // Not the client's request id: a client that repeats one must not get another's answer.
-        let question = Question { request_id: freehold_proto::id::request_id(entropy), instance_id: instance_id.to_owned() };
+        let question = Question { request_id: freehold_proto::id::request_id(entropy), ..about };
+        let kind = question.kind();
         let answer = match self.questions(host_id) {
             Some(session) => self.ask_here(&session, question).await,
             None if self.attends_elsewhere(host_id) => self.ask_elsewhere(host_id, &question).await?,
             None => None,
         };
-        answer.ok_or_else(absent)
+        let answer = answer.ok_or_else(absent)?;
+        if answer.kind() == kind {
+            return Ok(answer);
+        }
+        Err(Fault::unavailable("The instance's host runs an older Freehold, which can not answer that. Upgrade it and retry your request."))
     }
 
     async fn ask_here(&self, session: &mpsc::Sender<Question>, question: Question) -> Option<ConsoleOutput> {

@@ -19,9 +19,9 @@ pub async fn ask(store: &Store, host_id: &str, question: &Question) -> Outcome<(
     let row = console_question::Model {
         request_id: question.request_id.clone(),
         host_id: host_id.to_owned(),
-        instance_id: question.instance_id.clone(),
         asked: tx.now(),
         answer: None,
+        question: STANDARD.encode(question.encode_to_vec()),
     };
     row.into_active_model().insert(tx.db()).await?;
     tx.changed(Kind::ConsoleQuestion, host_id);
@@ -36,7 +36,7 @@ pub async fn open(store: &Store, host_id: &str) -> Outcome<Vec<Question>> {
         .limit(QUESTIONS as u64)
         .all(store.reader())
         .await?;
-    Ok(rows.into_iter().map(|row| Question { request_id: row.request_id, instance_id: row.instance_id }).collect())
+    Ok(rows.iter().filter_map(|row| decoded(&row.question)).collect())
 }
 
 /// Nobody may wait for it any more.
@@ -55,8 +55,11 @@ pub async fn answer(store: &Store, host_id: &str, output: &ConsoleOutput) -> Out
 /// The answer, if it is there.
 pub async fn answered(store: &Store, request_id: &str) -> Outcome<Option<ConsoleOutput>> {
     let row = console_question::Entity::find_by_id(request_id).one(store.reader()).await?;
-    let bytes = row.and_then(|row| row.answer).and_then(|answer| STANDARD.decode(answer).ok());
-    Ok(bytes.and_then(|bytes| ConsoleOutput::decode(bytes.as_slice()).ok()))
+    Ok(row.and_then(|row| row.answer).and_then(|answer| decoded(&answer)))
+}
+
+fn decoded<M: Message + Default>(text: &str) -> Option<M> {
+    M::decode(STANDARD.decode(text).ok()?.as_slice()).ok()
 }
 
 pub async fn forget(store: &Store, request_id: &str) -> Outcome<()> {

@@ -4,10 +4,10 @@ use base64::Engine as _;
 use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
 use freehold_proto::id::{HostId, OsEntropy};
-use freehold_proto::internal::host::{FromAgent, GuestState, Hello, InstanceObserved, from_agent};
+use freehold_proto::internal::host::{ConsoleKind, ConsoleOutput, FromAgent, GuestState, Hello, InstanceObserved, from_agent};
 use sea_orm::EntityTrait;
 
-use crate::lab::{Agent, Lab, as_desired, eventually, hello};
+use crate::lab::{ALICE, Agent, Lab, as_desired, eventually, hello};
 
 async fn status(lab: &Lab, id: &str) -> (String, String) {
     let request = ec2::DescribeInstanceStatusRequest { instance_ids: vec![id.into()], ..Default::default() };
@@ -89,6 +89,41 @@ async fn console_output_is_asked_of_the_host() {
     let answer = lab.ok(ec2::GetConsoleOutputRequest { instance_id: id.clone(), ..Default::default() }).await;
     let output = base64::engine::general_purpose::STANDARD.decode(answer.output.expect("output")).expect("base64");
     assert_eq!(output, format!("hello from {id}").into_bytes());
+}
+
+#[tokio::test]
+async fn a_screenshot_is_of_what_runs_and_an_answer_to_another_question_is_none() {
+    let lab = Lab::new().await;
+    let agent = Agent::silent(&lab).await;
+    let id = lab.run(lab.launch()).await.instance_id.expect("an id");
+    let screenshot = || ec2::GetConsoleScreenshotRequest { instance_id: id.clone(), wake_up: Some(true), ..Default::default() };
+    assert_eq!(lab.code(screenshot()).await, ErrorCode::IncorrectInstanceState);
+    let told = agent.until_told("the instance", |told| told.instances.contains_key(&id)).await;
+    agent.report(as_desired(&told.instances[&id])).await;
+    lab.until_state(&id, "running").await;
+    let picture = |found, kind: ConsoleKind| ConsoleOutput {
+        output: b"jpeg".as_slice().into(),
+        found,
+        kind: kind.into(),
+        ..ConsoleOutput::default()
+    };
+    for (number, (answer, expected)) in [
+        (picture(true, ConsoleKind::ConsoleScreen), Ok("anBlZw==".to_owned())),
+        (picture(false, ConsoleKind::ConsoleScreen), Err(ErrorCode::UnsupportedOperation)),
+        (picture(true, ConsoleKind::ConsoleText), Err(ErrorCode::Unavailable)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let answered = async {
+            let told = agent.until_told("the question", |told| told.questions.len() > number).await;
+            let question = &told.questions[number];
+            assert_eq!((question.kind(), question.wake_up, &question.instance_id), (ConsoleKind::ConsoleScreen, true, &id));
+            agent.say(from_agent::Kind::ConsoleOutput(ConsoleOutput { request_id: question.request_id.clone(), ..answer })).await;
+        };
+        let (shown, ()) = tokio::join!(lab.call(ALICE, screenshot()), answered);
+        assert_eq!(shown.map(|shown| shown.image_data.unwrap_or_default()).map_err(|fault| fault.code), expected);
+    }
 }
 
 #[tokio::test]

@@ -71,6 +71,8 @@ pub(super) fn arguments(desired: &InstanceDesired, machine: &Machine, machine_ty
         line.add("-netdev", format!("tap,id=net{at},fd=%TAP{at}%"));
         line.add("-device", format!("virtio-net-pci,id=nic{at},netdev=net{at},mac={},romfile=", interface.mac_address));
     }
+    // What EC2's guests have: a plain frame buffer, which is looked at by screenshots alone.
+    line.add("-device", "VGA,id=display");
     line.add("-object", "rng-random,id=random,filename=/dev/urandom");
     line.add("-device", "virtio-rng-pci,rng=random");
     line.add("-chardev", "socket,id=console,path=console.sock,server=on,wait=off,logfile=console.log,logappend=on");
@@ -160,5 +162,6 @@ mod tests {
         assert!(line.contains("serial=vol0123456789abcdef0,bootindex=0"), "{line}");
         assert!(line.contains(r#""driver":"qcow2""#) && line.contains(r#""driver":"raw""#));
         assert!(line.contains("mac=02:00:00:00:00:05,romfile=") && line.contains("fd=%TAP0%"));
+        assert!(line.contains("-display none") && line.contains("-device VGA,"), "a frame buffer that nobody watches: {line}");
     }
 }

@@ -8,7 +8,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::time::SystemTime;
 
 use super::folder::GuestFolder;
-use crate::hypervisor::{CONSOLE_BYTES, Console};
+use crate::hypervisor::{CONSOLE_BYTES, Console, password};
 
 const CONSOLE: &str = "console.log";
 const CONSOLE_OLD: &str = "console.old";
@@ -16,8 +16,13 @@ const CONSOLE_OLD: &str = "console.old";
 pub(super) const LAUNCH: &str = "launch.log";
 pub(super) const LAUNCH_OLD: &str = "launch.old";
 
+/// The last password that was in a console's log when that started over.
+const PASSWORD: &str = "password";
+
 /// A log starts over beyond this.
 const LONGEST_LOG: u64 = 4 << 20;
+/// By how much a log has outgrown that when it is noticed, most often.
+const SLACK: u64 = 4 << 20;
 
 /// The newest 64 KiB, over both files. `None` if the guest never printed.
 pub(super) fn read(folder: &GuestFolder) -> io::Result<Option<Console>> {
@@ -32,6 +37,19 @@ pub(super) fn read(folder: &GuestFolder) -> io::Result<Option<Console>> {
     Ok(Some(Console { output: output.split_off(from), at }))
 }
 
+/// The last password that the guest printed, wherever in its log, and when the log was written last.
+pub(super) fn password(folder: &GuestFolder) -> io::Result<Option<Console>> {
+    if let Some(log) = there(folder.open_inside(CONSOLE, false))? {
+        let (log, at) = end_of(&log, LONGEST_LOG + SLACK)?;
+        if let Some(output) = password::last(&log) {
+            return Ok(Some(Console { output, at }));
+        }
+    }
+    let Some(kept) = there(File::open(folder.file(PASSWORD)))? else { return Ok(None) };
+    let (output, at) = tail(&kept)?;
+    Ok(Some(Console { output, at }))
+}
+
 /// The last line that was said of the launch.
 pub(super) fn complaint(folder: &GuestFolder) -> Option<String> {
     let said = tail(&File::open(folder.file(LAUNCH)).ok()?).ok()?.0;
@@ -41,6 +59,12 @@ pub(super) fn complaint(folder: &GuestFolder) -> Option<String> {
 /// Bounds the logs. QEMU opened them for appending, so it goes on from wherever the end is.
 pub(super) fn bound(folder: &GuestFolder) -> io::Result<()> {
     if let Some(log) = there(folder.open_inside(CONSOLE, true))? {
+        // Printed once, at the first boot.
+        if log.metadata()?.len() > LONGEST_LOG
+            && let Some(password) = password::last(&end_of(&log, LONGEST_LOG + SLACK)?.0)
+        {
+            keep(folder, PASSWORD, &password)?;
+        }
         start_over(&log, folder, CONSOLE_OLD)?;
     }
     if let Some(log) = there(File::options().read(true).write(true).open(folder.file(LAUNCH)))? {
@@ -54,10 +78,14 @@ fn start_over(log: &File, folder: &GuestFolder, old: &str) -> io::Result<()> {
         return Ok(());
     }
     let (kept, _) = tail(log)?;
-    let aside = folder.file(&format!("{old}.new"));
-    fs::write(&aside, kept)?;
-    fs::rename(aside, folder.file(old))?;
+    keep(folder, old, &kept)?;
     log.set_len(0)
+}
+
+fn keep(folder: &GuestFolder, name: &str, content: &[u8]) -> io::Result<()> {
+    let aside = folder.file(&format!("{name}.new"));
+    fs::write(&aside, content)?;
+    fs::rename(aside, folder.file(name))
 }
 
 fn there(opened: io::Result<File>) -> io::Result<Option<File>> {
@@ -67,11 +95,16 @@ fn there(opened: io::Result<File>) -> io::Result<Option<File>> {
     }
 }
 
-fn tail(mut file: &File) -> io::Result<(Vec<u8>, SystemTime)> {
+fn tail(file: &File) -> io::Result<(Vec<u8>, SystemTime)> {
+    end_of(file, CONSOLE_BYTES as u64)
+}
+
+/// At most so much of a file's end, and when it was written last.
+fn end_of(mut file: &File, most: u64) -> io::Result<(Vec<u8>, SystemTime)> {
     let metadata = file.metadata()?;
-    file.seek(SeekFrom::Start(metadata.len().saturating_sub(CONSOLE_BYTES as u64)))?;
+    file.seek(SeekFrom::Start(metadata.len().saturating_sub(most)))?;
     let mut output = Vec::new();
-    file.take(CONSOLE_BYTES as u64).read_to_end(&mut output)?;
+    file.take(most).read_to_end(&mut output)?;
     Ok((output, metadata.modified()?))
 }
 
@@ -101,6 +134,24 @@ mod tests {
         bound(&folder).unwrap();
         let console = read(&folder).unwrap().unwrap();
         assert!(console.output.ends_with(b"before and after") && console.output.len() == CONSOLE_BYTES);
+    }
+
+    #[test]
+    fn a_password_is_found_wherever_it_was_printed_and_outlives_the_log() {
+        let (_temporary, folder) = folder();
+        let found = || password(&folder).unwrap().map(|console| String::from_utf8(console.output).unwrap());
+        assert_eq!(found(), None);
+        let mut log = b"<Password>\nb25jZQ==\n</Password>\n".to_vec();
+        log.resize(usize::try_from(LONGEST_LOG).unwrap(), b'.');
+        fs::write(folder.inside(CONSOLE), &log).unwrap();
+        bound(&folder).unwrap();
+        assert_eq!(found().as_deref(), Some("b25jZQ=="), "far from the end");
+        log.push(b'.');
+        fs::write(folder.inside(CONSOLE), &log).unwrap();
+        bound(&folder).unwrap();
+        assert_eq!((fs::metadata(folder.inside(CONSOLE)).unwrap().len(), found().as_deref()), (0, Some("b25jZQ==")));
+        fs::write(folder.inside(CONSOLE), b"<Password>YWdhaW4=</Password>").unwrap();
+        assert_eq!(found().as_deref(), Some("YWdhaW4="));
     }
 
     #[test]

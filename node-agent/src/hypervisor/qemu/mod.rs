@@ -14,6 +14,7 @@ mod folder;
 mod launching;
 mod machine;
 mod qmp;
+mod screenshot;
 mod users;
 mod volumes;
 
@@ -27,7 +28,7 @@ use freehold_proto::internal::host::{Driver, InstanceDesired, VolumeAttachment};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Console, DriverError, FaultCode, Guest, Hypervisor, Progress};
+use super::{Console, DriverError, FaultCode, Guest, Hypervisor, Progress, View};
 use crate::durable;
 use crate::image_cache::{ImageCache, ImageError, Wanted};
 use crate::ports::Ports;
@@ -85,6 +86,8 @@ pub struct Qemu {
     ports: Arc<dyn Ports>,
     queue: Queue,
     monitors: Mutex<BTreeMap<String, Arc<Qmp>>>,
+    /// Held while a display is looked at: a picture is some MiB, and one at a time is enough.
+    screens: tokio::sync::Mutex<()>,
 }
 
 impl Qemu {
@@ -121,6 +124,7 @@ impl Qemu {
             ports,
             queue,
             monitors: Mutex::default(),
+            screens: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -284,11 +288,15 @@ impl Hypervisor for Qemu {
         self.command(instance_id, "system_reset").await.map(drop)
     }
 
-    async fn console(&self, instance_id: &str) -> Result<Option<Console>, DriverError> {
+    async fn console(&self, instance_id: &str, view: View) -> Result<Option<Console>, DriverError> {
         if InstanceId::parse(instance_id).is_err() {
             return Ok(None);
         }
-        console::read(&self.folder(instance_id)).map_err(host("the console's log can not be read"))
+        match view {
+            View::Text => console::read(&self.folder(instance_id)).map_err(host("the console's log can not be read")),
+            View::Password => console::password(&self.folder(instance_id)).map_err(host("the console's log can not be read")),
+            View::Screen { wake_up } => self.screen(instance_id, wake_up).await,
+        }
     }
 
     async fn destroy(&self, instance_id: &str, volumes: &[String]) -> Result<(), DriverError> {

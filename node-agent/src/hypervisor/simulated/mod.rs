@@ -16,7 +16,7 @@ use freehold_proto::clock::Clock;
 use freehold_proto::internal::host::{Driver, InstanceDesired};
 use serde::Deserialize;
 
-use super::{Console, DriverError, FaultCode, Guest, Hypervisor, Progress};
+use super::{Console, DriverError, FaultCode, Guest, Hypervisor, Progress, View, password};
 use crate::durable::{Disk, DurableError};
 use crate::reconciler::Queue;
 use guest::{Power, SimulatedGuest};
@@ -139,9 +139,18 @@ impl Hypervisor for Simulated {
         Ok(())
     }
 
-    async fn console(&self, instance_id: &str) -> Result<Option<Console>, DriverError> {
+    async fn console(&self, instance_id: &str, view: View) -> Result<Option<Console>, DriverError> {
         let now = self.clock.now_millis();
-        let output = self.lock().get(instance_id).map(|guest| console::render(instance_id, guest, now, &self.config));
+        let text = self.lock().get(instance_id).map(|guest| console::render(instance_id, guest, now, &self.config));
+        let output = match view {
+            View::Text => text,
+            View::Password => text.as_deref().and_then(password::last),
+            View::Screen { wake_up } if text.is_some() => Some(
+                console::screen(wake_up)
+                    .map_err(|error| DriverError::because(FaultCode::Hypervisor, "the simulated display can not be drawn", error))?,
+            ),
+            View::Screen { .. } => None,
+        };
         Ok(output.map(|output| Console { output, at: self.clock.now() }))
     }
 

@@ -13,6 +13,8 @@ const PROVOKED_ELSEWHERE: &[&str] = &[
     "DescribeInstanceStatus",
     "DescribeInstances",
     "GetConsoleOutput",
+    "GetConsoleScreenshot",
+    "GetPasswordData",
     "ModifyInstanceAttribute",
     "ModifyInstanceCreditSpecification",
     "ModifyInstanceMetadataOptions",

@@ -281,6 +281,34 @@ pub(super) static GET_CONSOLE_OUTPUT_RESULT: Shape = Shape {
     ],
 };
 
+pub(super) static GET_CONSOLE_SCREENSHOT_REQUEST: Shape = Shape {
+    name: "GetConsoleScreenshotRequest",
+    fields: &[
+        Field::new(1, "DryRun", "dryRun", Kind::Bool),
+        Field::new(2, "InstanceId", "instanceId", Kind::Id).required(),
+        Field::new(3, "WakeUp", "wakeUp", Kind::Bool),
+    ],
+};
+
+pub(super) static GET_CONSOLE_SCREENSHOT_RESULT: Shape = Shape {
+    name: "GetConsoleScreenshotResult",
+    fields: &[Field::new(1, "ImageData", "imageData", Kind::Text), Field::new(2, "InstanceId", "instanceId", Kind::Id)],
+};
+
+pub(super) static GET_PASSWORD_DATA_REQUEST: Shape = Shape {
+    name: "GetPasswordDataRequest",
+    fields: &[Field::new(1, "InstanceId", "instanceId", Kind::Id).required(), Field::new(2, "DryRun", "dryRun", Kind::Bool)],
+};
+
+pub(super) static GET_PASSWORD_DATA_RESULT: Shape = Shape {
+    name: "GetPasswordDataResult",
+    fields: &[
+        Field::new(1, "InstanceId", "instanceId", Kind::Id),
+        Field::new(2, "Timestamp", "timestamp", Kind::Timestamp),
+        Field::new(3, "PasswordData", "passwordData", Kind::Text),
+    ],
+};
+
 pub(super) static HIBERNATION_OPTIONS: Shape =
     Shape { name: "HibernationOptions", fields: &[Field::new(1, "Configured", "configured", Kind::Bool)] };
 

@@ -462,6 +462,33 @@ pub(super) static SERVICE: Service = Service {
         },
         Operation {
             service: &SERVICE,
+            name: "GetConsoleScreenshot",
+            path: "/aws.ec2.Instances/GetConsoleScreenshot",
+            status: Status::Served,
+            request: &instances::GET_CONSOLE_SCREENSHOT_REQUEST,
+            answer: Some(&instances::GET_CONSOLE_SCREENSHOT_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "InstanceId", standing: Standing::Done },
+                Parameter { path: "WakeUp", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "GetPasswordData",
+            path: "/aws.ec2.Instances/GetPasswordData",
+            status: Status::Served,
+            request: &instances::GET_PASSWORD_DATA_REQUEST,
+            answer: Some(&instances::GET_PASSWORD_DATA_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "InstanceId", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
             name: "ImportKeyPair",
             path: "/aws.ec2.KeyPairs/ImportKeyPair",
             status: Status::Served,
