@@ -160,6 +160,7 @@ impl Line {
                 let request = freehold_proto::internal::host::ConsoleRequest {
                     request_id: "console".to_owned(),
                     instance_id: instance_id.to_owned(),
+                    ..Default::default()
                 };
                 self.say(to_agent::Kind::ConsoleRequest(request));
                 let output = self
