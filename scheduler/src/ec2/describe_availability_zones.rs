@@ -4,6 +4,7 @@ use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
 
 use super::message;
+use super::shown::never;
 use crate::engine::{Ask, Query};
 use crate::filter::Table;
 use crate::store::Outcome;
@@ -21,6 +22,10 @@ const TYPE: &str = "availability-zone";
 
 const FILTERS: Table<ZoneView> = Table {
     names: &[
+        ("group-long-name", |view, say| say(&view.region)),
+        never!("message"),
+        never!("parent-zone-id"),
+        never!("parent-zone-name"),
         ("group-name", |view, say| say(&view.region)),
         ("opt-in-status", |_, say| say(OPT_IN_STATUS)),
         ("region-name", |view, say| say(&view.region)),

@@ -3,12 +3,13 @@
 use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
 
-use super::find::{Search, find};
+use super::find::{Search, find_as};
 use super::message;
 use super::model::image::{FILTERS, ImageView};
 use super::resolve::IMAGE;
+use super::shown::Shown;
 use crate::engine::{Ask, Query};
-use crate::store::Outcome;
+use crate::store::{Outcome, View};
 
 impl Query for ec2::DescribeImagesRequest {
     const ERRORS: &'static [ErrorCode] = &[
@@ -28,10 +29,12 @@ impl Query for ec2::DescribeImagesRequest {
         self.owners.iter().try_for_each(|word| check_owner(word, &["self", "amazon", "aws-marketplace", "aws-backup-vault"]))?;
         self.executable_users.iter().try_for_each(|word| check_owner(word, &["self", "all"]))?;
         let matches =
-            |view: &ImageView| owned_by(view, &self.owners) && executable_by(view, &self.executable_users) && filters.matches(view);
+            |view: &Shown<ImageView>| owned_by(view, &self.owners) && executable_by(view, &self.executable_users) && filters.matches(view);
         let search = Search::new(&IMAGE, &self.image_ids, page, &filters);
-        let (views, next_token) = find(ask, search, matches)?;
-        Ok(ec2::DescribeImagesResult { images: views.iter().map(Into::into).collect(), next_token })
+        let (found, next_token) =
+            find_as(ask, search, |_, view: ImageView| Shown::new(view, &ask.settings), |shown| View::id(&**shown), matches)?;
+        let images = found.into_iter().map(Shown::into_message).collect::<Result<_, Fault>>()?;
+        Ok(ec2::DescribeImagesResult { images, next_token })
     }
 }
 

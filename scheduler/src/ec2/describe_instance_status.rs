@@ -30,7 +30,7 @@ impl Query for ec2::DescribeInstanceStatusRequest {
         let matches = |view: &InstanceView| (all || view.instance.state == State::Running.as_str()) && filters.matches(&checked(view));
         let search = Search::new(&INSTANCE, &self.instance_ids, page, &filters);
         let (shown, next_token) = find(ask, search, matches)?;
-        let instance_statuses = shown.iter().map(|view| checked(view).shown(&ask.settings)).collect::<Result<_, _>>()?;
+        let instance_statuses = shown.iter().map(|view| checked(view).shown()).collect::<Result<_, _>>()?;
         Ok(ec2::DescribeInstanceStatusResult { instance_statuses, next_token })
     }
 }

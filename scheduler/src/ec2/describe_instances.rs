@@ -3,9 +3,10 @@
 use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
 
-use super::find::{Search, find};
+use super::find::{Search, find_shown};
 use super::message;
-use super::model::instance::{FILTERS, reservations};
+use super::model::instance::reservations;
+use super::model::instance_filters::FILTERS;
 use super::resolve::INSTANCE;
 use crate::engine::{Ask, Query};
 use crate::store::Outcome;
@@ -24,7 +25,7 @@ impl Query for ec2::DescribeInstancesRequest {
         let page = ask.page(&self)?;
         let filters = FILTERS.compile(message::filters(&self.filters))?;
         let search = Search::new(&INSTANCE, &self.instance_ids, page, &filters);
-        let (shown, next_token) = find(ask, search, |view| filters.matches(view))?;
-        Ok(ec2::DescribeInstancesResult { reservations: reservations(&shown, &ask.settings)?, next_token })
+        let (found, next_token) = find_shown(ask, search, &filters)?;
+        Ok(ec2::DescribeInstancesResult { reservations: reservations(found)?, next_token })
     }
 }

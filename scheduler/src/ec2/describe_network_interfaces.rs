@@ -3,10 +3,11 @@
 use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
 
-use super::find::{Search, find};
+use super::find::{Search, find_shown};
 use super::message;
-use super::model::network_interface::{FILTERS, shown};
+use super::model::network_interface::FILTERS;
 use super::resolve::NETWORK_INTERFACE;
+use super::shown::Shown;
 use crate::engine::{Ask, Query};
 use crate::store::Outcome;
 
@@ -24,8 +25,8 @@ impl Query for ec2::DescribeNetworkInterfacesRequest {
         let page = ask.page(&self)?;
         let filters = FILTERS.compile(message::filters(&self.filters))?;
         let search = Search::new(&NETWORK_INTERFACE, &self.network_interface_ids, page, &filters);
-        let (found, next_token) = find(ask, search, |eni| filters.matches(eni))?;
-        let network_interfaces = found.iter().map(|eni| shown(eni, &ask.settings)).collect();
+        let (found, next_token) = find_shown(ask, search, &filters)?;
+        let network_interfaces = found.into_iter().map(Shown::into_message).collect::<Result<_, _>>()?;
         Ok(ec2::DescribeNetworkInterfacesResult { network_interfaces, next_token })
     }
 }

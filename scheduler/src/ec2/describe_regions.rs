@@ -5,14 +5,17 @@ use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
 
 use super::message;
+use super::shown::never;
 use crate::engine::{Ask, Query};
 use crate::filter::Table;
 use crate::store::Outcome;
 
 const OPT_IN_STATUS: &str = "opt-in-not-required";
 
-const FILTERS: Table<String> =
-    Table { names: &[("opt-in-status", |_, say| say(OPT_IN_STATUS)), ("region-name", |region, say| say(region))], tags: None };
+const FILTERS: Table<String> = Table {
+    names: &[never!("endpoint"), ("opt-in-status", |_, say| say(OPT_IN_STATUS)), ("region-name", |region, say| say(region))],
+    tags: None,
+};
 
 impl Query for ec2::DescribeRegionsRequest {
     const ERRORS: &'static [ErrorCode] = &[ErrorCode::FilterLimitExceeded, ErrorCode::InvalidParameterValue];

@@ -3,10 +3,11 @@
 use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
 
-use super::find::{Search, find};
+use super::find::{Search, find_shown};
 use super::message;
 use super::model::volume::FILTERS;
 use super::resolve::VOLUME;
+use super::shown::Shown;
 use crate::engine::{Ask, Query};
 use crate::store::Outcome;
 
@@ -24,7 +25,8 @@ impl Query for ec2::DescribeVolumesRequest {
         let page = ask.page(&self)?;
         let filters = FILTERS.compile(message::filters(&self.filters))?;
         let search = Search::new(&VOLUME, &self.volume_ids, page, &filters);
-        let (found, next_token) = find(ask, search, |volume| filters.matches(volume))?;
-        Ok(ec2::DescribeVolumesResult { volumes: found.iter().map(Into::into).collect(), next_token })
+        let (found, next_token) = find_shown(ask, search, &filters)?;
+        let volumes = found.into_iter().map(Shown::into_message).collect::<Result<_, _>>()?;
+        Ok(ec2::DescribeVolumesResult { volumes, next_token })
     }
 }

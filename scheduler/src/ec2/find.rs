@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use freehold_proto::Fault;
 
 use super::resolve::Kind;
+use super::shown::{Shown, Shows};
 use crate::engine::Ask;
 use crate::filter::{Filters, TagIs};
 use crate::page::Page;
@@ -32,6 +33,11 @@ impl<'a> Search<'a> {
 /// What the search finds and `matches`.
 pub fn find<V: View>(ask: &Ask, search: Search<'_>, matches: impl Fn(&V) -> bool) -> Found<V> {
     find_as(ask, search, |_, view| view, V::id, matches)
+}
+
+/// The same, by filters that may look at what is shown.
+pub fn find_shown<V: View + Shows>(ask: &Ask, search: Search<'_>, filters: &Filters<Shown<V>>) -> Found<Shown<V>> {
+    find_as(ask, search, |_, view| Shown::new(view, &ask.settings), |shown| V::id(shown), |shown| filters.matches(shown))
 }
 
 /// The same, of something that is made of each and is asked whether it matches.

@@ -8,6 +8,7 @@ pub mod model;
 mod paging;
 mod placement_groups;
 pub mod resolve;
+pub mod shown;
 
 mod authorize_security_group_ingress;
 pub mod chosen_instances;

@@ -77,7 +77,7 @@ impl Tx {
         &*self.entropy
     }
 
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &Arc<Settings> {
         &self.settings
     }
 

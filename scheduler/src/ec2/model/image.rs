@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use freehold_proto::Fault;
 use freehold_proto::aws::ec2;
 
+use crate::Settings;
 use crate::ec2::message;
+use crate::ec2::shown::{Shown, Shows, shown};
 use crate::filter::{Table, flag};
 use crate::store::rows::PUBLIC;
 use crate::store::{Rows, View, image, snapshot};
@@ -59,32 +62,52 @@ impl ImageView {
     }
 }
 
-pub const FILTERS: Table<ImageView> = Table {
+pub const FILTERS: Table<Shown<ImageView>> = Table {
     names: &[
         ("architecture", |view, say| say(&view.image.architecture)),
+        shown!("block-device-mapping.delete-on-termination" => block_device_mappings.ebs.delete_on_termination),
         ("block-device-mapping.device-name", |view, say| say(&view.image.root_device_name)),
         ("block-device-mapping.snapshot-id", |view, say| say(&view.image.snapshot_id)),
+        shown!("block-device-mapping.encrypted" => block_device_mappings.ebs.encrypted),
+        shown!("block-device-mapping.volume-size" => block_device_mappings.ebs.volume_size),
+        shown!("block-device-mapping.volume-type" => block_device_mappings.ebs.volume_type),
         ("creation-date", |view, say| say(&message::iso8601(view.image.created))),
         ("description", |view, say| say(&view.image.description)),
+        shown!("ena-support" => ena_support),
+        shown!("free-tier-eligible" => free_tier_eligible),
         ("hypervisor", |_, say| say("xen")),
+        shown!("image-allowed" => image_allowed),
         ("image-id", |view, say| say(&view.image.image_id)),
         ("image-type", |_, say| say("machine")),
         ("is-public", |view, say| say(flag(view.image.public))),
+        shown!("kernel-id" => kernel_id),
         ("manifest-location", |view, say| say(&view.location())),
         ("name", |view, say| say(&view.image.name)),
         ("owner-alias", |view, say| view.owner_alias().into_iter().for_each(say)),
         ("owner-id", |view, say| say(&view.image.account_id)),
+        shown!("platform" => platform),
+        shown!("product-code" => product_codes.product_code_id),
+        shown!("product-code.type" => product_codes.product_code_type),
+        shown!("ramdisk-id" => ramdisk_id),
         ("root-device-name", |view, say| say(&view.image.root_device_name)),
         ("root-device-type", |_, say| say("ebs")),
+        shown!("source-image-id" => source_image_id),
+        shown!("source-image-region" => source_image_region),
+        shown!("source-instance-id" => source_instance_id),
+        shown!("sriov-net-support" => sriov_net_support),
         ("state", |_, say| say(STATE)),
+        shown!("state-reason-code" => state_reason.code),
+        shown!("state-reason-message" => state_reason.message),
         ("virtualization-type", |_, say| say("hvm")),
     ],
     tags: Some(|view, say| view.tags.iter().for_each(|(key, value)| say(key, value))),
 };
 
-impl From<&ImageView> for ec2::Image {
-    fn from(view: &ImageView) -> Self {
-        let image = &view.image;
+impl Shows for ImageView {
+    type Message = ec2::Image;
+
+    fn message(&self, _: &Settings) -> Result<ec2::Image, Fault> {
+        let (view, image) = (self, &self.image);
         let root = ec2::EbsBlockDevice {
             delete_on_termination: Some(true),
             encrypted: Some(false),
@@ -93,7 +116,7 @@ impl From<&ImageView> for ec2::Image {
             volume_type: Some("gp3".into()),
             ..Default::default()
         };
-        Self {
+        Ok(ec2::Image {
             image_id: Some(image.image_id.clone()),
             name: Some(image.name.clone()),
             description: (!image.description.is_empty()).then(|| image.description.clone()),
@@ -116,7 +139,8 @@ impl From<&ImageView> for ec2::Image {
                 ..Default::default()
             }],
             tags: message::tags(&view.tags),
-            ..Self::default()
-        }
+            ena_support: Some(true),
+            ..ec2::Image::default()
+        })
     }
 }

@@ -5,74 +5,15 @@ use freehold_proto::aws::ec2;
 
 use crate::Settings;
 use crate::ec2::message::{int, tags, timestamp};
-use crate::filter::Table;
+use crate::ec2::shown::{Shown, Shows};
 use crate::lifecycle::step::State;
 use crate::store::read::instances::InstanceView;
 use crate::store::read::interfaces::InterfaceView;
 use crate::store::read::volumes::VolumeView;
 use crate::store::{instance, security_group};
 
-pub const FILTERS: Table<InstanceView> = Table {
-    names: &[
-        ("architecture", |view, say| say(&view.instance.architecture)),
-        ("availability-zone", |view, say| say(&view.instance.availability_zone)),
-        ("block-device-mapping.device-name", |view, say| {
-            view.volumes.iter().filter_map(|volume| volume.attachment.as_ref()).for_each(|attachment| say(&attachment.device_name));
-        }),
-        ("block-device-mapping.volume-id", |view, say| view.volumes.iter().for_each(|volume| say(&volume.volume.volume_id))),
-        ("client-token", |view, say| say(&view.instance.client_token)),
-        ("image-id", |view, say| say(&view.instance.image_id)),
-        ("instance-id", |view, say| say(&view.instance.instance_id)),
-        ("instance-state-code", |view, say| {
-            if let Some(state) = State::parse(&view.instance.state) {
-                say(&state.code().to_string());
-            }
-        }),
-        ("instance-state-name", |view, say| say(&view.instance.state)),
-        ("instance-type", |view, say| say(&view.instance.instance_type)),
-        ("instance.group-id", |view, say| groups(view).for_each(|group| say(&group.group_id))),
-        ("instance.group-name", |view, say| groups(view).for_each(|group| say(&group.group_name))),
-        ("ip-address", |view, say| {
-            if let Some(address) = public_address(view) {
-                say(address);
-            }
-        }),
-        ("key-name", |view, say| {
-            if let Some(name) = &view.instance.key_name {
-                say(name);
-            }
-        }),
-        ("monitoring-state", |view, say| say(if view.instance.monitoring { "enabled" } else { "disabled" })),
-        ("network-interface.network-interface-id", |view, say| {
-            view.interfaces.iter().for_each(|interface| say(&interface.interface.network_interface_id));
-        }),
-        ("owner-id", |view, say| say(&view.instance.account_id)),
-        ("placement-group-name", |view, say| view.placement_group.iter().for_each(|group| say(&group.group_name))),
-        ("placement-partition-number", |view, say| {
-            view.instance.partition_number.iter().for_each(|number| say(&number.to_string()));
-        }),
-        ("private-ip-address", |view, say| {
-            if here(view) {
-                say(&view.instance.private_ip_address);
-            }
-        }),
-        ("reservation-id", |view, say| say(&view.instance.reservation_id)),
-        ("subnet-id", |view, say| {
-            if here(view) {
-                say(&view.instance.subnet_id);
-            }
-        }),
-        ("vpc-id", |view, say| {
-            if here(view) {
-                say(&view.instance.vpc_id);
-            }
-        }),
-    ],
-    tags: Some(|view, say| view.tags.iter().for_each(|(key, value)| say(key, value))),
-};
-
 /// A terminated instance has left its network.
-fn here(view: &InstanceView) -> bool {
+pub fn here(view: &InstanceView) -> bool {
     view.instance.state != State::Terminated.as_str()
 }
 
@@ -80,7 +21,7 @@ pub fn groups(view: &InstanceView) -> impl Iterator<Item = &security_group::Mode
     view.interfaces.first().into_iter().flat_map(|interface| &interface.groups).map(AsRef::as_ref)
 }
 
-fn public_address(view: &InstanceView) -> Option<&str> {
+pub fn public_address(view: &InstanceView) -> Option<&str> {
     view.interfaces.first().and_then(|interface| interface.public_address.as_deref())
 }
 
@@ -90,17 +31,25 @@ impl From<State> for ec2::InstanceState {
     }
 }
 
+impl Shows for InstanceView {
+    type Message = ec2::Instance;
+
+    fn message(&self, settings: &Settings) -> Result<ec2::Instance, Fault> {
+        instance(self, settings)
+    }
+}
+
 /// Instances, gathered into their reservations. `views` in the order in which they are to be shown.
-pub fn reservations(views: &[InstanceView], settings: &Settings) -> Result<Vec<ec2::Reservation>, Fault> {
+pub fn reservations(views: impl IntoIterator<Item = Shown<InstanceView>>) -> Result<Vec<ec2::Reservation>, Fault> {
     let mut reservations: Vec<ec2::Reservation> = Vec::new();
     for view in views {
-        let shown = instance(view, settings)?;
-        let id = &view.instance.reservation_id;
-        match reservations.iter_mut().rev().find(|reservation| reservation.reservation_id.as_ref() == Some(id)) {
+        let (id, owner_id) = (view.instance.reservation_id.clone(), view.instance.account_id.clone());
+        let shown = view.into_message()?;
+        match reservations.iter_mut().rev().find(|reservation| reservation.reservation_id.as_ref() == Some(&id)) {
             Some(reservation) => reservation.instances.push(shown),
             None => reservations.push(ec2::Reservation {
-                reservation_id: Some(id.clone()),
-                owner_id: Some(view.instance.account_id.clone()),
+                reservation_id: Some(id),
+                owner_id: Some(owner_id),
                 // Only EC2-Classic had groups of a reservation.
                 groups: Vec::new(),
                 instances: vec![shown],
@@ -125,7 +74,7 @@ fn instance(view: &InstanceView, settings: &Settings) -> Result<ec2::Instance, F
         ami_launch_index: Some(row.ami_launch_index),
         launch_time: Some(timestamp(row.launch_time)),
         client_token: Some(row.client_token.clone()),
-        placement: Some(placement(view)),
+        placement: Some(placement(view, settings)),
         monitoring: Some(monitoring(row)),
         block_device_mappings: view.volumes.iter().filter_map(block_device).collect(),
         metadata_options: Some(metadata_options(row)),
@@ -174,6 +123,8 @@ fn hardware(view: &InstanceView, settings: &Settings) -> ec2::Instance {
         }),
         hibernation_options: Some(ec2::HibernationOptions { configured: Some(false) }),
         enclave_options: Some(ec2::EnclaveOptions { enabled: Some(false) }),
+        // No service of a provider's manages instances here.
+        operator: Some(ec2::OperatorResponse { managed: Some(false), ..ec2::OperatorResponse::default() }),
         maintenance_options: Some(ec2::InstanceMaintenanceOptions {
             auto_recovery: Some("default".into()),
             ..ec2::InstanceMaintenanceOptions::default()
@@ -263,10 +214,11 @@ pub fn block_device(view: &VolumeView) -> Option<ec2::InstanceBlockDeviceMapping
     })
 }
 
-fn placement(view: &InstanceView) -> ec2::Placement {
+fn placement(view: &InstanceView, settings: &Settings) -> ec2::Placement {
     let group = view.placement_group.as_ref();
     ec2::Placement {
         availability_zone: Some(view.instance.availability_zone.clone()),
+        availability_zone_id: settings.zone(&view.instance.availability_zone).map(|zone| zone.id.clone()),
         // EC2 says of whatever is in none that its group has no name.
         group_name: Some(group.map(|group| group.group_name.clone()).unwrap_or_default()),
         group_id: group.map(|group| group.group_id.clone()),

@@ -17,6 +17,7 @@ use freehold_proto::aws::ec2::words::{status_type, summary_status};
 
 use crate::Settings;
 use crate::ec2::message::timestamp;
+use crate::ec2::shown::never;
 use crate::filter::Table;
 use crate::lifecycle::step::State;
 use crate::store::instance;
@@ -25,6 +26,7 @@ use crate::store::read::instances::InstanceView;
 /// An instance with what its checks found.
 pub struct Checked {
     pub instance: std::sync::Arc<instance::Model>,
+    zone_id: Option<String>,
     system: Check,
     guest: Check,
 }
@@ -32,6 +34,15 @@ pub struct Checked {
 pub const FILTERS: Table<Checked> = Table {
     names: &[
         ("availability-zone", |checked, say| say(&checked.instance.availability_zone)),
+        ("availability-zone-id", |checked, say| checked.zone_id.iter().for_each(|id| say(id))),
+        never!("attached-ebs-status.status"),
+        // Nothing is scheduled here yet.
+        never!("event.code"),
+        never!("event.description"),
+        never!("event.instance-event-id"),
+        never!("event.not-after"),
+        never!("event.not-before"),
+        never!("event.not-before-deadline"),
         ("instance-state-code", |checked, say| {
             if let Some(state) = State::parse(&checked.instance.state) {
                 say(&state.code().to_string());
@@ -40,6 +51,8 @@ pub const FILTERS: Table<Checked> = Table {
         ("instance-state-name", |checked, say| say(&checked.instance.state)),
         ("instance-status.reachability", |checked, say| say(checked.guest.reachability())),
         ("instance-status.status", |checked, say| say(checked.guest.summary())),
+        ("operator.managed", |_, say| say("false")),
+        never!("operator.principal"),
         ("system-status.reachability", |checked, say| say(checked.system.reachability())),
         ("system-status.status", |checked, say| say(checked.system.summary())),
     ],
@@ -100,15 +113,16 @@ impl Checked {
         let initializing = i64::try_from(settings.status_initializing.as_millis()).unwrap_or(i64::MAX);
         // An instance that a store of before this column has running has long been running.
         let settled = view.instance.running_since.is_none_or(|since| now.saturating_sub(since) >= initializing);
-        Self { system: system(&view, settled), guest: guest(&view, settled), instance: view.instance }
+        let zone_id = settings.zone(&view.instance.availability_zone).map(|zone| zone.id.clone());
+        Self { zone_id, system: system(&view, settled), guest: guest(&view, settled), instance: view.instance }
     }
 
-    pub fn shown(&self, settings: &Settings) -> Result<ec2::InstanceStatus, Fault> {
+    pub fn shown(&self) -> Result<ec2::InstanceStatus, Fault> {
         let row = &self.instance;
         Ok(ec2::InstanceStatus {
             instance_id: Some(row.instance_id.clone()),
             availability_zone: Some(row.availability_zone.clone()),
-            availability_zone_id: settings.zone(&row.availability_zone).map(|zone| zone.id.clone()),
+            availability_zone_id: self.zone_id.clone(),
             instance_state: Some(row.state()?.into()),
             instance_status: Some(self.guest.into()),
             system_status: Some(self.system.into()),

@@ -2,6 +2,7 @@
 
 pub mod image;
 pub mod instance;
+pub mod instance_filters;
 pub mod instance_status;
 pub mod instance_type;
 pub mod key_pair;

@@ -1,21 +1,29 @@
 //! Network interfaces.
 
+use freehold_proto::Fault;
 use freehold_proto::aws::ec2;
 
 use crate::Settings;
-use crate::ec2::message;
+use crate::ec2::message::{tags as tags_of, timestamp};
+use crate::ec2::shown::{Shown, Shows, never, shown};
 use crate::filter::{Table, flag};
 use crate::store::read::interfaces::InterfaceView;
 use crate::store::read::resources::Tagged;
 
 pub type NetworkInterface = Tagged<InterfaceView>;
 
-pub const FILTERS: Table<NetworkInterface> = Table {
+pub const FILTERS: Table<Shown<NetworkInterface>> = Table {
     names: &[
         ("addresses.private-ip-address", |eni, say| eni.item.private_addresses.iter().for_each(|address| say(&address.address))),
         ("addresses.association.public-ip", |eni, say| eni.item.public_address.iter().for_each(|address| say(address))),
+        never!("addresses.association.owner-id"),
         ("addresses.primary", |eni, say| eni.item.private_addresses.iter().for_each(|address| say(flag(address.is_primary)))),
+        shown!("association.allocation-id" => association.allocation_id),
+        shown!("association.association-id" => association.association_id),
+        shown!("association.ip-owner-id" => association.ip_owner_id),
+        shown!("association.public-dns-name" => association.public_dns_name),
         ("association.public-ip", |eni, say| eni.item.public_address.iter().for_each(|address| say(address))),
+        shown!("attachment.attach-time" => attachment.attach_time),
         ("attachment.attachment-id", |eni, say| eni.item.attachment.iter().for_each(|attachment| say(&attachment.attachment_id))),
         ("attachment.delete-on-termination", |eni, say| {
             eni.item.attachment.iter().for_each(|attachment| say(flag(attachment.delete_on_termination)));
@@ -25,14 +33,20 @@ pub const FILTERS: Table<NetworkInterface> = Table {
         ("attachment.instance-owner-id", |eni, say| eni.item.attachment.iter().for_each(|attachment| say(&attachment.account_id))),
         ("attachment.status", |eni, say| eni.item.attachment.iter().for_each(|_| say("attached"))),
         ("availability-zone", |eni, say| say(&eni.item.interface.availability_zone)),
+        shown!("availability-zone-id" => availability_zone_id),
         ("description", |eni, say| say(&eni.item.interface.description)),
         ("group-id", |eni, say| eni.item.groups.iter().for_each(|group| say(&group.group_id))),
         ("group-name", |eni, say| eni.item.groups.iter().for_each(|group| say(&group.group_name))),
         ("interface-type", |_, say| say("interface")),
+        shown!("ipv6-addresses.ipv6-address" => ipv6_addresses.ipv6_address),
         ("mac-address", |eni, say| say(&eni.item.interface.mac_address)),
         ("network-interface-id", |eni, say| say(&eni.item.interface.network_interface_id)),
+        shown!("operator.managed" => operator.managed),
+        shown!("operator.principal" => operator.principal),
         ("owner-id", |eni, say| say(&eni.item.interface.account_id)),
+        shown!("private-dns-name" => private_dns_name),
         ("private-ip-address", |eni, say| eni.item.private_addresses.iter().for_each(|address| say(&address.address))),
+        shown!("requester-id" => requester_id),
         ("requester-managed", |_, say| say("false")),
         ("source-dest-check", |eni, say| say(flag(eni.item.interface.source_dest_check))),
         ("status", |eni, say| say(status(&eni.item))),
@@ -46,8 +60,16 @@ fn status(view: &InterfaceView) -> &'static str {
     if view.attachment.is_some() { "in-use" } else { "available" }
 }
 
-/// An interface as Describe shows it; names are made of addresses by the region's rules.
-pub fn shown(NetworkInterface { item: view, tags }: &NetworkInterface, settings: &Settings) -> ec2::NetworkInterface {
+impl Shows for NetworkInterface {
+    type Message = ec2::NetworkInterface;
+
+    fn message(&self, settings: &Settings) -> Result<ec2::NetworkInterface, Fault> {
+        Ok(message(self, settings))
+    }
+}
+
+/// Names are made of addresses by the region's rules.
+fn message(NetworkInterface { item: view, tags }: &NetworkInterface, settings: &Settings) -> ec2::NetworkInterface {
     let row = &view.interface;
     let association = association(view, settings);
     ec2::NetworkInterface {
@@ -66,9 +88,10 @@ pub fn shown(NetworkInterface { item: view, tags }: &NetworkInterface, settings:
         attachment: attachment(view),
         groups: groups(view),
         requester_managed: Some(false),
+        operator: Some(ec2::OperatorResponse { managed: Some(false), ..ec2::OperatorResponse::default() }),
         source_dest_check: Some(row.source_dest_check),
         status: Some(status(view).into()),
-        tag_set: message::tags(tags),
+        tag_set: tags_of(tags),
         association,
         ..Default::default()
     }
@@ -104,7 +127,7 @@ fn attachment(view: &InterfaceView) -> Option<ec2::NetworkInterfaceAttachment> {
     let row = view.attachment.as_ref()?;
     Some(ec2::NetworkInterfaceAttachment {
         attachment_id: Some(row.attachment_id.clone()),
-        attach_time: Some(message::timestamp(row.attach_time)),
+        attach_time: Some(timestamp(row.attach_time)),
         delete_on_termination: Some(row.delete_on_termination),
         device_index: Some(row.device_index),
         network_card_index: Some(0),

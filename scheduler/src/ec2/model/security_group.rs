@@ -4,11 +4,19 @@ use freehold_proto::Fault;
 use freehold_proto::aws::ec2;
 
 use crate::ec2::message;
+use crate::ec2::shown::never;
 use crate::filter::Table;
 use crate::security_group::GroupReference;
 use crate::security_group::{GroupedRules, Peer, Permission, PermissionPeer, Ports, Protocol, Rule, RuleSpec, grouped};
 use crate::store::read::resources::SecurityGroupView;
 use crate::store::{security_group, security_group_rule};
+
+/// A filter that says something of each rule of one direction.
+macro_rules! by_rule {
+    ($egress:literal, $name:literal, |$rule:ident, $say:ident| $each:expr) => {
+        ($name, |view, $say| rules(view, $egress).for_each(|$rule| $each))
+    };
+}
 
 pub const FILTERS: Table<SecurityGroupView> = Table {
     names: &[
@@ -17,13 +25,25 @@ pub const FILTERS: Table<SecurityGroupView> = Table {
         ("group-name", |view, say| say(&view.group.group_name)),
         ("owner-id", |view, say| say(&view.group.account_id)),
         ("vpc-id", |view, say| say(&view.group.vpc_id)),
-        ("ip-permission.cidr", |view, say| rules(view, false).filter_map(|rule| rule.cidr_ipv4.as_deref()).for_each(say)),
-        ("ip-permission.from-port", |view, say| rules(view, false).for_each(|rule| say(&rule.from_port.to_string()))),
-        ("ip-permission.group-id", |view, say| rules(view, false).filter_map(|rule| rule.referenced_group_id.as_deref()).for_each(say)),
-        ("ip-permission.protocol", |view, say| rules(view, false).for_each(|rule| say(&rule.ip_protocol))),
-        ("ip-permission.to-port", |view, say| rules(view, false).for_each(|rule| say(&rule.to_port.to_string()))),
-        ("egress.ip-permission.cidr", |view, say| rules(view, true).filter_map(|rule| rule.cidr_ipv4.as_deref()).for_each(say)),
-        ("egress.ip-permission.protocol", |view, say| rules(view, true).for_each(|rule| say(&rule.ip_protocol))),
+        by_rule!(false, "ip-permission.cidr", |rule, say| rule.cidr_ipv4.iter().for_each(|cidr| say(cidr))),
+        by_rule!(false, "ip-permission.from-port", |rule, say| say(&rule.from_port.to_string())),
+        by_rule!(false, "ip-permission.group-id", |rule, say| rule.referenced_group_id.iter().for_each(|id| say(id))),
+        // A pair names its group by id alone.
+        never!("ip-permission.group-name"),
+        never!("ip-permission.ipv6-cidr"),
+        never!("ip-permission.prefix-list-id"),
+        by_rule!(false, "ip-permission.protocol", |rule, say| say(&rule.ip_protocol)),
+        by_rule!(false, "ip-permission.to-port", |rule, say| say(&rule.to_port.to_string())),
+        by_rule!(false, "ip-permission.user-id", |rule, say| rule.referenced_group_id.iter().for_each(|_| say(&rule.account_id))),
+        by_rule!(true, "egress.ip-permission.cidr", |rule, say| rule.cidr_ipv4.iter().for_each(|cidr| say(cidr))),
+        by_rule!(true, "egress.ip-permission.from-port", |rule, say| say(&rule.from_port.to_string())),
+        by_rule!(true, "egress.ip-permission.group-id", |rule, say| rule.referenced_group_id.iter().for_each(|id| say(id))),
+        never!("egress.ip-permission.group-name"),
+        never!("egress.ip-permission.ipv6-cidr"),
+        never!("egress.ip-permission.prefix-list-id"),
+        by_rule!(true, "egress.ip-permission.protocol", |rule, say| say(&rule.ip_protocol)),
+        by_rule!(true, "egress.ip-permission.to-port", |rule, say| say(&rule.to_port.to_string())),
+        by_rule!(true, "egress.ip-permission.user-id", |rule, say| rule.referenced_group_id.iter().for_each(|_| say(&rule.account_id))),
     ],
     tags: Some(|view, say| view.tags.iter().for_each(|(key, value)| say(key, value))),
 };

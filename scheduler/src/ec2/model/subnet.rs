@@ -6,6 +6,7 @@ use freehold_proto::aws::ec2;
 use ipnet::Ipv4Net;
 
 use crate::ec2::message;
+use crate::ec2::shown::never;
 use crate::filter::{Table, flag};
 use crate::store::read::resources::Tagged;
 use crate::store::subnet;
@@ -22,6 +23,8 @@ pub struct SubnetView {
 }
 
 const STATE: &str = "available";
+/// Names are made of addresses.
+const HOSTNAMES: &str = "ip-name";
 /// The first four addresses of a subnet and the last. Source: <https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html>.
 const RESERVED: usize = 5;
 
@@ -41,9 +44,21 @@ pub const FILTERS: Table<SubnetView> = Table {
         ("cidr", |view, say| say(&view.subnet.item.cidr_block)),
         ("cidr-block", |view, say| say(&view.subnet.item.cidr_block)),
         ("cidrBlock", |view, say| say(&view.subnet.item.cidr_block)),
+        never!("customer-owned-ipv4-pool"),
         ("default-for-az", |view, say| say(flag(view.subnet.item.default_for_az))),
         ("defaultForAz", |view, say| say(flag(view.subnet.item.default_for_az))),
+        ("enable-dns64", |_, say| say(flag(false))),
+        never!("enable-lni-at-device-index"),
+        never!("ipv6-cidr-block-association.association-id"),
+        never!("ipv6-cidr-block-association.ipv6-cidr-block"),
+        never!("ipv6-cidr-block-association.state"),
+        ("ipv6-native", |_, say| say(flag(false))),
+        ("map-customer-owned-ip-on-launch", |_, say| say(flag(false))),
         ("map-public-ip-on-launch", |view, say| say(flag(view.subnet.item.map_public_ip_on_launch))),
+        never!("outpost-arn"),
+        ("private-dns-name-options-on-launch.enable-resource-name-dns-a-record", |_, say| say(flag(false))),
+        ("private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record", |_, say| say(flag(false))),
+        ("private-dns-name-options-on-launch.hostname-type", |_, say| say(HOSTNAMES)),
         ("owner-id", |view, say| say(&view.subnet.item.account_id)),
         ("state", |_, say| say(STATE)),
         ("subnet-arn", |view, say| say(&view.arn)),
@@ -73,7 +88,7 @@ impl From<&SubnetView> for ec2::Subnet {
             ipv6_native: Some(false),
             map_customer_owned_ip_on_launch: Some(false),
             private_dns_name_options_on_launch: Some(ec2::PrivateDnsNameOptionsOnLaunch {
-                hostname_type: Some("ip-name".into()),
+                hostname_type: Some(HOSTNAMES.into()),
                 enable_resource_name_dns_a_record: Some(false),
                 enable_resource_name_dns_aaaa_record: Some(false),
             }),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use freehold_proto::aws::ec2;
 
 use crate::ec2::message;
+use crate::ec2::shown::never;
 use crate::filter::{Table, flag};
 use crate::store::read::resources::Tagged;
 use crate::store::vpc;
@@ -21,6 +22,10 @@ pub const FILTERS: Table<Vpc> = Table {
         ("cidr-block-association.cidr-block", |vpc, say| say(&vpc.item.cidr_block)),
         ("cidr-block-association.state", |_, say| say("associated")),
         ("dhcp-options-id", |vpc, say| say(&vpc.item.dhcp_options_id)),
+        never!("ipv6-cidr-block-association.association-id"),
+        never!("ipv6-cidr-block-association.ipv6-cidr-block"),
+        never!("ipv6-cidr-block-association.ipv6-pool"),
+        never!("ipv6-cidr-block-association.state"),
         ("is-default", |vpc, say| say(flag(vpc.item.is_default))),
         // An older spelling that clients still send.
         ("isDefault", |vpc, say| say(flag(vpc.item.is_default))),

@@ -21,6 +21,7 @@ use self::request::Asked;
 pub use self::request::{PlacementGroupAsked, combination, invalid, shutdown_behavior, user_data};
 use super::model::instance::reservations;
 use super::placement_groups;
+use super::shown::Shown;
 use crate::engine::Command;
 use crate::placement::reasons;
 use crate::store::{Failure, Outcome, Tx, key_pair, read, reservation};
@@ -84,7 +85,8 @@ impl Command for ec2::RunInstancesRequest {
         }
         launch.restate_network(tx).await?;
         let views = read::instances::load(tx.db(), ids).await?;
-        let shown = reservations(&views, tx.settings())?.into_iter().next();
+        let views = views.into_iter().map(|view| Shown::new(view, tx.settings()));
+        let shown = reservations(views)?.into_iter().next();
         Ok(shown.ok_or_else(|| Fault::internal("RunInstances made nothing", "placement gave no host"))?)
     }
 }

@@ -1,5 +1,6 @@
 //! Network interfaces with what hangs on them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::View;
@@ -16,6 +17,8 @@ pub struct InterfaceView {
     pub public_address: Option<String>,
     /// By group id.
     pub groups: Vec<Arc<security_group::Model>>,
+    /// Its own, not those of the instance that it is attached to. A transaction does not read them.
+    pub tags: BTreeMap<String, String>,
 }
 
 impl InterfaceView {
@@ -25,8 +28,10 @@ impl InterfaceView {
 
     fn put_together(rows: &Rows, id: &str) -> Option<Self> {
         let memberships = rows.interface_security_groups.get(id);
+        let interface = rows.network_interfaces.one(id)?;
         Some(Self {
-            interface: Arc::clone(rows.network_interfaces.one(id)?),
+            tags: rows.tags_of(&interface.account_id, id),
+            interface: Arc::clone(interface),
             attachment: rows.network_interface_attachments.one(id).cloned(),
             private_addresses: rows.private_addresses.get(id).to_vec(),
             public_address: rows.public_addresses.one(id).map(|row| row.address.clone()),
@@ -46,7 +51,7 @@ impl InterfaceView {
 impl View for Tagged<InterfaceView> {
     fn one(rows: &Rows, account: &str, id: &str) -> Option<Self> {
         let item = InterfaceView::put_together(rows, id).filter(|view| view.interface.account_id == account)?;
-        Some(Self { item, tags: rows.tags_of(account, id) })
+        Some(Self { tags: item.tags.clone(), item })
     }
 
     fn ids<'a>(rows: &'a Rows, account: &'a str, after: Option<&'a str>) -> Box<dyn Iterator<Item = &'a str> + 'a> {
