@@ -92,7 +92,7 @@ def test_type_and_user_data_change_while_it_is_stopped_and_hold_from_the_next_st
     instance_id = launched()
     for change in ({"InstanceType": {"Value": "t3.small"}}, {"UserData": {"Value": b"second"}}):
         refusal = refused(ec2.modify_instance_attribute, InstanceId=instance_id, **change)
-        assert refusal == (400, "IncorrectInstanceState", f"The instance '{instance_id}' is not in the 'stopped' state.")
+        assert refusal == (400, "IncorrectInstanceState", f"The instance '{instance_id}' is not in the 'stopped' state. Stop it first.")
     before = cloud.host()
     stopped(ec2, instance_id)
     ec2.modify_instance_attribute(InstanceId=instance_id, InstanceType={"Value": "t3.small"})
@@ -119,12 +119,12 @@ def test_one_attribute_at_a_time_and_no_nonsense(ec2, launched):
     assert code(Attribute="disableApiStop") == code(Value="true") == "MissingParameter"
     assert code(Attribute="userData", Value="%") == "InvalidUserData.Malformed"
     assert code(InstanceInitiatedShutdownBehavior={"Value": "sleep"}) == "InvalidParameterValue"
-    assert code(SourceDestCheck={"Value": False}) == "UnsupportedOperation"
+    assert code(EnaSupport={"Value": False}) == "UnsupportedOperation"
     assert code(Kernel={"Value": "aki-00000000"}) == "UnsupportedOperation"
     assert code(BlockDeviceMappings=[{"DeviceName": "/dev/sdz", "Ebs": {"DeleteOnTermination": False}}]) == "InvalidInstanceAttributeValue"
     stopped(ec2, instance_id)
     assert code(InstanceType={"Value": "t3.enormous"}) == "InvalidInstanceAttributeValue"
-    ec2.modify_instance_attribute(InstanceId=instance_id, SourceDestCheck={"Value": True})
+    ec2.modify_instance_attribute(InstanceId=instance_id, EnaSupport={"Value": True})
     assert refused(ec2.describe_instance_attribute, InstanceId=instance_id, Attribute="colour")[1] == "InvalidParameterValue"
 
 
@@ -192,3 +192,29 @@ def test_credits_are_of_burstable_types_alone(ec2, launched):
     assert refused(ec2.describe_instance_credit_specifications, Filters=many)[1] == "FilterLimitExceeded"
     run = {"ImageId": "ami-00000000000000000", "MinCount": 1, "MaxCount": 1}
     assert refused(ec2.run_instances, InstanceType="m5.large", CreditSpecification={"CpuCredits": "standard"}, **run)[1] == "InvalidParameterCombination"
+
+
+def test_the_source_destination_check_is_turned_off_and_reset(ec2, launched):
+    instance_id = launched()
+    ec2.modify_instance_attribute(InstanceId=instance_id, Attribute="sourceDestCheck", Value="false")
+    (interface,) = ec2.describe_network_interfaces(Filters=[{"Name": "attachment.instance-id", "Values": [instance_id]}])["NetworkInterfaces"]
+    assert (attribute(ec2, instance_id, "sourceDestCheck"), interface["SourceDestCheck"]) == ({"SourceDestCheck": {"Value": False}}, False)
+    ec2.reset_instance_attribute(InstanceId=instance_id, Attribute="sourceDestCheck")
+    assert attribute(ec2, instance_id, "sourceDestCheck") == {"SourceDestCheck": {"Value": True}}
+    for attribute_name, code in [("kernel", "IncorrectInstanceState"), ("userData", "InvalidParameterCombination")]:
+        assert refused(ec2.reset_instance_attribute, InstanceId=instance_id, Attribute=attribute_name)[:2] == (400, code)
+    for bad, code in [("i-x", "InvalidInstanceID.Malformed"), ("i-00000000000000000", "InvalidInstanceID.NotFound")]:
+        assert refused(ec2.reset_instance_attribute, InstanceId=bad, Attribute="sourceDestCheck")[:2] == (400, code)
+    stopped(ec2, instance_id)
+    ec2.reset_instance_attribute(InstanceId=instance_id, Attribute="kernel")
+
+
+def test_the_topology_is_of_what_runs_and_says_who_shares_a_host(ec2, launched):
+    ids = [launched(), launched()]
+    found = {one["InstanceId"]: one for one in ec2.describe_instance_topology(InstanceIds=ids)["Instances"]}
+    assert set(found) == set(ids)
+    # The cloud of these tests has one host.
+    assert found[ids[0]]["NetworkNodes"] == found[ids[1]]["NetworkNodes"]
+    assert found[ids[0]]["ZoneId"].startswith("use1-az")
+    stopped(ec2, ids[0])
+    assert [one["InstanceId"] for one in ec2.describe_instance_topology(InstanceIds=ids)["Instances"]] == [ids[1]]

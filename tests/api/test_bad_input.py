@@ -16,6 +16,7 @@ IDS = [
     ("RebootInstances", "InstanceId.1", "i", "InvalidInstanceID.Malformed", "InvalidInstanceID.NotFound"),
     ("TerminateInstances", "InstanceId.1", "i", "InvalidInstanceID.Malformed", "InvalidInstanceID.NotFound"),
     ("GetConsoleOutput", "InstanceId", "i", "InvalidInstanceID.Malformed", "InvalidInstanceID.NotFound"),
+    ("DescribeInstanceTopology", "InstanceId.1", "i", "InvalidInstanceID.Malformed", "InvalidInstanceID.NotFound"),
     ("GetConsoleScreenshot", "InstanceId", "i", "InvalidInstanceID.Malformed", "InvalidInstanceID.NotFound"),
     ("GetPasswordData", "InstanceId", "i", "InvalidInstanceID.Malformed", "InvalidInstanceID.NotFound"),
     ("DescribeImages", "ImageId.1", "ami", "InvalidAMIID.Malformed", "InvalidAMIID.NotFound"),

@@ -74,6 +74,46 @@ declare_flag("DisableApiStop.Value", "DisableApiStop", "disableApiStop")
 declare_flag("DisableApiTermination.Value", "DisableApiTermination", "disableApiTermination")
 
 
+@parameter("ModifyInstanceAttribute", "SourceDestCheck.Value", (True, False))
+def source_dest_check(world, value):
+    instance_id = world.launch()["InstanceId"]
+    modify(world, instance_id, SourceDestCheck={"Value": not value})
+    modify(world, instance_id, SourceDestCheck={"Value": value})
+    (interface,) = world.instance(instance_id)["NetworkInterfaces"]
+    assert interface["SourceDestCheck"] == world.instance(instance_id)["SourceDestCheck"]
+    return attribute(world, instance_id, "sourceDestCheck")["Value"]
+
+
+@parameter("ResetInstanceAttribute", "InstanceId", (0, 1), ([True, False], [False, True]))
+def reset_which(world, value):
+    both = [world.launch()["InstanceId"], world.launch()["InstanceId"]]
+    for one in both:
+        modify(world, one, SourceDestCheck={"Value": False})
+    world.ec2.reset_instance_attribute(InstanceId=both[value], Attribute="sourceDestCheck")
+    return [attribute(world, one, "sourceDestCheck")["Value"] for one in both]
+
+
+@parameter("ResetInstanceAttribute", "Attribute", ("sourceDestCheck", "kernel"), ("done", "IncorrectInstanceState"))
+def reset_what(world, value):
+    return code_of(world.ec2.reset_instance_attribute, InstanceId=world.launch()["InstanceId"], Attribute=value)
+
+
+@parameter("DescribeInstanceTopology", "InstanceId", (0, 1), lambda world, value: [world.pair[value]["InstanceId"]])
+def topology_of(world, value):
+    found = world.ec2.describe_instance_topology(InstanceIds=[world.pair[value]["InstanceId"]])["Instances"]
+    # One host: all three levels are the same.
+    assert len(found[0]["NetworkNodes"]) == len(set(found[0]["NetworkNodes"])) == 3
+    return [one["InstanceId"] for one in found]
+
+
+@parameter("DescribeInstanceTopology", "GroupName", ("own", "nobody's"), lambda world, value: value)
+def topology_of_group(world, value):
+    name = world.placement_group()["GroupName"]
+    instance_id = world.launch(Placement={"GroupName": name})["InstanceId"]
+    found = world.ec2.describe_instance_topology(GroupNames=[name if value == "own" else value])["Instances"]
+    return "own" if [(one["InstanceId"], one["GroupName"]) for one in found] == [(instance_id, name)] else "nobody's"
+
+
 @parameter("ModifyInstanceAttribute", "InstanceInitiatedShutdownBehavior.Value", ("stop", "terminate"))
 def behaviour(world, value):
     instance_id = world.launch()["InstanceId"]

@@ -80,6 +80,17 @@ impl Action for ec2::DescribeInstanceStatusRequest {
     }
 }
 
+impl Action for ec2::DescribeInstanceTopologyRequest {
+    type Answer = ec2::DescribeInstanceTopologyResult;
+
+    const NAME: &'static str = "DescribeInstanceTopology";
+    const PATH: &'static str = "/aws.ec2.Instances/DescribeInstanceTopology";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::DescribeInstancesRequest {
     type Answer = ec2::DescribeInstancesResult;
 
@@ -177,6 +188,17 @@ impl Action for ec2::RebootInstancesRequest {
 
     const NAME: &'static str = "RebootInstances";
     const PATH: &'static str = "/aws.ec2.Instances/RebootInstances";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::ResetInstanceAttributeRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "ResetInstanceAttribute";
+    const PATH: &'static str = "/aws.ec2.Instances/ResetInstanceAttribute";
 
     fn dry_run(&self) -> bool {
         self.dry_run.unwrap_or_default()
@@ -477,6 +499,7 @@ macro_rules! for_each_action {
             $crate::aws::ec2::DescribeInstanceAttributeRequest,
             $crate::aws::ec2::DescribeInstanceCreditSpecificationsRequest,
             $crate::aws::ec2::DescribeInstanceStatusRequest,
+            $crate::aws::ec2::DescribeInstanceTopologyRequest,
             $crate::aws::ec2::DescribeInstancesRequest,
             $crate::aws::ec2::GetConsoleOutputRequest,
             $crate::aws::ec2::GetConsoleScreenshotRequest,
@@ -486,6 +509,7 @@ macro_rules! for_each_action {
             $crate::aws::ec2::ModifyInstanceMetadataOptionsRequest,
             $crate::aws::ec2::MonitorInstancesRequest,
             $crate::aws::ec2::RebootInstancesRequest,
+            $crate::aws::ec2::ResetInstanceAttributeRequest,
             $crate::aws::ec2::RunInstancesRequest,
             $crate::aws::ec2::StartInstancesRequest,
             $crate::aws::ec2::StopInstancesRequest,
@@ -528,6 +552,7 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::DescribeInstanceAttributeRequest,
             $crate::aws::ec2::DescribeInstanceCreditSpecificationsRequest,
             $crate::aws::ec2::DescribeInstanceStatusRequest,
+            $crate::aws::ec2::DescribeInstanceTopologyRequest,
             $crate::aws::ec2::DescribeInstancesRequest,
             $crate::aws::ec2::GetConsoleOutputRequest,
             $crate::aws::ec2::GetConsoleScreenshotRequest,
@@ -537,6 +562,7 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::ModifyInstanceMetadataOptionsRequest,
             $crate::aws::ec2::MonitorInstancesRequest,
             $crate::aws::ec2::RebootInstancesRequest,
+            $crate::aws::ec2::ResetInstanceAttributeRequest,
             $crate::aws::ec2::RunInstancesRequest,
             $crate::aws::ec2::StartInstancesRequest,
             $crate::aws::ec2::StopInstancesRequest,

@@ -799,6 +799,28 @@ pub struct DescribeInstanceStatusResult {
     pub next_token: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeInstanceTopologyRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "2")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "3")]
+    pub max_results: ::core::option::Option<i32>,
+    #[prost(string, repeated, tag = "4")]
+    pub instance_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "5")]
+    pub group_names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "6")]
+    pub filters: ::prost::alloc::vec::Vec<Filter>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeInstanceTopologyResult {
+    #[prost(message, repeated, tag = "1")]
+    pub instances: ::prost::alloc::vec::Vec<InstanceTopology>,
+    #[prost(string, optional, tag = "2")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DescribeInstancesRequest {
     #[prost(string, repeated, tag = "1")]
     pub instance_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
@@ -1550,6 +1572,23 @@ pub struct InstanceStatusSummary {
     pub status: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InstanceTopology {
+    #[prost(string, optional, tag = "1")]
+    pub instance_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub instance_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub group_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "4")]
+    pub network_nodes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub availability_zone: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub zone_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub capacity_block_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Ipv4PrefixSpecificationRequest {
     #[prost(string, optional, tag = "1")]
     pub ipv4_prefix: ::core::option::Option<::prost::alloc::string::String>,
@@ -1739,6 +1778,15 @@ pub struct Reservation {
     pub groups: ::prost::alloc::vec::Vec<GroupIdentifier>,
     #[prost(message, repeated, tag = "5")]
     pub instances: ::prost::alloc::vec::Vec<Instance>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResetInstanceAttributeRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub instance_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub attribute: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RunInstancesMonitoringEnabled {

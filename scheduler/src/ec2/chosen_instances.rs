@@ -51,6 +51,15 @@ pub async fn lasting(tx: &Tx, id: &str) -> Outcome<instance::Model> {
     }
 }
 
+/// It has to be stopped for what is asked.
+pub fn stopped(row: &instance::Model) -> Outcome<()> {
+    if row.state()? == State::Stopped {
+        return Ok(());
+    }
+    let message = format!("The instance '{}' is not in the 'stopped' state. Stop it first.", row.instance_id);
+    Err(Failure::refuse(ErrorCode::IncorrectInstanceState, message))
+}
+
 /// It has an attribute that keeps clients from what they ask.
 pub fn protected(row: &instance::Model, verb: &str, attribute: &str) -> Fault {
     let message =

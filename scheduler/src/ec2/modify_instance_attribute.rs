@@ -4,15 +4,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
+use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use super::chosen_instances;
 use super::message::missing;
 use super::run_instances::{invalid, shutdown_behavior, user_data};
+use crate::addresses;
 use crate::engine::Command;
-use crate::lifecycle::step::{ShutdownBehavior, State};
+use crate::lifecycle::step::ShutdownBehavior;
 use crate::lifecycle::transition::{save, save_restated};
-use crate::store::{Failure, Kind, Outcome, Tx, instance, volume_attachment};
+use crate::store::{Failure, Kind, Outcome, Tx, instance, network_interface, volume_attachment};
 
 impl Command for ec2::ModifyInstanceAttributeRequest {
     const ERRORS: &'static [ErrorCode] = &[
@@ -43,6 +45,7 @@ enum Change {
     DeleteOnTermination(Vec<(Device, bool)>),
     InstanceType(String),
     ShutdownBehavior(ShutdownBehavior),
+    SourceDestCheck(bool),
     /// In base64.
     UserData(Option<String>),
     /// What is asked for is so anyway.
@@ -86,6 +89,7 @@ impl Change {
         let mut given = Vec::new();
         given.extend(flag(&request.disable_api_stop).map(|on| ("disableApiStop", Self::DisableApiStop(on))));
         given.extend(flag(&request.disable_api_termination).map(|on| ("disableApiTermination", Self::DisableApiTermination(on))));
+        given.extend(flag(&request.source_dest_check).map(|on| ("sourceDestCheck", Self::SourceDestCheck(on))));
         given.extend(text(&request.instance_type).map(|name| ("instanceType", Self::InstanceType(name))));
         if let Some(word) = text(&request.instance_initiated_shutdown_behavior) {
             given.push(("instanceInitiatedShutdownBehavior", Self::ShutdownBehavior(shutdown_behavior(&word)?)));
@@ -98,11 +102,9 @@ impl Change {
             given.push(("blockDeviceMapping", Self::DeleteOnTermination(devices)));
         }
         // Of these only the one value is let in that they have.
-        for (name, there) in [
-            ("ebsOptimized", flag(&request.ebs_optimized).is_some()),
-            ("enaSupport", flag(&request.ena_support).is_some()),
-            ("sourceDestCheck", flag(&request.source_dest_check).is_some()),
-        ] {
+        for (name, there) in
+            [("ebsOptimized", flag(&request.ebs_optimized).is_some()), ("enaSupport", flag(&request.ena_support).is_some())]
+        {
             given.extend(there.then_some((name, Self::Nothing)));
         }
         Ok(given)
@@ -122,8 +124,9 @@ impl Change {
             "instanceInitiatedShutdownBehavior" => Ok(Self::ShutdownBehavior(shutdown_behavior(value)?)),
             "instanceType" => Ok(Self::InstanceType(value.to_owned())),
             "userData" => Ok(Self::UserData(user_data(value)?)),
+            "sourceDestCheck" => Ok(Self::SourceDestCheck(flag()?)),
             "ebsOptimized" => only(false, attribute),
-            "enaSupport" | "sourceDestCheck" => only(true, attribute),
+            "enaSupport" => only(true, attribute),
             other => Err(Fault::new(ErrorCode::UnsupportedOperation, format!("The attribute '{other}' can not be changed."))),
         }
     }
@@ -135,14 +138,15 @@ impl Change {
             Self::DisableApiTermination(on) => row.disable_api_termination = on,
             // What the guest's own shutdown means is decided here, when its host says that it has.
             Self::ShutdownBehavior(behavior) => behavior.as_str().clone_into(&mut row.instance_initiated_shutdown_behavior),
+            Self::SourceDestCheck(on) => return source_dest_check(tx, row, on).await,
             Self::DeleteOnTermination(devices) => return delete_on_termination(tx, &row, devices).await,
             Self::UserData(text) => {
-                stopped(&row)?;
+                chosen_instances::stopped(&row)?;
                 row.user_data = text;
                 return save_restated(tx, row).await.map(drop);
             }
             Self::InstanceType(name) => {
-                stopped(&row)?;
+                chosen_instances::stopped(&row)?;
                 resize(tx, &mut row, name)?;
                 return save_restated(tx, row).await.map(drop);
             }
@@ -161,14 +165,6 @@ fn device(mapping: &ec2::InstanceBlockDeviceMappingSpecification) -> Result<(Dev
     let name = mapping.device_name.clone().filter(|name| !name.is_empty()).map(Device::Name);
     let volume = || ebs.and_then(|ebs| ebs.volume_id.clone()).filter(|id| !id.is_empty()).map(Device::Volume);
     Ok((name.or_else(volume).ok_or_else(|| missing("BlockDeviceMapping.1.DeviceName"))?, deleted))
-}
-
-fn stopped(row: &instance::Model) -> Outcome<()> {
-    if row.state()? == State::Stopped {
-        return Ok(());
-    }
-    let message = format!("The instance '{}' is not in the 'stopped' state.", row.instance_id);
-    Err(Failure::refuse(ErrorCode::IncorrectInstanceState, message))
 }
 
 /// What the type takes of its host counts from the next start on, which may find no room for it.
@@ -190,6 +186,20 @@ fn resize(tx: &Tx, row: &mut instance::Model, name: String) -> Outcome<()> {
     // What was said of credits is said of a type that has them.
     row.cpu_credits = row.cpu_credits.take().filter(|_| kind.burstable);
     row.instance_type = name;
+    Ok(())
+}
+
+/// Whether its interface takes and sends packets that are neither from nor to its own addresses: its host filters by it.
+pub(super) async fn source_dest_check(tx: &mut Tx, row: instance::Model, on: bool) -> Outcome<()> {
+    let changed = network_interface::Entity::update_many()
+        .col_expr(network_interface::Column::SourceDestCheck, Expr::value(on))
+        .filter(network_interface::Column::NetworkInterfaceId.is_in(addresses::interfaces_of(tx, &row.instance_id).await?))
+        .filter(network_interface::Column::SourceDestCheck.ne(on))
+        .exec(tx.db())
+        .await?;
+    if changed.rows_affected > 0 {
+        save_restated(tx, row).await?;
+    }
     Ok(())
 }
 
@@ -244,8 +254,8 @@ mod tests {
         assert_eq!(read(&named("disableApiStop", "yes")), Err(ErrorCode::InvalidParameterValue));
         assert_eq!(read(&named("instanceInitiatedShutdownBehavior", "sleep")), Err(ErrorCode::InvalidParameterValue));
         assert_eq!(read(&named("userData", "%")), Err(ErrorCode::InvalidUserDataMalformed));
-        assert_eq!(read(&named("sourceDestCheck", "false")), Err(ErrorCode::UnsupportedOperation));
-        assert_eq!(read(&named("sourceDestCheck", "true")), Ok(Change::Nothing));
+        assert_eq!(read(&named("enaSupport", "false")), Err(ErrorCode::UnsupportedOperation));
+        assert_eq!(read(&named("enaSupport", "true")), Ok(Change::Nothing));
         assert_eq!(read(&named("kernel", "aki-1")), Err(ErrorCode::UnsupportedOperation));
         let unnamed = ec2::ModifyInstanceAttributeRequest { value: Some("true".into()), ..Default::default() };
         assert_eq!(read(&unnamed), Err(ErrorCode::MissingParameter));

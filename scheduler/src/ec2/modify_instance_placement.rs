@@ -9,10 +9,9 @@ use super::message::missing;
 use super::run_instances::PlacementGroupAsked;
 use super::{chosen_instances, placement_groups};
 use crate::engine::Command;
-use crate::lifecycle::step::State;
 use crate::lifecycle::transition::save_restated;
 use crate::placement::group::Group;
-use crate::store::{Failure, Outcome, Tx, instance};
+use crate::store::{Outcome, Tx, instance};
 
 impl Command for ec2::ModifyInstancePlacementRequest {
     const ERRORS: &'static [ErrorCode] = &[
@@ -31,10 +30,7 @@ impl Command for ec2::ModifyInstancePlacementRequest {
             return Err(missing("GroupName, GroupId, PartitionNumber or Tenancy").into());
         }
         let mut row = chosen_instances::lasting(tx, &self.instance_id).await?;
-        if row.state()? != State::Stopped {
-            let message = format!("The instance '{}' is not in the 'stopped' state. Stop it first.", row.instance_id);
-            return Err(Failure::refuse(ErrorCode::IncorrectInstanceState, message));
-        }
+        chosen_instances::stopped(&row)?;
         let before = (row.placement_group_id.clone(), row.partition_number);
         self.place(tx, &mut row).await?;
         if before != (row.placement_group_id.clone(), row.partition_number) {

@@ -35,6 +35,7 @@ paged! {
     DescribeImagesRequest, 1..=1000, image_ids = "imagesSet";
     DescribeInstanceCreditSpecificationsRequest, 5..=1000, instance_ids = "instancesSet";
     DescribeInstanceStatusRequest, 5..=1000, instance_ids = "instancesSet";
+    DescribeInstanceTopologyRequest, 1..=100, instance_ids = "instancesSet";
     DescribeInstanceTypesRequest, 5..=100, instance_types = "instanceTypeSet";
     DescribeInstancesRequest, 5..=1000, instance_ids = "instancesSet";
     DescribeNetworkInterfacesRequest, 5..=1000, network_interface_ids = "networkInterfaceIdSet";

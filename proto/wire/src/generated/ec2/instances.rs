@@ -158,6 +158,26 @@ pub(super) static DESCRIBE_INSTANCE_STATUS_RESULT: Shape = Shape {
     ],
 };
 
+pub(super) static DESCRIBE_INSTANCE_TOPOLOGY_REQUEST: Shape = Shape {
+    name: "DescribeInstanceTopologyRequest",
+    fields: &[
+        Field::new(1, "DryRun", "dryRun", Kind::Bool),
+        Field::new(2, "NextToken", "nextToken", Kind::Text),
+        Field::new(3, "MaxResults", "maxResults", Kind::Int32),
+        Field::new(4, "InstanceId", "instanceIds", Kind::Id).list("item"),
+        Field::new(5, "GroupName", "groupNames", Kind::Text).list("item"),
+        Field::new(6, "Filter", "filters", Kind::Message(&super::common::FILTER)).list("item"),
+    ],
+};
+
+pub(super) static DESCRIBE_INSTANCE_TOPOLOGY_RESULT: Shape = Shape {
+    name: "DescribeInstanceTopologyResult",
+    fields: &[
+        Field::new(1, "Instances", "instanceSet", Kind::Message(&super::instances::INSTANCE_TOPOLOGY)).list("item"),
+        Field::new(2, "NextToken", "nextToken", Kind::Text),
+    ],
+};
+
 pub(super) static DESCRIBE_INSTANCES_REQUEST: Shape = Shape {
     name: "DescribeInstancesRequest",
     fields: &[
@@ -795,6 +815,19 @@ pub(super) static INSTANCE_STATUS_SUMMARY: Shape = Shape {
     ],
 };
 
+pub(super) static INSTANCE_TOPOLOGY: Shape = Shape {
+    name: "InstanceTopology",
+    fields: &[
+        Field::new(1, "InstanceId", "instanceId", Kind::Id),
+        Field::new(2, "InstanceType", "instanceType", Kind::Text),
+        Field::new(3, "GroupName", "groupName", Kind::Text),
+        Field::new(4, "NetworkNodes", "networkNodeSet", Kind::Text).list("item"),
+        Field::new(5, "AvailabilityZone", "availabilityZone", Kind::Text),
+        Field::new(6, "ZoneId", "zoneId", Kind::Id),
+        Field::new(7, "CapacityBlockId", "capacityBlockId", Kind::Id),
+    ],
+};
+
 pub(super) static IPV4_PREFIX_SPECIFICATION_REQUEST: Shape =
     Shape { name: "Ipv4PrefixSpecificationRequest", fields: &[Field::new(1, "Ipv4Prefix", "ipv4Prefix", Kind::Text)] };
 
@@ -979,6 +1012,15 @@ pub(super) static RESERVATION: Shape = Shape {
         Field::new(3, "RequesterId", "requesterId", Kind::Id),
         Field::new(4, "Groups", "groupSet", Kind::Message(&super::common::GROUP_IDENTIFIER)).list("item"),
         Field::new(5, "Instances", "instancesSet", Kind::Message(&super::instances::INSTANCE)).list("item"),
+    ],
+};
+
+pub(super) static RESET_INSTANCE_ATTRIBUTE_REQUEST: Shape = Shape {
+    name: "ResetInstanceAttributeRequest",
+    fields: &[
+        Field::new(1, "DryRun", "dryRun", Kind::Bool),
+        Field::new(2, "InstanceId", "instanceId", Kind::Id).required(),
+        Field::new(3, "Attribute", "attribute", Kind::Words(super::instances::INSTANCE_ATTRIBUTE_NAME)).required(),
     ],
 };
 
