@@ -1,5 +1,6 @@
 //! The scheduler's configuration, and what is left of it once it has been found valid.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use freehold_link::metrics::Address;
 use ipnet::Ipv4Net;
 use serde::Deserialize;
 
-use crate::instance_type::{self, Catalogue};
+use crate::instance_type::{self, Catalogue, Family};
 use crate::store::{DatabaseUrl, Place};
 
 /// The `[scheduler]` table of freehold.toml.
@@ -48,6 +49,9 @@ pub struct Config {
     pub certificate_seconds: u64,
     /// How long a host may fetch an image once it was told to run it; extended while the instance stands. Default 3600.
     pub grant_seconds: u64,
+    /// Instance types of your own, by family, in the form of AWS's in `scheduler/data/instance-types.toml`:
+    /// `[scheduler.instance_families.lab]`. Default: none.
+    pub instance_families: BTreeMap<String, Family>,
 }
 
 /// Promised capacity per real capacity. A stopped instance holds disk only, a terminated one nothing.
@@ -85,6 +89,7 @@ impl Default for Config {
             advertise: Vec::new(),
             certificate_seconds: 14 * 24 * 60 * 60,
             grant_seconds: 60 * 60,
+            instance_families: BTreeMap::new(),
         }
     }
 }
@@ -199,7 +204,7 @@ impl TryFrom<&Config> for Settings {
             status_initializing: Duration::from_secs(config.status_initializing_seconds),
             certificate_lifetime: Duration::from_secs(config.certificate_seconds),
             grant_lifetime: Duration::from_secs(config.grant_seconds),
-            catalogue: Catalogue::built_in()?,
+            catalogue: Catalogue::built_in()?.with(&config.instance_families)?,
         })
     }
 }
@@ -275,5 +280,16 @@ mod tests {
         assert!(refused(|config| config.launch_timeout_seconds = 0));
         assert!(refused(|config| config.launch_timeout_seconds = u64::MAX));
         assert!(refused(|config| config.status_initializing_seconds = 3601));
+    }
+
+    #[test]
+    fn the_operator_adds_instance_types_by_configuration() {
+        let text = "[instance_families.lab]\nhypervisor = 'nitro'\nmanufacturer = 'AMD'\nclock_ghz = 4.2\nsizes = [\n\
+                    { size = 'tiny', vcpus = 2, memory_mib = 256, network = 'Low', interfaces = 1, addresses = 1 },\n]";
+        let config: Config = toml::from_str(text).expect("a configuration");
+        let settings = Settings::try_from(&config).expect("valid");
+        assert_eq!(settings.catalogue.get("lab.tiny").map(|kind| kind.memory_mib), Some(256));
+        let taken: Config = toml::from_str(&text.replace("lab", "t3").replace("tiny", "nano")).expect("a configuration");
+        assert!(matches!(Settings::try_from(&taken), Err(Invalid::Catalogue(_))));
     }
 }

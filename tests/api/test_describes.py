@@ -63,6 +63,13 @@ def test_instance_types_have_their_figures(ec2):
     assert micro["BurstablePerformanceSupported"] is True
     (large,) = ec2.describe_instance_types(InstanceTypes=["m5.large"])["InstanceTypes"]
     assert (large["MemoryInfo"]["SizeInMiB"], large["BurstablePerformanceSupported"]) == (8192, False)
+    assert large["PlacementGroupInfo"]["SupportedStrategies"] == ["cluster", "partition", "spread"]
+    (many,) = ec2.describe_instance_types(InstanceTypes=["m5a.12xlarge"])["InstanceTypes"]
+    assert many["VCpuInfo"] == {
+        "DefaultVCpus": 48, "DefaultCores": 24, "DefaultThreadsPerCore": 2, "ValidCores": [6, 12, 18, 24], "ValidThreadsPerCore": [1, 2],
+    }
+    assert many["EbsInfo"]["EbsOptimizedInfo"]["BaselineBandwidthInMbps"] == 6780
+    assert many["NetworkInfo"]["NetworkCards"][0]["BaselineBandwidthInGbps"] == 10.0
     with pytest.raises(ClientError) as failure:
         ec2.describe_instance_types(InstanceTypes=["t3.enormous"])
     assert code_of(failure) == "InvalidInstanceType"
@@ -72,7 +79,10 @@ def test_the_paginator_visits_every_instance_type_once(ec2):
     pages = list(ec2.get_paginator("describe_instance_types").paginate(PaginationConfig={"PageSize": 10}))
     names = [entry["InstanceType"] for page in pages for entry in page["InstanceTypes"]]
     assert len(pages) > 1 and len(names) == len(set(names))
-    assert sorted(names) == sorted(entry["InstanceType"] for entry in ec2.describe_instance_types()["InstanceTypes"])
+    # Nobody who asks for no size of a page is given more than a hundred.
+    others = list(ec2.get_paginator("describe_instance_types").paginate())
+    assert [len(page["InstanceTypes"]) for page in others[:-1]] == [100] * (len(others) - 1) and len(others) > 1
+    assert names == [entry["InstanceType"] for page in others for entry in page["InstanceTypes"]]
 
 
 def test_the_region_and_its_zones(ec2):
