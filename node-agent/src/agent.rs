@@ -90,8 +90,15 @@ impl Agent {
         let reconciler = Reconciler::open(around.clone(), Disk::default(), &config.state_folder.join("records"))?;
         let capacity = capacity::measure(&config.capacity, &config.state_folder).map_err(AgentError::Capacity)?;
         tracing::info!(host_id = %host.id(), ?capacity, drivers = ?config.drivers, "the node agent starts");
-        let session =
-            Session { line, hostname: hostname(config.hostname), availability_zone: config.availability_zone, capacity, entropy, around };
+        let session = Session {
+            line,
+            hostname: hostname(config.hostname),
+            availability_zone: config.availability_zone,
+            capacity,
+            instance_types: config.instance_types,
+            entropy,
+            around,
+        };
         tasks.spawn(session.run(host));
         let done = tokio::select! {
             done = reconciler.run(shutdown) => done.map_err(AgentError::from),

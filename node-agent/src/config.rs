@@ -28,6 +28,9 @@ pub struct Config {
     pub availability_zone: String,
     /// Which drivers this host offers. Default `["qemu"]`.
     pub drivers: Vec<DriverName>,
+    /// Which instance types this host offers, `["m5.*", "t3.micro"]`; a `*` stands for anything. Default: none are named, and it offers all that
+    /// its drivers can run and that fit on it.
+    pub instance_types: Vec<String>,
     /// How long a guest may take to shut down before its power is taken away. Default 60.
     pub stop_timeout_seconds: u64,
     /// Where metrics are read: a loopback address, or the path of a Unix socket. Default: nowhere.
@@ -65,6 +68,7 @@ impl Default for Config {
             hostname: String::new(),
             availability_zone: "us-east-1a".to_owned(),
             drivers: vec![DriverName::Qemu],
+            instance_types: Vec::new(),
             stop_timeout_seconds: 60,
             metrics: None,
             capacity: Capacity::default(),

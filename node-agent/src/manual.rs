@@ -66,6 +66,7 @@ impl ManualAgent {
             hostname: config.hostname,
             availability_zone: config.availability_zone,
             capacity,
+            instance_types: config.instance_types,
             entropy,
             around,
         };

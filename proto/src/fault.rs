@@ -58,6 +58,7 @@ error_codes! {
     RequestTimeout = "RequestTimeout", 400;
     RequestLimitExceeded = "RequestLimitExceeded", 503;
     UnknownParameter = "UnknownParameter", 400;
+    Unsupported = "Unsupported", 400;
     UnsupportedOperation = "UnsupportedOperation", 400;
     ValidationError = "ValidationError", 400;
     // What it names.

@@ -86,6 +86,7 @@ async fn add_hosts(scheduler: &Scheduler, count: usize) -> Result<(), Failure> {
         vcpus_used: 0,
         memory_mib_used: 0,
         disk_mib_used: 0,
+        instance_types: None,
     };
     let rows: Vec<_> = (0..count).map(|at| row(at).into_active_model()).collect();
     let tx = scheduler.store().begin("").await?;
@@ -99,7 +100,7 @@ async fn add_hosts(scheduler: &Scheduler, count: usize) -> Result<(), Failure> {
 async fn decisions(scheduler: &Scheduler) -> Result<(), Failure> {
     let (db, overcommit) = (scheduler.store().reader(), scheduler.store().settings().overcommit);
     let amount = Amount { vcpus: 2, memory_mib: 1024, disk_mib: 1024 };
-    let request = Request { availability_zone: ZONES[1], architecture: "x86_64", amount };
+    let request = Request { availability_zone: ZONES[1], architecture: "x86_64", instance_type: "t3.micro", amount };
     let (mut indexed, mut whole) = (0_u32, 0_u32);
     let began = Instant::now();
     while began.elapsed() < TURN {

@@ -19,6 +19,7 @@ CALLS = {
     "DescribeInstanceCreditSpecifications": lambda w: {},
     "DescribeInstanceStatus": lambda w: {},
     "DescribeInstanceTopology": lambda w: {},
+    "DescribeInstanceTypeOfferings": lambda w: {},
     "DescribeInstanceTypes": lambda w: {},
     "DescribeInstances": lambda w: {},
     "DescribeKeyPairs": lambda w: {},
@@ -33,8 +34,13 @@ CALLS = {
     "GetConsoleOutput": lambda w: {"InstanceId": w.pair[0]["InstanceId"]},
     "GetConsoleScreenshot": lambda w: {"InstanceId": w.pair[0]["InstanceId"]},
     "GetPasswordData": lambda w: {"InstanceId": w.pair[0]["InstanceId"]},
+    "GetInstanceTypesFromInstanceRequirements": lambda w: {
+        "ArchitectureTypes": ["x86_64"], "VirtualizationTypes": ["hvm"],
+        "InstanceRequirements": {"VCpuCount": {"Min": 0}, "MemoryMiB": {"Min": 0}},
+    },
     "ImportKeyPair": lambda w: {"KeyName": w.unique("dry"), "PublicKeyMaterial": w.public_key()},
     "ModifyInstanceAttribute": lambda w: {"InstanceId": w.launch()["InstanceId"], "DisableApiStop": {"Value": True}},
+    "ModifyInstanceCpuOptions": lambda w: {"InstanceId": w.stopped(), "CoreCount": 1, "ThreadsPerCore": 1},
     "ModifyInstanceCreditSpecification": lambda w: {"InstanceCreditSpecifications": [{"InstanceId": w.launch()["InstanceId"], "CpuCredits": "standard"}]},
     "ModifyInstanceMetadataOptions": lambda w: {"InstanceId": w.launch()["InstanceId"], "HttpTokens": "required"},
     "MonitorInstances": lambda w: {"InstanceIds": [w.launch()["InstanceId"]]},
@@ -76,6 +82,7 @@ FILTERS = {
     "DescribeImages": ("Images", "ImageId", "image-id", "name", lambda w: w.images()),
     "DescribeInstanceStatus": ("InstanceStatuses", "AvailabilityZone", "availability-zone", "instance-state-name", lambda w: [w.subnet["AvailabilityZone"], "us-east-1z"]),
     "DescribeInstanceTopology": ("Instances", "AvailabilityZone", "availability-zone", "instance-type", lambda w: [w.subnet["AvailabilityZone"], "us-east-1z"]),
+    "DescribeInstanceTypeOfferings": ("InstanceTypeOfferings", "InstanceType", "instance-type", "location", lambda w: ["t3.micro", "t3.small"]),
     "DescribeInstanceTypes": ("InstanceTypes", "InstanceType", "instance-type", "hypervisor", lambda w: ["t3.micro", "t3.small"]),
     "DescribeInstances": ("Reservations", "ReservationId", "reservation-id", "instance-id", lambda w: w.reservations()),
     "DescribeKeyPairs": ("KeyPairs", "KeyName", "key-name", "key-pair-id", lambda w: [key["KeyName"] for key in w.keys]),
@@ -105,8 +112,12 @@ def declare_filter(action, answer, name, finds, finds_not, names):
         return find(world, finds, names(world)[value])
 
     def exists(world, wanted):
-        everything = getattr(world.ec2, method_of(action))()[answer]
+        everything = [element for page in pages(world) for element in page[answer]]
         return [wanted] if wanted in {element[name] for element in everything} else []
+
+    def pages(world):
+        method = method_of(action)
+        return world.ec2.get_paginator(method).paginate() if world.ec2.can_paginate(method) else [getattr(world.ec2, method)()]
 
 
 for _action, _row in FILTERS.items():
@@ -119,6 +130,7 @@ PAGES = {
     "DescribeInstanceCreditSpecifications": ("InstanceCreditSpecifications", 5, lambda w: w.many()),
     "DescribeInstanceStatus": ("InstanceStatuses", 5, lambda w: w.many()),
     "DescribeInstanceTopology": ("Instances", 5, lambda w: w.many()),
+    "DescribeInstanceTypeOfferings": ("InstanceTypeOfferings", 5, lambda w: None),
     "DescribeInstanceTypes": ("InstanceTypes", 5, lambda w: None),
     "DescribeInstances": ("Reservations", 5, lambda w: w.many()),
     "DescribeNetworkInterfaces": ("NetworkInterfaces", 5, lambda w: w.many()),

@@ -24,6 +24,8 @@ pub(crate) struct Session {
     pub(crate) hostname: String,
     pub(crate) availability_zone: String,
     pub(crate) capacity: Capacity,
+    /// What it offers; none: everything.
+    pub(crate) instance_types: Vec<String>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) around: Surroundings,
 }
@@ -80,6 +82,7 @@ impl Session {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             capacity: Some(self.capacity),
             drivers: self.around.drivers.values().map(|driver| driver.describe()).collect(),
+            instance_types: self.instance_types.clone(),
             now: Some(self.around.clock.now().into()),
         }
     }

@@ -36,11 +36,33 @@ impl Action for ec2::DescribeImagesRequest {
     }
 }
 
+impl Action for ec2::DescribeInstanceTypeOfferingsRequest {
+    type Answer = ec2::DescribeInstanceTypeOfferingsResult;
+
+    const NAME: &'static str = "DescribeInstanceTypeOfferings";
+    const PATH: &'static str = "/aws.ec2.InstanceTypes/DescribeInstanceTypeOfferings";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::DescribeInstanceTypesRequest {
     type Answer = ec2::DescribeInstanceTypesResult;
 
     const NAME: &'static str = "DescribeInstanceTypes";
     const PATH: &'static str = "/aws.ec2.InstanceTypes/DescribeInstanceTypes";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::GetInstanceTypesFromInstanceRequirementsRequest {
+    type Answer = ec2::GetInstanceTypesFromInstanceRequirementsResult;
+
+    const NAME: &'static str = "GetInstanceTypesFromInstanceRequirements";
+    const PATH: &'static str = "/aws.ec2.InstanceTypes/GetInstanceTypesFromInstanceRequirements";
 
     fn dry_run(&self) -> bool {
         self.dry_run.unwrap_or_default()
@@ -140,6 +162,17 @@ impl Action for ec2::ModifyInstanceAttributeRequest {
 
     const NAME: &'static str = "ModifyInstanceAttribute";
     const PATH: &'static str = "/aws.ec2.Instances/ModifyInstanceAttribute";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::ModifyInstanceCpuOptionsRequest {
+    type Answer = ec2::ModifyInstanceCpuOptionsResult;
+
+    const NAME: &'static str = "ModifyInstanceCpuOptions";
+    const PATH: &'static str = "/aws.ec2.Instances/ModifyInstanceCpuOptions";
 
     fn dry_run(&self) -> bool {
         self.dry_run.unwrap_or_default()
@@ -495,7 +528,9 @@ macro_rules! for_each_action {
             $crate::aws::ec2::DescribeAccountAttributesRequest,
             $crate::aws::ec2::DeregisterImageRequest,
             $crate::aws::ec2::DescribeImagesRequest,
+            $crate::aws::ec2::DescribeInstanceTypeOfferingsRequest,
             $crate::aws::ec2::DescribeInstanceTypesRequest,
+            $crate::aws::ec2::GetInstanceTypesFromInstanceRequirementsRequest,
             $crate::aws::ec2::DescribeInstanceAttributeRequest,
             $crate::aws::ec2::DescribeInstanceCreditSpecificationsRequest,
             $crate::aws::ec2::DescribeInstanceStatusRequest,
@@ -505,6 +540,7 @@ macro_rules! for_each_action {
             $crate::aws::ec2::GetConsoleScreenshotRequest,
             $crate::aws::ec2::GetPasswordDataRequest,
             $crate::aws::ec2::ModifyInstanceAttributeRequest,
+            $crate::aws::ec2::ModifyInstanceCpuOptionsRequest,
             $crate::aws::ec2::ModifyInstanceCreditSpecificationRequest,
             $crate::aws::ec2::ModifyInstanceMetadataOptionsRequest,
             $crate::aws::ec2::MonitorInstancesRequest,
@@ -548,7 +584,9 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::DescribeAccountAttributesRequest,
             $crate::aws::ec2::DeregisterImageRequest,
             $crate::aws::ec2::DescribeImagesRequest,
+            $crate::aws::ec2::DescribeInstanceTypeOfferingsRequest,
             $crate::aws::ec2::DescribeInstanceTypesRequest,
+            $crate::aws::ec2::GetInstanceTypesFromInstanceRequirementsRequest,
             $crate::aws::ec2::DescribeInstanceAttributeRequest,
             $crate::aws::ec2::DescribeInstanceCreditSpecificationsRequest,
             $crate::aws::ec2::DescribeInstanceStatusRequest,
@@ -558,6 +596,7 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::GetConsoleScreenshotRequest,
             $crate::aws::ec2::GetPasswordDataRequest,
             $crate::aws::ec2::ModifyInstanceAttributeRequest,
+            $crate::aws::ec2::ModifyInstanceCpuOptionsRequest,
             $crate::aws::ec2::ModifyInstanceCreditSpecificationRequest,
             $crate::aws::ec2::ModifyInstanceMetadataOptionsRequest,
             $crate::aws::ec2::MonitorInstancesRequest,

@@ -255,6 +255,37 @@ pub struct Image {
     pub platform: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcceleratorCountRequest {
+    #[prost(int32, optional, tag = "1")]
+    pub min: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub max: ::core::option::Option<i32>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcceleratorTotalMemoryMiBRequest {
+    #[prost(int32, optional, tag = "1")]
+    pub min: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub max: ::core::option::Option<i32>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BaselineEbsBandwidthMbpsRequest {
+    #[prost(int32, optional, tag = "1")]
+    pub min: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub max: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BaselinePerformanceFactorsRequest {
+    #[prost(message, optional, tag = "1")]
+    pub cpu: ::core::option::Option<CpuPerformanceFactorRequest>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CpuPerformanceFactorRequest {
+    #[prost(message, repeated, tag = "1")]
+    pub references: ::prost::alloc::vec::Vec<PerformanceFactorReferenceRequest>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DefaultConnectionTrackingConfiguration {
     #[prost(int32, optional, tag = "1")]
     pub default_tcp_established_timeout: ::core::option::Option<i32>,
@@ -262,6 +293,26 @@ pub struct DefaultConnectionTrackingConfiguration {
     pub default_udp_timeout: ::core::option::Option<i32>,
     #[prost(int32, optional, tag = "3")]
     pub default_udp_stream_timeout: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeInstanceTypeOfferingsRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "2")]
+    pub location_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "3")]
+    pub filters: ::prost::alloc::vec::Vec<Filter>,
+    #[prost(int32, optional, tag = "4")]
+    pub max_results: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "5")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeInstanceTypeOfferingsResult {
+    #[prost(message, repeated, tag = "1")]
+    pub instance_type_offerings: ::prost::alloc::vec::Vec<InstanceTypeOffering>,
+    #[prost(string, optional, tag = "2")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DescribeInstanceTypesRequest {
@@ -374,6 +425,30 @@ pub struct FpgaInfo {
     pub total_fpga_memory_in_mi_b: ::core::option::Option<i32>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetInstanceTypesFromInstanceRequirementsRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, repeated, tag = "2")]
+    pub architecture_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "3")]
+    pub virtualization_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "4")]
+    pub instance_requirements: ::core::option::Option<InstanceRequirementsRequest>,
+    #[prost(int32, optional, tag = "5")]
+    pub max_results: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "6")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub context: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetInstanceTypesFromInstanceRequirementsResult {
+    #[prost(message, repeated, tag = "1")]
+    pub instance_types: ::prost::alloc::vec::Vec<InstanceTypeInfoFromInstanceRequirements>,
+    #[prost(string, optional, tag = "2")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GpuDeviceInfo {
     #[prost(string, optional, tag = "1")]
     pub name: ::core::option::Option<::prost::alloc::string::String>,
@@ -424,6 +499,61 @@ pub struct InferenceDeviceInfo {
 pub struct InferenceDeviceMemoryInfo {
     #[prost(int32, optional, tag = "1")]
     pub size_in_mi_b: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct InstanceRequirementsRequest {
+    #[prost(message, optional, tag = "1")]
+    pub v_cpu_count: ::core::option::Option<VCpuCountRangeRequest>,
+    #[prost(message, optional, tag = "2")]
+    pub memory_mi_b: ::core::option::Option<MemoryMiBRequest>,
+    #[prost(string, repeated, tag = "3")]
+    pub cpu_manufacturers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "4")]
+    pub memory_gi_b_per_v_cpu: ::core::option::Option<MemoryGiBPerVCpuRequest>,
+    #[prost(string, repeated, tag = "5")]
+    pub excluded_instance_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "6")]
+    pub instance_generations: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "7")]
+    pub spot_max_price_percentage_over_lowest_price: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "8")]
+    pub on_demand_max_price_percentage_over_lowest_price: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "9")]
+    pub bare_metal: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "10")]
+    pub burstable_performance: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "11")]
+    pub require_hibernate_support: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "12")]
+    pub network_interface_count: ::core::option::Option<NetworkInterfaceCountRequest>,
+    #[prost(string, optional, tag = "13")]
+    pub local_storage: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "14")]
+    pub local_storage_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "15")]
+    pub total_local_storage_gb: ::core::option::Option<TotalLocalStorageGbRequest>,
+    #[prost(message, optional, tag = "16")]
+    pub baseline_ebs_bandwidth_mbps: ::core::option::Option<BaselineEbsBandwidthMbpsRequest>,
+    #[prost(string, repeated, tag = "17")]
+    pub accelerator_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "18")]
+    pub accelerator_count: ::core::option::Option<AcceleratorCountRequest>,
+    #[prost(string, repeated, tag = "19")]
+    pub accelerator_manufacturers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "20")]
+    pub accelerator_names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "21")]
+    pub accelerator_total_memory_mi_b: ::core::option::Option<AcceleratorTotalMemoryMiBRequest>,
+    #[prost(message, optional, tag = "22")]
+    pub network_bandwidth_gbps: ::core::option::Option<NetworkBandwidthGbpsRequest>,
+    #[prost(string, repeated, tag = "23")]
+    pub allowed_instance_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "24")]
+    pub max_spot_price_as_percentage_of_optimal_on_demand_price: ::core::option::Option<i32>,
+    #[prost(message, optional, tag = "25")]
+    pub baseline_performance_factors: ::core::option::Option<BaselinePerformanceFactorsRequest>,
+    #[prost(bool, optional, tag = "26")]
+    pub require_encryption_in_transit: ::core::option::Option<bool>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct InstanceStorageInfo {
@@ -503,6 +633,20 @@ pub struct InstanceTypeInfo {
     #[prost(bool, optional, tag = "32")]
     pub supported_in_region: ::core::option::Option<bool>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InstanceTypeInfoFromInstanceRequirements {
+    #[prost(string, optional, tag = "1")]
+    pub instance_type: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InstanceTypeOffering {
+    #[prost(string, optional, tag = "1")]
+    pub instance_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub location_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub location: ::core::option::Option<::prost::alloc::string::String>,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct MediaAcceleratorInfo {
     #[prost(message, repeated, tag = "1")]
@@ -526,10 +670,31 @@ pub struct MediaDeviceMemoryInfo {
     #[prost(int32, optional, tag = "1")]
     pub size_in_mi_b: ::core::option::Option<i32>,
 }
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct MemoryGiBPerVCpuRequest {
+    #[prost(double, optional, tag = "1")]
+    pub min: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "2")]
+    pub max: ::core::option::Option<f64>,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MemoryInfo {
     #[prost(int64, optional, tag = "1")]
     pub size_in_mi_b: ::core::option::Option<i64>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MemoryMiBRequest {
+    #[prost(int32, tag = "1")]
+    pub min: i32,
+    #[prost(int32, optional, tag = "2")]
+    pub max: ::core::option::Option<i32>,
+}
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct NetworkBandwidthGbpsRequest {
+    #[prost(double, optional, tag = "1")]
+    pub min: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "2")]
+    pub max: ::core::option::Option<f64>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NetworkCardInfo {
@@ -594,6 +759,13 @@ pub struct NetworkInfo {
     pub ipv4_addresses_per_secondary_interface: ::core::option::Option<i32>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NetworkInterfaceCountRequest {
+    #[prost(int32, optional, tag = "1")]
+    pub min: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub max: ::core::option::Option<i32>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct NeuronDeviceCoreInfo {
     #[prost(int32, optional, tag = "1")]
     pub count: ::core::option::Option<i32>,
@@ -629,6 +801,11 @@ pub struct NitroTpmInfo {
     pub supported_versions: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PerformanceFactorReferenceRequest {
+    #[prost(string, optional, tag = "1")]
+    pub instance_family: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PlacementGroupInfo {
     #[prost(string, repeated, tag = "1")]
     pub supported_strategies: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
@@ -643,6 +820,20 @@ pub struct ProcessorInfo {
     pub supported_features: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "4")]
     pub manufacturer: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct TotalLocalStorageGbRequest {
+    #[prost(double, optional, tag = "1")]
+    pub min: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "2")]
+    pub max: ::core::option::Option<f64>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VCpuCountRangeRequest {
+    #[prost(int32, tag = "1")]
+    pub min: i32,
+    #[prost(int32, optional, tag = "2")]
+    pub max: ::core::option::Option<i32>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct VCpuInfo {
@@ -1653,6 +1844,30 @@ pub struct ModifyInstanceAttributeRequest {
     pub sriov_net_support: ::core::option::Option<AttributeValue>,
     #[prost(message, optional, tag = "17")]
     pub ena_support: ::core::option::Option<AttributeBooleanValue>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModifyInstanceCpuOptionsRequest {
+    #[prost(string, tag = "1")]
+    pub instance_id: ::prost::alloc::string::String,
+    #[prost(int32, optional, tag = "2")]
+    pub core_count: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "3")]
+    pub threads_per_core: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "4")]
+    pub nested_virtualization: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "5")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModifyInstanceCpuOptionsResult {
+    #[prost(string, optional, tag = "1")]
+    pub instance_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "2")]
+    pub core_count: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "3")]
+    pub threads_per_core: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "4")]
+    pub nested_virtualization: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ModifyInstanceCreditSpecificationRequest {

@@ -39,6 +39,9 @@ pub struct Hello {
     pub capacity: ::core::option::Option<Capacity>,
     #[prost(message, repeated, tag = "7")]
     pub drivers: ::prost::alloc::vec::Vec<Driver>,
+    /// The instance types that it offers, `m5.*` for a family; none: all that its drivers can run.
+    #[prost(string, repeated, tag = "8")]
+    pub instance_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// The host's clock as this is sent.
     #[prost(message, optional, tag = "20")]
     pub now: ::core::option::Option<::prost_types::Timestamp>,
@@ -154,6 +157,11 @@ pub struct InstanceDesired {
     /// Fixed at the first start and never changed by an upgrade ("pc-q35-7.2"); empty until an agent has reported it.
     #[prost(string, tag = "15")]
     pub machine_type: ::prost::alloc::string::String,
+    /// What the guest sees its vCPUs as. Zero, from a scheduler that does not say: each vCPU is a core of its own.
+    #[prost(uint32, tag = "16")]
+    pub cores: u32,
+    #[prost(uint32, tag = "17")]
+    pub threads_per_core: u32,
     #[prost(message, repeated, tag = "20")]
     pub volumes: ::prost::alloc::vec::Vec<VolumeAttachment>,
     #[prost(message, repeated, tag = "21")]

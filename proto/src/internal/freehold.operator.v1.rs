@@ -100,6 +100,9 @@ pub struct Host {
     pub disk_mib_used: u64,
     #[prost(uint64, tag = "19")]
     pub disk_mib_promised: u64,
+    /// The instance types that it was configured to offer; none: all that its drivers can run.
+    #[prost(string, repeated, tag = "20")]
+    pub instance_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// `host` is a host id, or a host's name where only one has it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

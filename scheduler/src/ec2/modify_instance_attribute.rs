@@ -183,6 +183,8 @@ fn resize(tx: &Tx, row: &mut instance::Model, name: String) -> Outcome<()> {
     }
     row.vcpus = i32::try_from(kind.vcpus).unwrap_or(i32::MAX);
     row.memory_mib = i64::try_from(kind.memory_mib).unwrap_or(i64::MAX);
+    // Cores and threads are the new type's own, as EC2 has it.
+    (row.cpu_core_count, row.cpu_threads_per_core) = (None, None);
     // What was said of credits is said of a type that has them.
     row.cpu_credits = row.cpu_credits.take().filter(|_| kind.burstable);
     row.instance_type = name;

@@ -48,7 +48,11 @@ impl Command for ec2::ModifyInstanceCreditSpecificationRequest {
 async fn set(tx: &mut Tx, instance_id: &str, word: &str) -> Outcome<()> {
     let mut row = chosen_instances::lasting(tx, instance_id).await?;
     let kind = tx.settings().catalogue.get(&row.instance_type);
-    let kind = kind.ok_or_else(|| Fault::internal("an instance is of a type that the catalogue lacks", row.instance_type.clone()))?;
+    // The operator can take types away again; nothing is known of such.
+    let kind = kind.ok_or_else(|| {
+        let message = format!("The instance type '{}' is not offered any more. Change the type.", row.instance_type);
+        Fault::new(ErrorCode::InvalidParameterCombination, message)
+    })?;
     row.cpu_credits = Some(cpu_credits::given(kind, word)?);
     save(tx, row).await.map(drop)
 }

@@ -36,6 +36,7 @@ paged! {
     DescribeInstanceCreditSpecificationsRequest, 5..=1000, instance_ids = "instancesSet";
     DescribeInstanceStatusRequest, 5..=1000, instance_ids = "instancesSet";
     DescribeInstanceTopologyRequest, 1..=100, instance_ids = "instancesSet";
+    DescribeInstanceTypeOfferingsRequest, 5..=1000, ;
     DescribeInstanceTypesRequest, 5..=100, instance_types = "instanceTypeSet";
     DescribeInstancesRequest, 5..=1000, instance_ids = "instancesSet";
     DescribeNetworkInterfacesRequest, 5..=1000, network_interface_ids = "networkInterfaceIdSet";
@@ -44,4 +45,5 @@ paged! {
     DescribeTagsRequest, 5..=1000, ;
     DescribeVolumesRequest, 5..=1000, volume_ids = "volumeSet";
     DescribeVpcsRequest, 5..=1000, vpc_ids = "vpcSet";
+    GetInstanceTypesFromInstanceRequirementsRequest, 1..=1000, ;
 }

@@ -21,6 +21,7 @@ impl Command for ec2::StartInstancesRequest {
         ErrorCode::InvalidInstanceIdMalformed,
         ErrorCode::InvalidInstanceIdNotFound,
         ErrorCode::MissingParameter,
+        ErrorCode::Unsupported,
     ];
 
     async fn run(self, tx: &mut Tx) -> Outcome<ec2::StartInstancesResult> {
@@ -51,25 +52,35 @@ async fn check_room(tx: &Tx, row: &instance::Model) -> Outcome<()> {
         None => None,
     };
     let amount = Amount { vcpus: row.vcpus.into(), memory_mib: row.memory_mib, disk_mib: 0 };
-    let request = Request { availability_zone: &row.availability_zone, architecture: &row.architecture, amount };
+    let request =
+        Request { availability_zone: &row.availability_zone, architecture: &row.architecture, instance_type: &row.instance_type, amount };
     let group = group_of(tx, row).await?;
     let judged = host.as_ref().map(|host| {
         placement::room(&request, host, tx.settings().overcommit)?;
         group.as_ref().map_or(Ok(()), |group| group.lets(host, row.partition_number))
     });
-    let why = match judged {
+    let (why, never) = match judged {
         Some(Ok(())) => return Ok(()),
-        Some(Err(refusal)) => refusal.to_string(),
-        None => "is gone".to_owned(),
+        Some(Err(refusal)) => (refusal.to_string(), refusal.lasts()),
+        None => ("is gone".to_owned(), false),
     };
-    let message = format!(
-        "Insufficient capacity to start the instance '{}': the host that has its disk has no room, is not connected, or is not one that \
-         its placement group allows. Try again later.",
-        row.instance_id
-    );
+    let (code, message) = if never {
+        let message = format!(
+            "The host that has the disk of the instance '{}' does not offer the instance type {}. Change the instance's type.",
+            row.instance_id, row.instance_type
+        );
+        (ErrorCode::Unsupported, message)
+    } else {
+        let message = format!(
+            "Insufficient capacity to start the instance '{}': the host that has its disk has no room, is not connected, or is not one \
+             that its placement group allows. Try again later.",
+            row.instance_id
+        );
+        (ErrorCode::InsufficientInstanceCapacity, message)
+    };
     let what = format!("{} ({}), whose disk is there", row.instance_id, row.instance_type);
-    let wanted = Wanted::new(what, amount, &row.architecture, vec![row.availability_zone.clone()]);
+    let wanted = Wanted::new(what, &request, vec![row.availability_zone.clone()]);
     let others = Others { named: row.host_id.iter().map(|id| (id.clone(), why.clone())).collect(), ..Others::default() };
-    let fault = Fault::new(ErrorCode::InsufficientInstanceCapacity, message);
+    let fault = Fault::new(code, message);
     Err(Fault { source: Some(Box::new(Refused { wanted, why: Why::Known(others) })), ..fault }.into())
 }

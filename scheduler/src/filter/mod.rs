@@ -9,7 +9,7 @@
 mod pattern;
 
 use freehold_proto::{ErrorCode, Fault};
-use pattern::Pattern;
+pub use pattern::Pattern;
 
 /// Filter values in one call, all filters together. Source: EC2's message of `FilterLimitExceeded`.
 const MAX_VALUES: usize = 200;

@@ -13,7 +13,7 @@ enum Step {
 
 /// A compiled filter value.
 #[derive(Clone, Debug)]
-pub(super) struct Pattern(Form);
+pub struct Pattern(Form);
 
 #[derive(Clone, Debug)]
 enum Form {
@@ -23,7 +23,7 @@ enum Form {
 }
 
 impl Pattern {
-    pub(super) fn compile(text: &str) -> Self {
+    pub fn compile(text: &str) -> Self {
         let mut steps = Vec::new();
         let mut characters = text.chars();
         while let Some(character) = characters.next() {
@@ -46,14 +46,14 @@ impl Pattern {
     }
 
     /// The one text that it matches, where it is one.
-    pub(super) fn literal(&self) -> Option<&str> {
+    pub fn literal(&self) -> Option<&str> {
         match &self.0 {
             Form::Exact(literal) => Some(literal),
             Form::Wild(_) => None,
         }
     }
 
-    pub(super) fn matches(&self, text: &str) -> bool {
+    pub fn matches(&self, text: &str) -> bool {
         match &self.0 {
             Form::Exact(literal) => literal == text,
             Form::Wild(steps) => walk(steps, text),

@@ -9,6 +9,7 @@ use freehold_proto::internal::host::{
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::Settings;
+use crate::ec2::cpu_options;
 use crate::lifecycle::step::State;
 use crate::lifecycle::transition::power;
 use crate::operator::timestamp;
@@ -40,6 +41,7 @@ pub async fn instances(db: &impl ConnectionTrait, settings: &Settings, host_id: 
 
 fn instance(view: &InstanceView, settings: &Settings) -> InstanceDesired {
     let row = &view.instance;
+    let cpu = cpu_options::of(row, settings);
     let power = if row.desired_power == power::RUNNING { PowerState::Running } else { PowerState::Stopped };
     InstanceDesired {
         instance_id: row.instance_id.clone(),
@@ -55,6 +57,8 @@ fn instance(view: &InstanceView, settings: &Settings) -> InstanceDesired {
         architecture: row.architecture.clone(),
         driver: row.driver.clone(),
         machine_type: row.observed_machine_type.clone(),
+        cores: unsigned32(cpu.core_count),
+        threads_per_core: unsigned32(cpu.threads_per_core),
         volumes: view.volumes.iter().filter_map(volume).collect(),
         interfaces: view.interfaces.iter().filter_map(interface).collect(),
         metadata: Some(metadata(view, settings)),

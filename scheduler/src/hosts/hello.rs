@@ -14,6 +14,9 @@ const LONGEST_WORD: usize = 64;
 /// Ways to run guests on one host.
 const MOST_DRIVERS: usize = 16;
 
+/// Instance types, or patterns of such, that one host says it offers.
+const MOST_OFFERS: usize = 256;
+
 /// Refuses a Hello that no agent sends.
 pub fn check(hello: &Hello) -> Result<(), Status> {
     if HostId::parse(&hello.host_id).is_err() {
@@ -29,6 +32,12 @@ pub fn check(hello: &Hello) -> Result<(), Status> {
     }
     if hello.drivers.len() > MOST_DRIVERS {
         return refuse("the host names too many drivers");
+    }
+    if hello.instance_types.len() > MOST_OFFERS || hello.instance_types.iter().any(|word| !is_plain(word, LONGEST_WORD)) {
+        return refuse(
+            "the host names more than 256 instance types, or one that is longer than 64 bytes or has control characters in it; \
+             shorten agent.instance_types",
+        );
     }
     let drivers = hello.drivers.iter().flat_map(|driver| [&driver.name, &driver.accelerator, &driver.architecture]);
     if drivers.chain([&hello.version, &hello.availability_zone]).any(|word| !is_plain(word, LONGEST_WORD)) {
@@ -66,5 +75,8 @@ mod tests {
         driver.accelerator = "x".repeat(65);
         assert!(check(&Hello { drivers: vec![driver], ..hello(ID) }).is_err());
         assert!(check(&hello("pizza")).is_err());
+        let offering = |types: Vec<String>| check(&Hello { instance_types: types, ..hello(ID) });
+        assert!(offering(vec!["m5.*".into()]).is_ok());
+        assert!(offering(vec!["m5.\n".into()]).is_err() && offering(vec!["m5.*".into(); 257]).is_err());
     }
 }

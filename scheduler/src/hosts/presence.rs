@@ -1,5 +1,6 @@
 //! The host's own row: made by its first Hello, up to date while it attends.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use freehold_proto::internal::host::Hello;
@@ -9,6 +10,8 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, Query
 use tonic::Status;
 
 use super::{Driver, Hosts, Seat};
+use crate::filter::Pattern;
+use crate::instance_type::Catalogue;
 use crate::parts;
 use crate::store::{Failure, Kind, Outcome, Store, Tx, fenced_host, host, instance};
 
@@ -67,8 +70,8 @@ pub async fn attend(store: &Store, hosts: &Hosts, hello: &Hello, over_tls: bool)
     let known = host::Entity::find_by_id(&hello.host_id).one(tx.db()).await?;
     let here = |row: host::Model| host::Model { connected: true, attended_by: Some(hosts.scheduler_id().to_owned()), ..row };
     match known {
-        Some(known) => here(described(hello, tx.now(), known)?).into_active_model().reset_all().update(tx.db()).await?,
-        None => here(described(hello, tx.now(), unknown())?).into_active_model().insert(tx.db()).await?,
+        Some(known) => here(described(hello, &tx, known)?).into_active_model().reset_all().update(tx.db()).await?,
+        None => here(described(hello, &tx, unknown())?).into_active_model().insert(tx.db()).await?,
     };
     count_impairments_anew(&tx, &hello.host_id).await?;
     tx.changed(Kind::Host, hello.host_id.clone());
@@ -107,11 +110,12 @@ fn unknown() -> host::Model {
         vcpus_used: 0,
         memory_mib_used: 0,
         disk_mib_used: 0,
+        instance_types: None,
     }
 }
 
 /// `known` with what the host says of itself now. What its instances take and whether it is drained is not for it to say.
-fn described(hello: &Hello, now: i64, known: host::Model) -> Outcome<host::Model> {
+fn described(hello: &Hello, tx: &Tx, known: host::Model) -> Outcome<host::Model> {
     let capacity = hello.capacity.unwrap_or_default();
     let drivers: Vec<Driver> = hello
         .drivers
@@ -131,9 +135,27 @@ fn described(hello: &Hello, now: i64, known: host::Model) -> Outcome<host::Model
         disk_mib: i64::try_from(capacity.disk_mib).unwrap_or(i64::MAX),
         drivers: serde_json::to_string(&drivers).map_err(|error| Fault::internal("writing a host's drivers", error))?,
         version: hello.version.clone(),
-        last_seen: now,
+        last_seen: tx.now(),
+        instance_types: offered(hello, &tx.settings().catalogue)?,
         ..known
     })
+}
+
+/// The types of the catalogue that the host was configured to offer, written out: what is asked of a host is then one name. None: it was not.
+fn offered(hello: &Hello, catalogue: &Catalogue) -> Outcome<Option<String>> {
+    if hello.instance_types.is_empty() {
+        return Ok(None);
+    }
+    let mut names = BTreeSet::new();
+    for text in &hello.instance_types {
+        let pattern = Pattern::compile(text);
+        let before = names.len();
+        names.extend(catalogue.iter().map(|kind| kind.name.as_str()).filter(|name| pattern.matches(name)));
+        if names.len() == before {
+            tracing::warn!(host = hello.host_id, pattern = text, "of what the host is to offer, this adds no instance type");
+        }
+    }
+    Ok(Some(serde_json::to_string(&names).map_err(|error| Fault::internal("writing a host's instance types", error))?))
 }
 
 /// The host's last session has ended: what it reported is no longer vouched for. Unless it is back already: the registry is asked when
@@ -168,7 +190,7 @@ pub async fn write_down_who_left(store: &Store, hosts: &Hosts) -> Outcome<()> {
 }
 
 /// What the host holds and the store does not know.
-pub async fn quarantined(store: &Store, seat: &Seat, ids: &std::collections::BTreeSet<String>) -> Outcome<()> {
+pub async fn quarantined(store: &Store, seat: &Seat, ids: &BTreeSet<String>) -> Outcome<()> {
     let host_id = seat.host_id();
     let mut tx = store.begin(NOBODY).await?;
     if !seat.is_held(&tx).await? {

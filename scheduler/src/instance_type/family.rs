@@ -33,7 +33,8 @@ fn two() -> u32 {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Size {
-    size: String,
+    #[serde(rename = "size")]
+    name: String,
     vcpus: u32,
     memory_mib: u64,
     cores: Option<String>,
@@ -48,7 +49,7 @@ impl Family {
     /// Its types, or what is wrong with one.
     pub fn types(&self, family: &str) -> impl Iterator<Item = Result<InstanceType, Unusable>> {
         self.sizes.iter().map(move |size| {
-            let name = format!("{family}.{}", size.size);
+            let name = format!("{family}.{}", size.name);
             match self.checked(family, size) {
                 Ok(valid_cores) => Ok(self.assemble(size, name, valid_cores)),
                 Err(why) => Err(Unusable::Entry { name, why }),
@@ -58,7 +59,7 @@ impl Family {
 
     /// The counts of cores of a size in which nothing is wrong.
     fn checked(&self, family: &str, size: &Size) -> Result<Vec<u32>, &'static str> {
-        if !is_word(family) || !is_word(&size.size) {
+        if !is_word(family) || !is_word(&size.name) {
             return Err("has a name of other characters than lower-case letters, digits and hyphens");
         }
         if size.vcpus == 0 || size.memory_mib == 0 || size.interfaces == 0 || size.addresses == 0 {
@@ -70,7 +71,8 @@ impl Family {
         if !size.vcpus.is_multiple_of(self.threads_per_core) {
             return Err("has vCPUs that its threads per core do not divide");
         }
-        if size.gbps.is_some_and(|[baseline, peak]| !(baseline > 0.0 && baseline <= peak)) || !(self.clock_ghz > 0.0) {
+        if !is_speed(self.clock_ghz) || size.gbps.is_some_and(|[baseline, peak]| !is_speed(baseline) || !is_speed(peak) || peak < baseline)
+        {
             return Err("has a speed that is not above zero, or a peak below its baseline");
         }
         let has = size.vcpus / self.threads_per_core;
@@ -98,6 +100,10 @@ impl Family {
             addresses_per_interface: size.addresses,
         }
     }
+}
+
+fn is_speed(figure: f64) -> bool {
+    figure.is_finite() && figure > 0.0
 }
 
 fn is_word(text: &str) -> bool {

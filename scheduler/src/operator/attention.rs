@@ -6,7 +6,8 @@ use freehold_proto::internal::operator as proto;
 
 use super::written;
 use crate::Settings;
-use crate::placement::{Amount, Host, Request, room};
+use crate::instance_type::InstanceType;
+use crate::placement::{Host, Request, room};
 use crate::store::fenced_host;
 
 /// A host that was given up and asked to be let in within this time is back.
@@ -46,29 +47,37 @@ fn named(hostname: &str, host_id: &str) -> String {
     if hostname.is_empty() { host_id.to_owned() } else { format!("{hostname} ({host_id})") }
 }
 
-/// Zones that have hosts and no room for even the smallest instance.
+/// Zones that have hosts of which none has room for even the smallest instance that it offers.
 pub fn of_zones(settings: &Settings, hosts: &[Host]) -> Vec<String> {
-    let Some(smallest) = settings.catalogue.iter().min_by_key(|kind| (kind.memory_mib, kind.vcpus)) else { return Vec::new() };
-    let amount = Amount {
-        vcpus: smallest.vcpus.into(),
-        memory_mib: i64::try_from(smallest.memory_mib).unwrap_or(i64::MAX),
-        disk_mib: SMALLEST_DISK_MIB,
-    };
-    let mut zones: BTreeMap<&str, bool> = BTreeMap::new();
+    let mut zones: BTreeMap<&str, (bool, Option<&InstanceType>)> = BTreeMap::new();
     for host in hosts {
-        let request = Request { availability_zone: &host.availability_zone, architecture: smallest.architecture(), amount };
-        let takes = !host.drained && room(&request, host, settings.overcommit).is_ok();
-        *zones.entry(&host.availability_zone).or_default() |= takes;
+        let request = |kind| Request::of_type(kind, &host.availability_zone, SMALLEST_DISK_MIB);
+        let offered = settings.catalogue.iter().filter(|kind| host.offers(&request(kind), settings.overcommit).is_ok());
+        let smallest = offered.min_by_key(|kind| size(kind));
+        let takes = !host.drained && smallest.is_some_and(|kind| room(&request(kind), host, settings.overcommit).is_ok());
+        let (zone_takes, zone_offers) = zones.entry(&host.availability_zone).or_default();
+        *zone_takes |= takes;
+        *zone_offers = zone_offers.iter().copied().chain(smallest).min_by_key(|kind| size(kind));
     }
-    let full = zones.into_iter().filter(|(_, takes)| !takes);
-    let sentence = |zone| {
-        format!(
+    zones.into_iter().filter(|(_, (takes, _))| !takes).map(|(zone, (_, smallest))| full(zone, smallest)).collect()
+}
+
+fn size(kind: &InstanceType) -> (u64, u32) {
+    (kind.memory_mib, kind.vcpus)
+}
+
+fn full(zone: &str, smallest: Option<&InstanceType>) -> String {
+    match smallest {
+        Some(kind) => format!(
             "zone {zone} is full: none of its hosts takes even a {}. Add a host, undrain or bring back one, terminate instances, or promise \
              more in [scheduler.overcommit]",
-            smallest.name
-        )
-    };
-    full.map(|(zone, _)| sentence(zone)).collect()
+            kind.name
+        ),
+        None => format!(
+            "zone {zone} takes nothing: none of its hosts offers an instance type that would fit on it. Look at agent.instance_types, \
+             agent.drivers and agent.capacity there, or add a host"
+        ),
+    }
 }
 
 /// Hosts that were given up and are back.

@@ -48,6 +48,7 @@ fn shown(row: host::Model, overcommit: Overcommit) -> proto::Host {
         memory_mib: unsigned(row.memory_mib),
         version: row.version,
         drained_since: row.drained_since.map(timestamp),
+        instance_types: row.instance_types.and_then(|names| serde_json::from_str(&names).ok()).unwrap_or_default(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The operator's commands, over a socket that only root can open. Not AWS's API: no account owns them, so they see every account.
 
 mod attention;
-mod explain;
+pub(crate) mod explain;
 mod hosts;
 pub(crate) mod images;
 mod problems;

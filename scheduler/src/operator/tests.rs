@@ -100,10 +100,10 @@ async fn of_many_hosts_a_refused_launch_reads_only_the_best_while_it_has_its_tur
     let lab = Lab::new().await;
     let tx = lab.store().begin("").await.expect("begin");
     for at in 0..=placement::hosts::FEW {
-        let drivers = if at == 7 { "unreadable" } else { "[]" };
+        let drivers = if at == 7 { "unreadable" } else { r#"[{"name":"simulated","accelerator":"none","architecture":"x86_64"}]"# };
         let row = format!(
             "INSERT INTO host (host_id, hostname, availability_zone, vcpus, memory_mib, disk_mib, drivers, version, connected, last_seen, quarantined) \
-             VALUES ('host-{at}', '', 'us-east-1a', 1, 1, 1, '{drivers}', '', FALSE, 0, '[]')"
+             VALUES ('host-{at}', '', 'us-east-1a', 1, 1024, 8192, '{drivers}', '', FALSE, 0, '[]')"
         );
         tx.db().execute_unprepared(&row).await.expect("a host");
     }
@@ -113,7 +113,10 @@ async fn of_many_hosts_a_refused_launch_reads_only_the_best_while_it_has_its_tur
         assert_eq!(lab.code(launch).await, ErrorCode::InsufficientInstanceCapacity);
     }
     let tx = lab.store().begin("").await.expect("begin");
-    tx.db().execute_unprepared("UPDATE host SET drivers = '[]'").await.expect("readable again");
+    tx.db()
+        .execute_unprepared("UPDATE host SET drivers = (SELECT other.drivers FROM host AS other WHERE other.host_id = 'host-1')")
+        .await
+        .expect("readable again");
     tx.commit().await.expect("commit");
     assert_eq!(lab.code(lab.launch()).await, ErrorCode::InsufficientInstanceCapacity);
     let why = explain::explain(lab.store(), "test").await.expect("a refusal");

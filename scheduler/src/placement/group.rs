@@ -207,7 +207,7 @@ mod tests {
 
     const ONE: Amount = Amount { vcpus: 1, memory_mib: 1024, disk_mib: 1024 };
     const EXACT: Overcommit = Overcommit { vcpus: 1.0, memory: 1.0, disk: 1.0 };
-    const REQUEST: Request<'_> = Request { availability_zone: "a", architecture: "x86_64", amount: ONE };
+    const REQUEST: Request<'_> = Request { availability_zone: "a", architecture: "x86_64", instance_type: "t3.nano", amount: ONE };
 
     fn host(number: usize, zone: &str, room: i64) -> Host {
         Host {
@@ -217,6 +217,7 @@ mod tests {
             drained: false,
             quarantines: false,
             drivers: vec![Driver { name: "simulated".into(), accelerator: "none".into(), architecture: "x86_64".into() }],
+            instance_types: None,
             capacity: Amount { vcpus: room, memory_mib: 1024 * room, disk_mib: 1024 * room },
             used: Amount::default(),
             instances: 0,

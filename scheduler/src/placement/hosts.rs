@@ -57,15 +57,15 @@ pub async fn best(db: &impl ConnectionTrait, request: &Request<'_>, overcommit: 
 const BEST: &str = "
 SELECT * FROM host
 WHERE connected AND drained_since IS NULL AND quarantined = '[]' AND availability_zone = $1 AND drivers LIKE $2
+    AND (instance_types IS NULL OR instance_types LIKE $10)
     AND vcpus_used + $3 <= vcpus * $4 AND memory_mib_used + $5 <= memory_mib * $6 AND disk_mib_used + $7 <= disk_mib * $8
 ORDER BY instances, (memory_mib_used - memory_mib), host_id LIMIT $9";
 
 fn statement(db: &impl ConnectionTrait, request: &Request<'_>, overcommit: Overcommit, count: usize) -> Outcome<Statement> {
-    let architecture = serde_json::to_string(request.architecture).map_err(|error| Fault::internal("writing an architecture", error))?;
     let Amount { vcpus, memory_mib, disk_mib } = request.amount;
     let values = vec![
         request.availability_zone.into(),
-        format!("%\"architecture\":{architecture}%").into(),
+        driving(request)?.into(),
         vcpus.into(),
         overcommit.vcpus.into(),
         memory_mib.into(),
@@ -73,8 +73,70 @@ fn statement(db: &impl ConnectionTrait, request: &Request<'_>, overcommit: Overc
         disk_mib.into(),
         overcommit.disk.into(),
         i64::try_from(count).unwrap_or(i64::MAX).into(),
+        offering(request)?.into(),
     ];
     Ok(Statement::from_sql_and_values(db.get_database_backend(), BEST, values))
+}
+
+/// The pattern of drivers for the architecture.
+fn driving(request: &Request<'_>) -> Result<String, Fault> {
+    Ok(format!("%\"architecture\":{}%", quoted(request.architecture)?))
+}
+
+/// The pattern of offers with the type. A name has no character that is more than itself in a pattern.
+fn offering(request: &Request<'_>) -> Result<String, Fault> {
+    Ok(format!("%{}%", quoted(request.instance_type)?))
+}
+
+fn quoted(word: &str) -> Result<String, Fault> {
+    serde_json::to_string(word).map_err(|error| Fault::internal("writing a word of a placement", error))
+}
+
+/// As [`Host::offers`] has it, for all hosts at once.
+const OFFERS: &str =
+    "drivers LIKE $1 AND (instance_types IS NULL OR instance_types LIKE $2) AND $3 <= vcpus * $4 AND $5 <= memory_mib * $6";
+
+/// Whether a host of the request's zone offers what it asks for. The first that is found is enough.
+pub async fn is_offered(db: &impl ConnectionTrait, request: &Request<'_>, overcommit: Overcommit) -> Outcome<bool> {
+    let sql = format!("SELECT availability_zone FROM host WHERE availability_zone = $7 AND {OFFERS} LIMIT 1");
+    let mut values = offer_values(request, overcommit)?;
+    values.push(request.availability_zone.into());
+    Ok(db.query_one_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?.is_some())
+}
+
+/// A zone that has hosts, and whether one of them offers what is asked for.
+#[derive(Debug, PartialEq, Eq, FromQueryResult)]
+pub struct Offer {
+    pub availability_zone: String,
+    offered: i64,
+}
+
+impl Offer {
+    pub fn is_there(&self) -> bool {
+        self.offered > 0
+    }
+}
+
+/// The zones that have hosts, by name. Of the request the zone is not asked. Reads every host.
+pub async fn offers(db: &impl ConnectionTrait, request: &Request<'_>, overcommit: Overcommit) -> Outcome<Vec<Offer>> {
+    let sql = format!(
+        "SELECT availability_zone, MAX(CAST(CASE WHEN {OFFERS} THEN 1 ELSE 0 END AS BIGINT)) AS offered
+         FROM host GROUP BY availability_zone ORDER BY availability_zone"
+    );
+    let values = offer_values(request, overcommit)?;
+    Ok(Offer::find_by_statement(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).all(db).await?)
+}
+
+fn offer_values(request: &Request<'_>, overcommit: Overcommit) -> Result<Vec<sea_orm::Value>, Fault> {
+    let Amount { vcpus, memory_mib, .. } = request.amount;
+    Ok(vec![
+        driving(request)?.into(),
+        offering(request)?.into(),
+        vcpus.into(),
+        overcommit.vcpus.into(),
+        memory_mib.into(),
+        overcommit.memory.into(),
+    ])
 }
 
 impl TryFrom<host::Model> for Host {
@@ -83,6 +145,7 @@ impl TryFrom<host::Model> for Host {
     fn try_from(row: host::Model) -> Result<Self, Fault> {
         Ok(Self {
             drivers: drivers(&row)?,
+            instance_types: row.instance_types.as_deref().map(names).transpose()?,
             capacity: Amount { vcpus: row.vcpus, memory_mib: row.memory_mib, disk_mib: row.disk_mib },
             used: Amount { vcpus: row.vcpus_used, memory_mib: row.memory_mib_used, disk_mib: row.disk_mib_used },
             instances: row.instances,
@@ -99,6 +162,10 @@ fn drivers(row: &host::Model) -> Result<Vec<Driver>, Fault> {
     serde_json::from_str(&row.drivers).map_err(|error| Fault::internal("a host's drivers are unreadable", error))
 }
 
+fn names(text: &str) -> Result<Vec<String>, Fault> {
+    serde_json::from_str(text).map_err(|error| Fault::internal("a host's instance types are unreadable", error))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -110,7 +177,8 @@ mod tests {
     use crate::store::tests::empty_store;
 
     const ONE: Amount = Amount { vcpus: 2, memory_mib: 1024, disk_mib: 8192 };
-    const REQUEST: Request<'_> = Request { availability_zone: "us-east-1a", architecture: "x86_64", amount: ONE };
+    const REQUEST: Request<'_> =
+        Request { availability_zone: "us-east-1a", architecture: "x86_64", instance_type: "t3.micro", amount: ONE };
     const OVERCOMMIT: Overcommit = Overcommit { vcpus: 1.3, memory: 1.0, disk: 4.0 };
 
     /// More hosts than [`FEW`], as drawn.
@@ -138,6 +206,7 @@ mod tests {
                 vcpus_used: 2 * used,
                 memory_mib_used: 1024 * used,
                 disk_mib_used: 8192 * used,
+                instance_types: (*condition == 4).then(|| "[\"m5.large\"]".to_owned()),
             };
             row.into_active_model().insert(tx.db()).await.expect("a host");
         }
@@ -179,6 +248,29 @@ mod tests {
         let steps: Vec<String> = steps.iter().map(|step| step.try_get("", "detail").expect("a step's text")).collect();
         assert_eq!(steps.len(), 1, "no sorting: {steps:?}");
         assert!(steps[0].contains("USING INDEX host_by_room"), "{steps:?}");
+    }
+
+    #[tokio::test]
+    async fn the_database_knows_who_offers_as_the_hosts_do() {
+        let (_folder, store) = stored(&[(2, 1, 0), (4, 2, 0), (5, 0, 0), (0, 3, 9)]).await;
+        let hosts = load(store.reader()).await.expect("hosts");
+        let large = Amount { vcpus: 14, memory_mib: 1024, disk_mib: 0 };
+        for request in [
+            REQUEST,
+            Request { availability_zone: "us-east-1b", ..REQUEST },
+            Request { architecture: "arm64", ..REQUEST },
+            Request { instance_type: "m5.large", ..REQUEST },
+            Request { amount: large, ..REQUEST },
+            Request { amount: Amount { memory_mib: 8194, ..ONE }, ..REQUEST },
+        ] {
+            let of = |zone: &str| hosts.iter().any(|host| host.availability_zone == zone && host.offers(&request, OVERCOMMIT).is_ok());
+            let zone = request.availability_zone;
+            assert_eq!(is_offered(store.reader(), &request, OVERCOMMIT).await.expect("an answer"), of(zone), "{request:?}");
+            for offer in offers(store.reader(), &request, OVERCOMMIT).await.expect("offers") {
+                assert_eq!(offer.is_there(), of(&offer.availability_zone), "{request:?} {offer:?}");
+            }
+        }
+        assert!(offers(store.reader(), &REQUEST, OVERCOMMIT).await.expect("offers").iter().all(Offer::is_there));
     }
 
     #[tokio::test]

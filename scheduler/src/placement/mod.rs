@@ -19,6 +19,7 @@ use std::fmt;
 
 use crate::Overcommit;
 use crate::hosts::Driver;
+use crate::instance_type::InstanceType;
 
 /// What an instance takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,7 +34,17 @@ pub struct Amount {
 pub struct Request<'a> {
     pub availability_zone: &'a str,
     pub architecture: &'a str,
+    pub instance_type: &'a str,
     pub amount: Amount,
+}
+
+impl<'a> Request<'a> {
+    /// One of a type, with the cores that it has.
+    pub fn of_type(kind: &'a InstanceType, availability_zone: &'a str, disk_mib: i64) -> Self {
+        let memory_mib = i64::try_from(kind.memory_mib).unwrap_or(i64::MAX);
+        let amount = Amount { vcpus: kind.vcpus.into(), memory_mib, disk_mib };
+        Self { availability_zone, architecture: kind.architecture(), instance_type: &kind.name, amount }
+    }
 }
 
 /// A host as placement sees it.
@@ -47,6 +58,8 @@ pub struct Host {
     pub quarantines: bool,
     /// In the host's own order of preference.
     pub drivers: Vec<Driver>,
+    /// The instance types that it was configured to offer; none: all that its drivers can run.
+    pub instance_types: Option<Vec<String>>,
     /// As the host reported it.
     pub capacity: Amount,
     pub used: Amount,
@@ -69,6 +82,25 @@ impl Host {
     pub fn rank(&self) -> Rank {
         (self.instances, self.used.memory_mib - self.capacity.memory_mib)
     }
+
+    /// The driver by which it offers what is asked for, whatever it holds now and whether or not it is connected: it is made for the
+    /// architecture, its operator has it offer the type, and one would fit were it empty.
+    pub fn offers(&self, request: &Request<'_>, overcommit: Overcommit) -> Result<&Driver, Refusal> {
+        let driver = self.drivers.iter().find(|driver| driver.architecture == request.architecture).ok_or(Refusal::NoDriver)?;
+        if self.instance_types.as_ref().is_some_and(|offered| !offered.iter().any(|name| name == request.instance_type)) {
+            return Err(Refusal::NotOffered);
+        }
+        let Amount { vcpus, memory_mib, .. } = self.capacity;
+        for (of, wanted, has) in [
+            ("vCPUs", request.amount.vcpus, promised(vcpus, overcommit.vcpus)),
+            ("MiB of memory", request.amount.memory_mib, promised(memory_mib, overcommit.memory)),
+        ] {
+            if wanted > has {
+                return Err(Refusal::TooSmall { of, wanted, has });
+            }
+        }
+        Ok(driver)
+    }
 }
 
 /// Why a host does not take it.
@@ -79,6 +111,12 @@ pub enum Refusal {
     Drained,
     Quarantines,
     NoDriver,
+    NotOffered,
+    TooSmall {
+        of: &'static str,
+        wanted: i64,
+        has: i64,
+    },
     Full {
         of: &'static str,
         wanted: i64,
@@ -88,6 +126,23 @@ pub enum Refusal {
     ClusterElsewhere,
     Spread,
     OtherPartition,
+}
+
+impl Refusal {
+    /// It is what the host is made for that is against it, not what is on it now.
+    pub fn lasts(&self) -> bool {
+        match self {
+            Self::NoDriver | Self::NotOffered | Self::TooSmall { .. } => true,
+            Self::OtherZone
+            | Self::NotConnected
+            | Self::Drained
+            | Self::Quarantines
+            | Self::Full { .. }
+            | Self::ClusterElsewhere
+            | Self::Spread
+            | Self::OtherPartition => false,
+        }
+    }
 }
 
 impl fmt::Display for Refusal {
@@ -101,6 +156,8 @@ impl fmt::Display for Refusal {
             Self::ClusterElsewhere => formatter.write_str("is not in the availability zone of the cluster placement group"),
             Self::Spread => formatter.write_str("has an instance of the spread placement group already"),
             Self::OtherPartition => formatter.write_str("has instances of another partition of the placement group"),
+            Self::NotOffered => formatter.write_str("is not configured to offer the instance type"),
+            Self::TooSmall { of, wanted, has } => write!(formatter, "has {has} {of} in all and {wanted} are wanted"),
             Self::Full { of, wanted, free } => write!(formatter, "has {free} {of} free and {wanted} are wanted"),
         }
     }
@@ -224,7 +281,7 @@ pub fn room<'a>(request: &Request<'_>, host: &'a Host, overcommit: Overcommit) -
     if !host.connected {
         return Err(Refusal::NotConnected);
     }
-    let driver = host.drivers.iter().find(|driver| driver.architecture == request.architecture).ok_or(Refusal::NoDriver)?;
+    let driver = host.offers(request, overcommit)?;
     let (wanted, capacity, used) = (request.amount, host.capacity, host.used);
     let left = Amount {
         vcpus: free("vCPUs", capacity.vcpus, overcommit.vcpus, used.vcpus, wanted.vcpus)?,

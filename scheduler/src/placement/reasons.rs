@@ -29,18 +29,22 @@ pub struct Wanted {
     pub disk_mib: i64,
     pub architecture: String,
     pub zones: Vec<String>,
+    #[serde(default)]
+    pub instance_type: String,
 }
 
 impl Wanted {
-    pub fn new(what: String, amount: Amount, architecture: &str, zones: Vec<String>) -> Self {
-        let Amount { vcpus, memory_mib, disk_mib } = amount;
-        Self { what, vcpus, memory_mib, disk_mib, architecture: architecture.to_owned(), zones }
+    /// Of `request` the zone is not asked: it is among `zones`.
+    pub fn new(what: String, request: &Request<'_>, zones: Vec<String>) -> Self {
+        let Amount { vcpus, memory_mib, disk_mib } = request.amount;
+        let (architecture, instance_type) = (request.architecture.to_owned(), request.instance_type.to_owned());
+        Self { what, vcpus, memory_mib, disk_mib, architecture, zones, instance_type }
     }
 }
 
 impl fmt::Display for Wanted {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, vcpus, memory_mib, disk_mib, architecture, zones } = self;
+        let Self { what, vcpus, memory_mib, disk_mib, architecture, zones, .. } = self;
         let zones = zones.join(" or ");
         write!(formatter, "{what} ({vcpus} vCPUs, {memory_mib} MiB of memory, {disk_mib} MiB of disk each, {architecture}) in {zones}")
     }
@@ -90,6 +94,8 @@ fn kind(why: &Passed) -> &'static str {
         Passed::Refused(Refusal::ClusterElsewhere) => "are not in the availability zone of the cluster placement group",
         Passed::Refused(Refusal::Spread) => "have an instance of the spread placement group",
         Passed::Refused(Refusal::OtherPartition) => "have instances of another partition of the placement group",
+        Passed::Refused(Refusal::NotOffered) => "are not configured to offer the instance type",
+        Passed::Refused(Refusal::TooSmall { .. }) => "are too small",
         Passed::Refused(Refusal::Full { .. }) => "are full",
         Passed::Over { .. } => "could take it and come later",
     }
@@ -145,10 +151,10 @@ async fn judged(store: &Store, wanted: &Wanted, count: usize) -> Outcome<Others>
     store.world().caught_up().await?;
     let rows: Vec<Arc<host::Model>> = store.world().rows().hosts.values().cloned().collect();
     let hosts = rows.into_iter().map(|row| Host::try_from(Arc::unwrap_or_clone(row))).collect::<Result<Vec<_>, _>>()?;
-    let Wanted { vcpus, memory_mib, disk_mib, ref architecture, ref zones, .. } = *wanted;
+    let Wanted { vcpus, memory_mib, disk_mib, ref architecture, ref zones, ref instance_type, .. } = *wanted;
     let amount = Amount { vcpus, memory_mib, disk_mib };
     let decide = |availability_zone: &String| {
-        place(&Request { availability_zone, architecture, amount }, &hosts, store.settings().overcommit, count)
+        place(&Request { availability_zone, architecture, instance_type, amount }, &hosts, store.settings().overcommit, count)
     };
     Ok(Others::of(&zones.iter().map(decide).collect::<Vec<_>>(), false))
 }
@@ -213,7 +219,9 @@ mod tests {
     #[tokio::test]
     async fn no_more_refusals_are_kept_than_the_newest() {
         let lab = Lab::new().await;
-        let wanted = Wanted::new("1 t3.micro".into(), Amount::default(), "x86_64", vec!["us-east-1a".into()]);
+        let zone = "us-east-1a";
+        let request = Request { availability_zone: zone, architecture: "x86_64", instance_type: "t3.micro", amount: Amount::default() };
+        let wanted = Wanted::new("1 t3.micro".into(), &request, vec![zone.into()]);
         let refused = Refused { wanted, why: Why::Known(Others::default()) };
         for id in ["first", "second", "third"] {
             let caller = Caller { account_id: ALICE.into(), principal_arn: String::new(), user_id: String::new(), request_id: id.into() };

@@ -14,6 +14,7 @@ fn host(id: &str, instances: i64) -> Host {
         drained: false,
         quarantines: false,
         drivers: vec![qemu],
+        instance_types: None,
         capacity: Amount { vcpus: 8, memory_mib: 8192, disk_mib: 65536 },
         used: Amount { vcpus: 2 * instances, memory_mib: 1024 * instances, disk_mib: 8192 * instances },
         instances,
@@ -21,7 +22,7 @@ fn host(id: &str, instances: i64) -> Host {
 }
 
 fn request() -> Request<'static> {
-    Request { availability_zone: "us-east-1a", architecture: "x86_64", amount: ONE }
+    Request { availability_zone: "us-east-1a", architecture: "x86_64", instance_type: "t3.micro", amount: ONE }
 }
 
 fn chosen(hosts: &[Host], overcommit: Overcommit, count: usize) -> Vec<String> {
@@ -48,7 +49,9 @@ fn every_refusal_has_its_reason() {
     let bare = Host { drivers: vec![], ..host("bare", 0) };
     let drained = Host { drained: true, ..host("drained", 0) };
     let keeps = Host { quarantines: true, ..host("keeps", 0) };
-    let decision = place(&request(), &[host("full", 4), elsewhere, away, bare, drained, keeps], EXACT, 1);
+    let other = Host { instance_types: Some(vec!["m5.large".into()]), ..host("other", 0) };
+    let small = Host { capacity: Amount { vcpus: 1, ..host("small", 0).capacity }, ..host("small", 0) };
+    let decision = place(&request(), &[host("full", 4), elsewhere, away, bare, drained, keeps, other, small], EXACT, 1);
     assert!(decision.chosen.is_empty());
     let refused: Vec<_> = decision.passed.into_iter().collect();
     let expected = [
@@ -58,6 +61,8 @@ fn every_refusal_has_its_reason() {
         ("elsewhere", Refusal::OtherZone),
         ("full", Refusal::Full { of: "vCPUs", wanted: 2, free: 0 }),
         ("keeps", Refusal::Quarantines),
+        ("other", Refusal::NotOffered),
+        ("small", Refusal::TooSmall { of: "vCPUs", wanted: 2, has: 1 }),
     ];
     assert_eq!(refused, expected.map(|(id, refusal)| (id.to_owned(), Passed::Refused(refusal))));
 }

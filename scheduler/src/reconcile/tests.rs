@@ -10,8 +10,8 @@ use sea_orm::{EntityTrait, PaginatorTrait};
 use super::standard::{Rehearsal, Stage};
 use super::{ForgetClientTokens, ForgetRefusals, ReapTerminated, Reconciler, pass, woken};
 use crate::lab::{ALICE, Agent, Lab, eventually};
-use crate::placement::Amount;
 use crate::placement::reasons::{Others, Refused, Wanted, Why};
+use crate::placement::{Amount, Request};
 use crate::store::{
     Kind, client_token, instance,
     lease::{self, Watch},
@@ -33,7 +33,8 @@ async fn prepared() -> (Lab, Agent) {
         lab.until_state(&id, "running").await;
         lab.terminate(&id).await;
         lab.until_state(&id, "terminated").await;
-        let wanted = Wanted::new("1 t3.micro".into(), Amount::default(), "x86_64", Vec::new());
+        let request = Request { availability_zone: "", architecture: "x86_64", instance_type: "t3.micro", amount: Amount::default() };
+        let wanted = Wanted::new("1 t3.micro".into(), &request, Vec::new());
         let caller = Caller {
             account_id: ALICE.into(),
             principal_arn: String::new(),

@@ -138,6 +138,7 @@ fn a_host(host_id: &str) -> host::Model {
         vcpus_used: 0,
         memory_mib_used: 0,
         disk_mib_used: 0,
+        instance_types: None,
     }
 }
 

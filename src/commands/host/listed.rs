@@ -28,6 +28,8 @@ pub struct Listed {
     drivers: Vec<String>,
     quarantined: Vec<String>,
     version: String,
+    /// What it was configured to offer; none: all that its drivers can run.
+    instance_types: Vec<String>,
 }
 
 impl From<Host> for Listed {
@@ -52,6 +54,7 @@ impl From<Host> for Listed {
             drivers: host.drivers,
             quarantined: host.quarantined,
             version: host.version,
+            instance_types: host.instance_types,
         }
     }
 }

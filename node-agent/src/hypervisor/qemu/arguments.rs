@@ -109,7 +109,7 @@ fn platform(line: &mut Line, desired: &InstanceDesired, machine: &Machine, machi
     line.add("-machine", format!("{machine_type},vmport=off,usb=off"));
     line.add("-accel", accelerator);
     line.add("-cpu", cpu);
-    line.add("-smp", format!("cpus={0},sockets=1,cores={0},threads=1", desired.vcpus.max(1)));
+    line.add("-smp", topology(desired));
     line.add("-m", format!("{}M", desired.memory_mib));
     line.add("-uuid", uuid.clone());
     line.add("-smbios", "type=0,vendor=Amazon EC2,version=1.0");
@@ -118,6 +118,13 @@ fn platform(line: &mut Line, desired: &InstanceDesired, machine: &Machine, machi
     line.add("-smbios", format!("type=3,manufacturer=Amazon EC2,asset={}", desired.instance_id));
     line.add("-boot", "menu=off,strict=on");
     line.add("-rtc", "base=utc");
+}
+
+/// One socket, with the cores and threads that the scheduler says. Where they do not make up the vCPUs each of these is a core.
+fn topology(desired: &InstanceDesired) -> String {
+    let (vcpus, cores, threads) = (desired.vcpus.max(1), desired.cores, desired.threads_per_core);
+    let (cores, threads) = if cores.checked_mul(threads) == Some(vcpus) { (cores, threads) } else { (vcpus, 1) };
+    format!("cpus={vcpus},sockets=1,cores={cores},threads={threads}")
 }
 
 #[cfg(test)]
@@ -145,6 +152,15 @@ mod tests {
         let (kvm, tcg) = (line(Accelerator::Kvm), line(Accelerator::Tcg));
         assert!(kvm.contains("-machine pc-q35-7.1,") && kvm.contains("-accel kvm -cpu host"), "{kvm}");
         assert!(tcg.contains("-accel tcg,thread=multi -cpu max"), "{tcg}");
+    }
+
+    #[test]
+    fn the_guest_sees_the_cores_and_threads_that_were_asked_for() {
+        let seen = |vcpus, cores, threads_per_core| topology(&InstanceDesired { vcpus, cores, threads_per_core, ..Default::default() });
+        assert_eq!(seen(4, 2, 2), "cpus=4,sockets=1,cores=2,threads=2");
+        assert_eq!(seen(2, 2, 1), "cpus=2,sockets=1,cores=2,threads=1");
+        assert_eq!(seen(4, 0, 0), "cpus=4,sockets=1,cores=4,threads=1", "an older scheduler says nothing");
+        assert_eq!(seen(4, 3, 2), "cpus=4,sockets=1,cores=4,threads=1");
     }
 
     #[test]

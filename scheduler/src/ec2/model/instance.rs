@@ -4,7 +4,8 @@ use freehold_proto::Fault;
 use freehold_proto::aws::ec2;
 
 use crate::Settings;
-use crate::ec2::message::{int, tags, timestamp};
+use crate::ec2::cpu_options;
+use crate::ec2::message::{tags, timestamp};
 use crate::ec2::shown::{Shown, Shows};
 use crate::lifecycle::step::State;
 use crate::store::read::instances::InstanceView;
@@ -97,11 +98,7 @@ fn instance(view: &InstanceView, settings: &Settings) -> Result<ec2::Instance, F
 /// What an instance of its type and image is made of.
 fn hardware(view: &InstanceView, settings: &Settings) -> ec2::Instance {
     let row = &view.instance;
-    let cpu = settings.catalogue.get(&row.instance_type).map(|kind| ec2::CpuOptions {
-        core_count: int(kind.cores()),
-        threads_per_core: int(kind.threads_per_core),
-        ..ec2::CpuOptions::default()
-    });
+    let cpu = cpu_options::of(row, settings);
     ec2::Instance {
         instance_type: Some(row.instance_type.clone()),
         architecture: Some(row.architecture.clone()),
@@ -114,7 +111,11 @@ fn hardware(view: &InstanceView, settings: &Settings) -> ec2::Instance {
         platform_details: Some("Linux/UNIX".into()),
         usage_operation: Some("RunInstances".into()),
         usage_operation_update_time: Some(timestamp(row.created)),
-        cpu_options: cpu,
+        cpu_options: Some(ec2::CpuOptions {
+            core_count: Some(cpu.core_count),
+            threads_per_core: Some(cpu.threads_per_core),
+            ..ec2::CpuOptions::default()
+        }),
         boot_mode: Some("legacy-bios".into()),
         current_instance_boot_mode: Some("legacy-bios".into()),
         capacity_reservation_specification: Some(ec2::CapacityReservationSpecificationResponse {

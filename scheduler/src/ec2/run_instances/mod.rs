@@ -50,6 +50,7 @@ impl Command for ec2::RunInstancesRequest {
         ErrorCode::MissingParameter,
         ErrorCode::SecurityGroupsPerInterfaceLimitExceeded,
         ErrorCode::TagLimitExceeded,
+        ErrorCode::Unsupported,
         ErrorCode::UnsupportedOperation,
         ErrorCode::VpcIdNotSpecified,
     ];

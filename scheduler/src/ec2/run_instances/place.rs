@@ -9,6 +9,7 @@ use super::image::Image;
 use super::network::{self, Network};
 use super::request::Asked;
 use crate::placement::group::{self, Group};
+use crate::placement::hosts::Offer;
 use crate::placement::reasons::{Others, Refused, Wanted, Why};
 use crate::placement::{Amount, Chosen, Decision, Host, Rank, Request, hosts, place};
 use crate::store::{Outcome, Tx, placement_group};
@@ -33,7 +34,8 @@ pub async fn choose(tx: &Tx, asked: &Asked, image: &Image, group: Option<&placem
     let amount = Amount { vcpus: asked.vcpus.into(), memory_mib: asked.memory_mib, disk_mib: image.size_gib * 1024 };
     let networks = network::candidates(tx, asked).await?;
     let zones = networks.iter().map(|network| network.subnet.availability_zone.clone()).collect();
-    let wanted = Wanted::new(what(asked, group), amount, &image.row.architecture, zones);
+    let anywhere = Request { availability_zone: "", architecture: &image.row.architecture, instance_type: &asked.instance_type, amount };
+    let wanted = Wanted::new(what(asked, group), &anywhere, zones);
     let group = match group {
         Some(row) => {
             let partition = asked.placement_group.as_ref().and_then(|asked| asked.partition_number);
@@ -45,7 +47,7 @@ pub async fn choose(tx: &Tx, asked: &Asked, image: &Image, group: Option<&placem
     let mut candidates = Vec::new();
     for network in networks {
         let zone = network.subnet.availability_zone.clone();
-        let request = Request { availability_zone: &zone, architecture: &image.row.architecture, amount };
+        let request = Request { availability_zone: &zone, ..anywhere };
         let read = match &few {
             Some(_) => Vec::new(),
             None => best(tx, asked, &request, group.as_ref()).await?,
@@ -58,7 +60,7 @@ pub async fn choose(tx: &Tx, asked: &Asked, image: &Image, group: Option<&placem
     let Some((at, _)) = best else {
         // What a group is against is known of the hosts that were read. Of the others nobody says it later.
         let why = if group.is_some() { Why::Known(others()) } else { Why::Unjudged(asked.max_count) };
-        return Err(refuse(asked, wanted, why).into());
+        return Err(refuse(tx, asked, &anywhere, wanted, why).await?.into());
     };
     let others = others();
     let Candidate { network, decision, .. } = candidates.swap_remove(at);
@@ -96,13 +98,41 @@ fn what(asked: &Asked, group: Option<&placement_group::Model>) -> String {
     }
 }
 
-/// Why not, host by host, is found out when the turn is over.
-fn refuse(asked: &Asked, wanted: Wanted, why: Why) -> Fault {
-    let message = format!(
-        "We currently do not have sufficient {} capacity in the Availability Zone you requested ({}). Ask for fewer or smaller \
-         instances, or try again later.",
-        asked.instance_type,
-        wanted.zones.join(", ")
-    );
-    Fault { source: Some(Box::new(Refused { wanted, why })), ..Fault::new(ErrorCode::InsufficientInstanceCapacity, message) }
+/// There is no room now, or there never is where it was asked for. Why not, host by host, is found out when the turn is over.
+async fn refuse(tx: &Tx, asked: &Asked, anywhere: &Request<'_>, wanted: Wanted, why: Why) -> Outcome<Fault> {
+    let zones = wanted.zones.join(", ");
+    let kind = &asked.instance_type;
+    let (code, message) = if let Some(offers) = never(tx, anywhere, &wanted.zones).await? {
+        (ErrorCode::Unsupported, unsupported(kind, &zones, &offers))
+    } else {
+        let message = format!(
+            "We currently do not have sufficient {kind} capacity in the Availability Zone you requested ({zones}). Ask for fewer or smaller \
+             instances, or try again later."
+        );
+        (ErrorCode::InsufficientInstanceCapacity, message)
+    };
+    Ok(Fault { source: Some(Box::new(Refused { wanted, why })), ..Fault::new(code, message) })
+}
+
+/// Where the zones have hosts of which none offers it, however empty: who does. A zone without a host may get one any time, of which nothing
+/// is known yet.
+async fn never(tx: &Tx, anywhere: &Request<'_>, zones: &[String]) -> Outcome<Option<Vec<Offer>>> {
+    let overcommit = tx.settings().overcommit;
+    for availability_zone in zones {
+        if hosts::is_offered(tx.db(), &Request { availability_zone, ..*anywhere }, overcommit).await? {
+            return Ok(None);
+        }
+    }
+    let offers = hosts::offers(tx.db(), anywhere, overcommit).await?;
+    Ok(Some(offers).filter(|offers| offers.iter().any(|offer| zones.contains(&offer.availability_zone))))
+}
+
+fn unsupported(instance_type: &str, zones: &str, offers: &[Offer]) -> String {
+    let elsewhere: Vec<&str> = offers.iter().filter(|offer| offer.is_there()).map(|offer| offer.availability_zone.as_str()).collect();
+    let advice = if elsewhere.is_empty() {
+        "Please retry your request with a type that DescribeInstanceTypeOfferings lists.".to_owned()
+    } else {
+        format!("Please retry your request by not specifying an Availability Zone or choosing {}.", elsewhere.join(", "))
+    };
+    format!("Your requested instance type ({instance_type}) is not supported in your requested Availability Zone ({zones}). {advice}")
 }

@@ -9,6 +9,7 @@ use freehold_proto::{ErrorCode, Fault};
 
 use crate::Settings;
 use crate::ec2::cpu_credits;
+use crate::ec2::cpu_options::{self, CpuOptions};
 use crate::ec2::message::{given_tags, missing};
 use crate::ec2::metadata_options::{self, Given};
 use crate::ec2::resolve::{INSTANCE, NETWORK_INTERFACE, VOLUME};
@@ -26,6 +27,8 @@ pub struct Asked {
     pub image_id: String,
     pub instance_type: String,
     pub vcpus: i32,
+    /// Where they are asked to be others than the type's own.
+    pub cpu: Option<CpuOptions>,
     pub memory_mib: i64,
     pub architecture: &'static str,
     pub min_count: usize,
@@ -102,12 +105,15 @@ impl Asked {
         let kind = settings.catalogue.get(&name).ok_or_else(|| invalid(format!("Invalid value '{name}' for InstanceType.")))?;
         let (min_count, max_count) = counts(request)?;
         let network = NetworkAsked::read(request)?;
+        let cpu = request.cpu_options.as_ref().map(|given| cpu_options::given(kind, given.core_count, given.threads_per_core));
+        let cpu = cpu.transpose()?.flatten();
         if max_count > 1 && network.private_ip_address.is_some() {
             return Err(combination("A private IP address can be given to one instance only. Set MaxCount to 1."));
         }
         Ok(Self {
             image_id: given(request.image_id.as_ref()).ok_or_else(|| missing("ImageId"))?,
-            vcpus: i32::try_from(kind.vcpus).unwrap_or(i32::MAX),
+            vcpus: cpu.map_or_else(|| i32::try_from(kind.vcpus).unwrap_or(i32::MAX), CpuOptions::vcpus),
+            cpu,
             memory_mib: i64::try_from(kind.memory_mib).unwrap_or(i64::MAX),
             architecture: kind.architecture(),
             instance_type: name,

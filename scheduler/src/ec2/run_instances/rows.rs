@@ -128,6 +128,8 @@ impl Launch<'_> {
             ended_from: String::new(),
             placement_group_id: self.placement_group.map(|group| group.group_id.clone()),
             partition_number: host.partition,
+            cpu_core_count: asked.cpu.map(|cpu| cpu.core_count),
+            cpu_threads_per_core: asked.cpu.map(|cpu| cpu.threads_per_core),
         }
     }
 

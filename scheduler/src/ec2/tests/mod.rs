@@ -3,6 +3,7 @@
 mod images;
 mod key_pairs;
 mod networks;
+mod offers;
 mod placement_groups;
 mod refusals;
 mod security_groups;

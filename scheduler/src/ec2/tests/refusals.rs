@@ -17,6 +17,7 @@ const PROVOKED_ELSEWHERE: &[&str] = &[
     "GetConsoleScreenshot",
     "GetPasswordData",
     "ModifyInstanceAttribute",
+    "ModifyInstanceCpuOptions",
     "ModifyInstanceCreditSpecification",
     "ModifyInstanceMetadataOptions",
     "ModifyInstancePlacement",
@@ -96,6 +97,7 @@ async fn describes(bench: &Bench) {
     refuse_pages!(bench, DescribeInstanceTypesRequest);
     let types = ec2::DescribeInstanceTypesRequest { filters: vec![filter("hypervisor", &["x"; 201])], ..Default::default() };
     bench.refused(ErrorCode::FilterLimitExceeded, types).await;
+    offers(bench).await;
     refuse_filters!(bench, DescribeAvailabilityZonesRequest);
     let zone = ec2::DescribeAvailabilityZonesRequest { zone_names: strings(&["us-east-1z"]), ..Default::default() };
     bench.refused(ErrorCode::InvalidParameterValue, zone).await;
@@ -105,6 +107,47 @@ async fn describes(bench: &Bench) {
     bench.refused(ErrorCode::FilterLimitExceeded, region).await;
     let attribute = ec2::DescribeAccountAttributesRequest { attribute_names: strings(&["max-instances"]), ..Default::default() };
     bench.refused(ErrorCode::InvalidParameterValue, attribute).await;
+}
+
+async fn offers(bench: &Bench) {
+    refuse_pages!(bench, DescribeInstanceTypeOfferingsRequest);
+    let offerings = |location_type: &str, filters| ec2::DescribeInstanceTypeOfferingsRequest {
+        location_type: Some(location_type.into()),
+        filters,
+        ..Default::default()
+    };
+    bench.refused(ErrorCode::InvalidParameterValue, offerings("planet", vec![])).await;
+    bench.refused(ErrorCode::InvalidParameterValue, offerings("region", vec![filter("colour", &["x"])])).await;
+    bench.refused(ErrorCode::FilterLimitExceeded, offerings("region", vec![filter("location", &["x"; 201])])).await;
+    refuse_pages!(bench, GetInstanceTypesFromInstanceRequirementsRequest);
+    let any = ec2::InstanceRequirementsRequest {
+        v_cpu_count: Some(ec2::VCpuCountRangeRequest { min: 0, max: None }),
+        memory_mi_b: Some(ec2::MemoryMiBRequest { min: 0, max: None }),
+        ..Default::default()
+    };
+    let required = |requirements| ec2::GetInstanceTypesFromInstanceRequirementsRequest {
+        architecture_types: strings(&["x86_64"]),
+        virtualization_types: strings(&["hvm"]),
+        instance_requirements: requirements,
+        ..Default::default()
+    };
+    bench.get(required(Some(any.clone()))).await;
+    bench.refused(ErrorCode::MissingParameter, required(None)).await;
+    bench.refused(ErrorCode::MissingParameter, required(Some(ec2::InstanceRequirementsRequest::default()))).await;
+    let unnamed = ec2::GetInstanceTypesFromInstanceRequirementsRequest { architecture_types: Vec::new(), ..required(Some(any.clone())) };
+    bench.refused(ErrorCode::MissingParameter, unnamed).await;
+    let wrong = [
+        ec2::InstanceRequirementsRequest { v_cpu_count: Some(ec2::VCpuCountRangeRequest { min: 4, max: Some(2) }), ..any.clone() },
+        ec2::InstanceRequirementsRequest { memory_mi_b: Some(ec2::MemoryMiBRequest { min: -1, max: None }), ..any.clone() },
+        ec2::InstanceRequirementsRequest { bare_metal: Some("perhaps".into()), ..any.clone() },
+        ec2::InstanceRequirementsRequest { allowed_instance_types: vec!["m5.*".into(); 401], ..any.clone() },
+    ];
+    for requirements in wrong {
+        bench.refused(ErrorCode::InvalidParameterValue, required(Some(requirements))).await;
+    }
+    let (allowed_instance_types, excluded_instance_types) = (strings(&["m*"]), strings(&["c*"]));
+    let both = ec2::InstanceRequirementsRequest { allowed_instance_types, excluded_instance_types, ..any };
+    bench.refused(ErrorCode::InvalidParameterCombination, required(Some(both))).await;
 }
 
 async fn named_describes(bench: &Bench) {

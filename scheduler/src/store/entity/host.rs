@@ -26,6 +26,8 @@ pub struct Model {
     pub vcpus_used: i64,
     pub memory_mib_used: i64,
     pub disk_mib_used: i64,
+    /// The names of the instance types that it offers, in JSON; none: all that its drivers can run.
+    pub instance_types: Option<String>,
 }
 
 super::standalone!();

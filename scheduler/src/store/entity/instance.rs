@@ -72,6 +72,9 @@ pub struct Model {
     pub placement_group_id: Option<String>,
     /// Of a partition placement group.
     pub partition_number: Option<i32>,
+    /// As a client has asked for them, together; none: its type's own.
+    pub cpu_core_count: Option<i32>,
+    pub cpu_threads_per_core: Option<i32>,
 }
 
 super::standalone!();

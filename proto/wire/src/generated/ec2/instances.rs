@@ -885,6 +885,27 @@ pub(super) static MODIFY_INSTANCE_ATTRIBUTE_REQUEST: Shape = Shape {
     ],
 };
 
+pub(super) static MODIFY_INSTANCE_CPU_OPTIONS_REQUEST: Shape = Shape {
+    name: "ModifyInstanceCpuOptionsRequest",
+    fields: &[
+        Field::new(1, "InstanceId", "instanceId", Kind::Id).required(),
+        Field::new(2, "CoreCount", "coreCount", Kind::Int32),
+        Field::new(3, "ThreadsPerCore", "threadsPerCore", Kind::Int32),
+        Field::new(4, "NestedVirtualization", "nestedVirtualization", Kind::Words(super::instances::NESTED_VIRTUALIZATION_SPECIFICATION)),
+        Field::new(5, "DryRun", "dryRun", Kind::Bool),
+    ],
+};
+
+pub(super) static MODIFY_INSTANCE_CPU_OPTIONS_RESULT: Shape = Shape {
+    name: "ModifyInstanceCpuOptionsResult",
+    fields: &[
+        Field::new(1, "InstanceId", "instanceId", Kind::Id),
+        Field::new(2, "CoreCount", "coreCount", Kind::Int32),
+        Field::new(3, "ThreadsPerCore", "threadsPerCore", Kind::Int32),
+        Field::new(4, "NestedVirtualization", "nestedVirtualization", Kind::Words(super::instances::NESTED_VIRTUALIZATION_SPECIFICATION)),
+    ],
+};
+
 pub(super) static MODIFY_INSTANCE_CREDIT_SPECIFICATION_REQUEST: Shape = Shape {
     name: "ModifyInstanceCreditSpecificationRequest",
     fields: &[
