@@ -68,3 +68,19 @@ def test_instances_in_the_default_vpc(terraform, account, cloud):
     assert set(states) == {"terminated"}
     assert account.client().describe_volumes()["Volumes"] == []
     assert account.client().describe_placement_groups()["PlacementGroups"] == []
+
+
+def test_types_images_and_zones_are_found(terraform, cloud):
+    ami = cloud.ami()
+    types = terraform("instance_types", variables={"ami": ami})
+    types.apply()
+    types.nothing_to_do()
+    assert types.outputs()["seen"] == {
+        "zones": ["us-east-1a", "us-east-1b", "us-east-1c"],
+        "ami": ami,
+        "large": [8, 4, 32768, [2, 4], 2300, 4],
+        "burstable": ["t2.nano", "t3.nano", "t3a.nano", "t4g.nano"],
+        # Of the three, one fits on the host and has a driver there.
+        "offered": [["m5.large"], ["us-east-1a"]],
+        "preferred": "c6i.large",
+    }
