@@ -76,6 +76,11 @@ def said(ssh, path):
         return None
 
 
+def threads(story):
+    """The processors of the first core, as the guest sees them."""
+    return story.ssh("cat /sys/devices/system/cpu/cpu0/topology/thread_siblings_list")
+
+
 def restarted(story, ec2, ssh, key_file):
     """The guest again after a start or reboot, when it answers; it may have another public address."""
     address = describe(ec2, story.instance_id)["PublicIpAddress"]
@@ -128,7 +133,7 @@ def test_its_display_is_seen(cloud, ec2, story):
     assert not list((cloud.folder / "data").rglob("screen.ppm")), "nothing of it stays"
 
 
-def test_it_knows_itself_from_metadata(ec2, ami, story):
+def test_it_knows_itself_from_metadata(cloud, ec2, ami, story):
     instance = describe(ec2, story.instance_id)
     ask = story.ssh.metadata
     assert ask("meta-data/instance-id") == story.instance_id
@@ -136,6 +141,8 @@ def test_it_knows_itself_from_metadata(ec2, ami, story):
     assert ask("meta-data/local-ipv4") == instance["PrivateIpAddress"]
     assert ask("meta-data/public-ipv4") == instance["PublicIpAddress"]
     assert story.ssh("hostname").split(".")[0] == instance["PrivateDnsName"].split(".")[0]
+    # A t3.nano has one core of two threads. Without KVM the guest takes each thread for a core.
+    assert (threads(story), story.ssh("nproc")) == ("0-1" if cloud.host()["drivers"] == ["qemu/kvm"] else "0", "2")
     wait_until("user-data ran", lambda: story.ssh.run("cat /var/user-data-ran").stdout.strip() == "ran-42")
 
 
@@ -177,9 +184,11 @@ def test_stop_and_start_keep_disk_and_private_address(cloud, ec2, key_file, ssh,
     ec2.stop_instances(InstanceIds=[story.instance_id])
     wait(ec2, "stopped", story.instance_id)
     assert cloud.guests() == {}
+    ec2.modify_instance_cpu_options(InstanceId=story.instance_id, CoreCount=1, ThreadsPerCore=1)
     ec2.start_instances(InstanceIds=[story.instance_id])
     wait(ec2, "running", story.instance_id)
     restarted(story, ec2, ssh, key_file)
+    assert (threads(story), story.ssh("nproc")) == ("0", "1"), "as it was asked while it was stopped"
     assert story.ssh("cat ~/note") == "kept"
     assert describe(ec2, story.instance_id)["PrivateIpAddress"] == before["PrivateIpAddress"]
     assert before["PrivateIpAddress"] in story.ssh("ip -4 addr show dev eth0")

@@ -100,7 +100,10 @@ fn confinement(line: &mut Line) {
 }
 
 fn platform(line: &mut Line, desired: &InstanceDesired, machine: &Machine, machine_type: &str) {
+    let (cores, threads) = topology(desired, machine.accelerator);
     let (accelerator, cpu) = match machine.accelerator {
+        // Source: what QEMU says where it is left out, and `no_autoenable_flags` in its target/i386/cpu.c.
+        Accelerator::Kvm if machine.topoext && threads > 1 => ("kvm", "host,+topoext"),
         Accelerator::Kvm => ("kvm", "host"),
         Accelerator::Tcg => ("tcg,thread=multi", "max"),
     };
@@ -109,7 +112,7 @@ fn platform(line: &mut Line, desired: &InstanceDesired, machine: &Machine, machi
     line.add("-machine", format!("{machine_type},vmport=off,usb=off"));
     line.add("-accel", accelerator);
     line.add("-cpu", cpu);
-    line.add("-smp", topology(desired));
+    line.add("-smp", format!("cpus={},sockets=1,cores={cores},threads={threads}", cores * threads));
     line.add("-m", format!("{}M", desired.memory_mib));
     line.add("-uuid", uuid.clone());
     line.add("-smbios", "type=0,vendor=Amazon EC2,version=1.0");
@@ -120,11 +123,12 @@ fn platform(line: &mut Line, desired: &InstanceDesired, machine: &Machine, machi
     line.add("-rtc", "base=utc");
 }
 
-/// One socket, with the cores and threads that the scheduler says. Where they do not make up the vCPUs each of these is a core.
-fn topology(desired: &InstanceDesired) -> String {
-    let (vcpus, cores, threads) = (desired.vcpus.max(1), desired.cores, desired.threads_per_core);
-    let (cores, threads) = if cores.checked_mul(threads) == Some(vcpus) { (cores, threads) } else { (vcpus, 1) };
-    format!("cpus={vcpus},sockets=1,cores={cores},threads={threads}")
+/// One socket, with the cores and threads that the scheduler says. Where they do not make up the vCPUs each of these is a core, as it is under
+/// TCG, whose processor is one of AMD's that have no threads: a guest would not be told of any.
+fn topology(desired: &InstanceDesired, accelerator: Accelerator) -> (u32, u32) {
+    let (cores, threads) = (desired.cores, desired.threads_per_core);
+    let whole = cores.checked_mul(threads) == Some(desired.vcpus) && desired.vcpus > 0;
+    if whole && accelerator == Accelerator::Kvm { (cores, threads) } else { (desired.vcpus.max(1), 1) }
 }
 
 #[cfg(test)]
@@ -134,7 +138,7 @@ mod tests {
     use super::*;
 
     fn line(accelerator: Accelerator) -> String {
-        let machine = Machine { program: "qemu".into(), accelerator, newest_q35: "pc-q35-7.2".to_owned() };
+        let machine = Machine { program: "qemu".into(), accelerator, newest_q35: "pc-q35-7.2".to_owned(), topoext: false };
         let desired = InstanceDesired {
             instance_id: "i-0123456789abcdef0".to_owned(),
             instance_type: "t3.micro".to_owned(),
@@ -155,12 +159,22 @@ mod tests {
     }
 
     #[test]
-    fn the_guest_sees_the_cores_and_threads_that_were_asked_for() {
-        let seen = |vcpus, cores, threads_per_core| topology(&InstanceDesired { vcpus, cores, threads_per_core, ..Default::default() });
-        assert_eq!(seen(4, 2, 2), "cpus=4,sockets=1,cores=2,threads=2");
-        assert_eq!(seen(2, 2, 1), "cpus=2,sockets=1,cores=2,threads=1");
-        assert_eq!(seen(4, 0, 0), "cpus=4,sockets=1,cores=4,threads=1", "an older scheduler says nothing");
-        assert_eq!(seen(4, 3, 2), "cpus=4,sockets=1,cores=4,threads=1");
+    fn the_guest_sees_the_cores_and_threads_that_were_asked_for_where_it_can() {
+        let seen = |vcpus, cores, threads_per_core, accelerator| {
+            topology(&InstanceDesired { vcpus, cores, threads_per_core, ..Default::default() }, accelerator)
+        };
+        assert_eq!(seen(4, 2, 2, Accelerator::Kvm), (2, 2));
+        assert_eq!(seen(4, 2, 2, Accelerator::Tcg), (4, 1));
+        assert_eq!(seen(2, 2, 1, Accelerator::Kvm), (2, 1));
+        assert_eq!(seen(4, 0, 0, Accelerator::Kvm), (4, 1), "an older scheduler says nothing");
+        assert_eq!(seen(4, 3, 2, Accelerator::Kvm), (4, 1));
+        let line = |topoext| {
+            let machine = Machine { program: "qemu".into(), accelerator: Accelerator::Kvm, newest_q35: String::new(), topoext };
+            let desired = InstanceDesired { vcpus: 4, cores: 2, threads_per_core: 2, ..Default::default() };
+            arguments(&desired, &machine, "q35", &[]).join(" ")
+        };
+        assert!(line(false).contains("-cpu host -smp cpus=4,sockets=1,cores=2,threads=2 "), "{}", line(false));
+        assert!(line(true).contains("-cpu host,+topoext -smp "), "{}", line(true));
     }
 
     #[test]

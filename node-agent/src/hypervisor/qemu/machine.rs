@@ -36,6 +36,8 @@ pub(super) struct Machine {
     pub(super) accelerator: Accelerator,
     /// The newest versioned q35: "pc-q35-7.2".
     pub(super) newest_q35: String,
+    /// Its processor tells of threads the way AMD's do, which a guest gets only by name.
+    pub(super) topoext: bool,
 }
 
 impl Machine {
@@ -43,23 +45,27 @@ impl Machine {
         let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let device = File::options().read(true).write(true).open("/dev/kvm");
         let accelerator = choose(&cpuinfo, device.map(drop));
+        let topoext = has(&cpuinfo, &["topoext"]);
         let listed = ask(config, &["-machine", "help"]).await?;
         let newest_q35 = newest_q35(&listed)
             .ok_or_else(|| DriverError::new(FaultCode::Hypervisor, format!("{} emulates no q35 machine", config.program.display())))?;
-        Ok(Self { program: config.program.clone(), accelerator, newest_q35 })
+        Ok(Self { program: config.program.clone(), accelerator, newest_q35, topoext })
     }
 }
 
 /// KVM is offered only where the processor has it and the device opens; whatever else is there, the reason is said.
 fn choose(cpuinfo: &str, device: io::Result<()>) -> Accelerator {
-    let virtualises =
-        cpuinfo.lines().any(|line| line.starts_with("flags") && line.split_ascii_whitespace().any(|flag| matches!(flag, "vmx" | "svm")));
-    match (virtualises, device) {
+    match (has(cpuinfo, &["vmx", "svm"]), device) {
         (true, Ok(())) => return Accelerator::Kvm,
         (true, Err(error)) => tracing::warn!(%error, "guests run under TCG, many times slower than with KVM: /dev/kvm can not be opened"),
         (false, _) => tracing::warn!("guests run under TCG, many times slower than with KVM: this processor offers neither vmx nor svm"),
     }
     Accelerator::Tcg
+}
+
+/// Whether the processor has one of the flags.
+fn has(cpuinfo: &str, flags: &[&str]) -> bool {
+    cpuinfo.lines().any(|line| line.starts_with("flags") && line.split_ascii_whitespace().any(|flag| flags.contains(&flag)))
 }
 
 async fn ask(config: &Config, arguments: &[&str]) -> Result<String, DriverError> {
