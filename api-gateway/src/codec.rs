@@ -10,7 +10,6 @@
 //! Work is linear in the request (sorting aside) and in the answer, whatever bytes they are.
 
 mod answer;
-mod protobuf;
 mod request;
 mod scalar;
 mod sent;
@@ -20,6 +19,8 @@ mod time;
 use bytes::Bytes;
 use freehold_proto::Fault;
 use freehold_wire::Operation;
+#[cfg(test)]
+use freehold_wire::protobuf;
 
 use sent::Sent;
 

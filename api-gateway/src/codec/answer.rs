@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use aws_smithy_types::base64;
+use freehold_wire::protobuf::{Malformed, Reader, Value};
 use freehold_wire::{Field, Kind, Operation, Protocol, Shape};
 use quick_xml::escape::escape;
 
-use super::protobuf::{Malformed, Reader, Value};
 use super::sent::is_xml;
 use super::time;
 

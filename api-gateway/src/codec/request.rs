@@ -5,9 +5,9 @@
 
 use bytes::Bytes;
 use freehold_proto::{ErrorCode, Fault};
+use freehold_wire::protobuf::{Value, Writer};
 use freehold_wire::{Field, Kind, Operation, Protocol, Shape};
 
-use super::protobuf::{Value, Writer};
 use super::scalar;
 use super::sent::Sent;
 

@@ -4,9 +4,9 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use freehold_proto::{ErrorCode, Fault};
+use freehold_wire::protobuf::{Value, Writer};
 use freehold_wire::{Field, Kind};
 
-use super::protobuf::{Value, Writer};
 use super::sent::{Sent, shortened};
 use super::time;
 

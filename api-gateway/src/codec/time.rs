@@ -3,8 +3,7 @@
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use freehold_wire::Protocol;
-
-use super::protobuf::{Malformed, Reader, Value, Writer};
+use freehold_wire::protobuf::{Malformed, Reader, Value, Writer};
 
 /// `2026-01-02T03:04:05Z`, with a fraction and an offset where there are some.
 pub fn parse(text: &str) -> Option<DateTime> {

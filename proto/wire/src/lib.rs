@@ -2,10 +2,11 @@
 //!
 //! The gateway turns a request into protobuf bytes and an answer's bytes into XML by these tables alone; it has no code per action
 //! and no message types. Everything in [`generated`] is written by `cargo xtask model` from `proto/aws/**/*.proto` and
-//! `proto/actions.toml`. This crate depends on nothing.
+//! `proto/actions.toml`. The scheduler holds what a launch template brings to the same tables.
 
 #[allow(unused_imports, clippy::module_inception, reason = "generated code")]
 mod generated;
+pub mod protobuf;
 mod table;
 
 pub use table::{Field, Kind, Operation, Parameter, Protocol, Service, Shape, Standing, Status};
