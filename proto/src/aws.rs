@@ -19,3 +19,4 @@ pub mod sts {
 }
 
 mod actions;
+mod conversions;

@@ -87,6 +87,12 @@ error_codes! {
     InvalidKeyPairDuplicate = "InvalidKeyPair.Duplicate", 400;
     InvalidKeyPairFormat = "InvalidKeyPair.Format", 400;
     InvalidKeyPairNotFound = "InvalidKeyPair.NotFound", 400;
+    InvalidLaunchTemplateIdMalformed = "InvalidLaunchTemplateId.Malformed", 400;
+    InvalidLaunchTemplateIdNotFound = "InvalidLaunchTemplateId.NotFound", 400;
+    InvalidLaunchTemplateIdVersionNotFound = "InvalidLaunchTemplateId.VersionNotFound", 400;
+    InvalidLaunchTemplateNameAlreadyExists = "InvalidLaunchTemplateName.AlreadyExistsException", 400;
+    InvalidLaunchTemplateNameMalformed = "InvalidLaunchTemplateName.MalformedException", 400;
+    InvalidLaunchTemplateNameNotFound = "InvalidLaunchTemplateName.NotFoundException", 400;
     InvalidNetworkInterfaceIdMalformed = "InvalidNetworkInterfaceId.Malformed", 400;
     InvalidNetworkInterfaceIdNotFound = "InvalidNetworkInterfaceID.NotFound", 400;
     InvalidPermissionDuplicate = "InvalidPermission.Duplicate", 400;
@@ -109,6 +115,8 @@ error_codes! {
     InvalidVolumeNotFound = "InvalidVolume.NotFound", 400;
     InvalidVpcIdMalformed = "InvalidVpcID.Malformed", 400;
     InvalidVpcIdNotFound = "InvalidVpcID.NotFound", 400;
+    MaxTemplateLimitExceeded = "MaxTemplateLimitExceeded", 400;
+    MaxTemplateVersionLimitExceeded = "MaxTemplateVersionLimitExceeded", 400;
     OperationNotPermitted = "OperationNotPermitted", 400;
     RulesPerSecurityGroupLimitExceeded = "RulesPerSecurityGroupLimitExceeded", 400;
     SecurityGroupsPerInterfaceLimitExceeded = "SecurityGroupsPerInterfaceLimitExceeded", 400;

@@ -99,6 +99,7 @@ ids! {
     KeyPairId = "key";
     PlacementGroupId = "pg";
     InternetGatewayId = "igw";
+    LaunchTemplateId = "lt";
     RouteTableId = "rtb";
     NetworkAclId = "acl";
     DhcpOptionsId = "dopt";

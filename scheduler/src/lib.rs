@@ -13,6 +13,7 @@ pub mod instance_type;
 pub mod key_pair;
 #[cfg(test)]
 pub(crate) mod lab;
+pub mod launch_template;
 pub mod lifecycle;
 pub mod metrics;
 pub mod operator;

@@ -48,6 +48,21 @@ class Made(World):
         arguments = ["--format", "raw", "--name", self.unique("own"), "--account", self.account.account_id]
         return self.cloud.json("image", "import", disk, *arguments)["image_id"]
 
+    # Launch templates
+
+    def template(self, versions=1, **data):
+        """A launch template of its own, which can be launched."""
+        data = {"ImageId": self.image, "InstanceType": "t3.nano"} | data
+        made = self.ec2.create_launch_template(LaunchTemplateName=self.unique("template"), LaunchTemplateData=data)["LaunchTemplate"]
+        for _ in range(1, versions):
+            self.ec2.create_launch_template_version(LaunchTemplateId=made["LaunchTemplateId"], LaunchTemplateData=data)
+        return made
+
+    @cache
+    def templates(self):
+        """Two of them with two versions each, that stay."""
+        return [self.template(versions=2), self.template(versions=2)]
+
     # Rules
 
     def authorized(self, port):

@@ -14,6 +14,7 @@ import botocore.session
 from botocore.exceptions import ClientError
 
 ROOT = Path(__file__).resolve().parents[2]
+EC2 = botocore.session.get_session().get_service_model("ec2")
 
 
 @dataclass
@@ -50,7 +51,39 @@ def listed(status="served"):
     services = tomllib.loads((ROOT / "proto/actions.toml").read_text())
     services.pop("model")
     actions = [action for families in services.values() for family in families.values() for action in family.items()]
-    return {f"{name}:{path}" for name, action in actions if action["status"] == status for path in action.get("done", [])}
+    listed = [(name, path) for name, action in actions if action["status"] == status for path in action.get("done", [])]
+    return {f"{name}:{path}" for name, above in listed for path in spelled_out(name, above)}
+
+
+def spelled_out(action, path):
+    """`PATH.*` is every parameter below a structure, as AWS's model has it."""
+    if not path.endswith(".*"):
+        return [path]
+    return [parameter.path for parameter in parameters_of(action) if parameter.path.startswith(path[:-1])]
+
+
+@dataclass
+class Parameter:
+    """A scalar of a request: its path, its members' names, and its shape in AWS's model."""
+
+    path: str
+    members: tuple
+    shape: object
+
+
+def parameters_of(action):
+    return list(_below(EC2.operation_model(action).input_shape, "", ()))
+
+
+def _below(shape, above, members):
+    if shape.type_name == "list":
+        yield from _below(shape.member, above, members)
+    elif shape.type_name == "structure":
+        for name, member in shape.members.items():
+            sent = member.serialization.get("queryName") or member.serialization.get("name", name)
+            yield from _below(member, f"{above}.{sent[0].upper()}{sent[1:]}".lstrip("."), (*members, name))
+    else:
+        yield Parameter(above, members, shape)
 
 
 def code_of(call, *arguments, **parameters):

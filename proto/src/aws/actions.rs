@@ -341,6 +341,106 @@ impl Action for ec2::ImportKeyPairRequest {
     }
 }
 
+impl Action for ec2::CreateLaunchTemplateRequest {
+    type Answer = ec2::CreateLaunchTemplateResult;
+
+    const NAME: &'static str = "CreateLaunchTemplate";
+    const PATH: &'static str = "/aws.ec2.LaunchTemplates/CreateLaunchTemplate";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+
+    fn client_token(&self) -> Option<&str> {
+        self.client_token.as_deref()
+    }
+}
+
+impl Action for ec2::CreateLaunchTemplateVersionRequest {
+    type Answer = ec2::CreateLaunchTemplateVersionResult;
+
+    const NAME: &'static str = "CreateLaunchTemplateVersion";
+    const PATH: &'static str = "/aws.ec2.LaunchTemplates/CreateLaunchTemplateVersion";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+
+    fn client_token(&self) -> Option<&str> {
+        self.client_token.as_deref()
+    }
+}
+
+impl Action for ec2::DeleteLaunchTemplateRequest {
+    type Answer = ec2::DeleteLaunchTemplateResult;
+
+    const NAME: &'static str = "DeleteLaunchTemplate";
+    const PATH: &'static str = "/aws.ec2.LaunchTemplates/DeleteLaunchTemplate";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DeleteLaunchTemplateVersionsRequest {
+    type Answer = ec2::DeleteLaunchTemplateVersionsResult;
+
+    const NAME: &'static str = "DeleteLaunchTemplateVersions";
+    const PATH: &'static str = "/aws.ec2.LaunchTemplates/DeleteLaunchTemplateVersions";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DescribeLaunchTemplateVersionsRequest {
+    type Answer = ec2::DescribeLaunchTemplateVersionsResult;
+
+    const NAME: &'static str = "DescribeLaunchTemplateVersions";
+    const PATH: &'static str = "/aws.ec2.LaunchTemplates/DescribeLaunchTemplateVersions";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DescribeLaunchTemplatesRequest {
+    type Answer = ec2::DescribeLaunchTemplatesResult;
+
+    const NAME: &'static str = "DescribeLaunchTemplates";
+    const PATH: &'static str = "/aws.ec2.LaunchTemplates/DescribeLaunchTemplates";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::GetLaunchTemplateDataRequest {
+    type Answer = ec2::GetLaunchTemplateDataResult;
+
+    const NAME: &'static str = "GetLaunchTemplateData";
+    const PATH: &'static str = "/aws.ec2.LaunchTemplates/GetLaunchTemplateData";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::ModifyLaunchTemplateRequest {
+    type Answer = ec2::ModifyLaunchTemplateResult;
+
+    const NAME: &'static str = "ModifyLaunchTemplate";
+    const PATH: &'static str = "/aws.ec2.LaunchTemplates/ModifyLaunchTemplate";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+
+    fn client_token(&self) -> Option<&str> {
+        self.client_token.as_deref()
+    }
+}
+
 impl Action for ec2::DescribeNetworkInterfacesRequest {
     type Answer = ec2::DescribeNetworkInterfacesResult;
 
@@ -555,6 +655,14 @@ macro_rules! for_each_action {
             $crate::aws::ec2::DeleteKeyPairRequest,
             $crate::aws::ec2::DescribeKeyPairsRequest,
             $crate::aws::ec2::ImportKeyPairRequest,
+            $crate::aws::ec2::CreateLaunchTemplateRequest,
+            $crate::aws::ec2::CreateLaunchTemplateVersionRequest,
+            $crate::aws::ec2::DeleteLaunchTemplateRequest,
+            $crate::aws::ec2::DeleteLaunchTemplateVersionsRequest,
+            $crate::aws::ec2::DescribeLaunchTemplateVersionsRequest,
+            $crate::aws::ec2::DescribeLaunchTemplatesRequest,
+            $crate::aws::ec2::GetLaunchTemplateDataRequest,
+            $crate::aws::ec2::ModifyLaunchTemplateRequest,
             $crate::aws::ec2::DescribeNetworkInterfacesRequest,
             $crate::aws::ec2::CreatePlacementGroupRequest,
             $crate::aws::ec2::DeletePlacementGroupRequest,
@@ -611,6 +719,14 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::DeleteKeyPairRequest,
             $crate::aws::ec2::DescribeKeyPairsRequest,
             $crate::aws::ec2::ImportKeyPairRequest,
+            $crate::aws::ec2::CreateLaunchTemplateRequest,
+            $crate::aws::ec2::CreateLaunchTemplateVersionRequest,
+            $crate::aws::ec2::DeleteLaunchTemplateRequest,
+            $crate::aws::ec2::DeleteLaunchTemplateVersionsRequest,
+            $crate::aws::ec2::DescribeLaunchTemplateVersionsRequest,
+            $crate::aws::ec2::DescribeLaunchTemplatesRequest,
+            $crate::aws::ec2::GetLaunchTemplateDataRequest,
+            $crate::aws::ec2::ModifyLaunchTemplateRequest,
             $crate::aws::ec2::DescribeNetworkInterfacesRequest,
             $crate::aws::ec2::CreatePlacementGroupRequest,
             $crate::aws::ec2::DeletePlacementGroupRequest,

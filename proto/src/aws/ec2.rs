@@ -25,6 +25,32 @@ pub struct DescribeAccountAttributesResult {
     #[prost(message, repeated, tag = "1")]
     pub account_attributes: ::prost::alloc::vec::Vec<AccountAttribute>,
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcceleratorCountRequest {
+    #[prost(int32, optional, tag = "1")]
+    pub min: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub max: ::core::option::Option<i32>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcceleratorTotalMemoryMiBRequest {
+    #[prost(int32, optional, tag = "1")]
+    pub min: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub max: ::core::option::Option<i32>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BaselineEbsBandwidthMbpsRequest {
+    #[prost(int32, optional, tag = "1")]
+    pub min: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub max: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BaselinePerformanceFactorsRequest {
+    #[prost(message, optional, tag = "1")]
+    pub cpu: ::core::option::Option<CpuPerformanceFactorRequest>,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BlockDeviceMapping {
     #[prost(message, optional, tag = "1")]
@@ -40,6 +66,39 @@ pub struct BlockDeviceMapping {
 pub struct BlockPublicAccessStates {
     #[prost(string, optional, tag = "1")]
     pub internet_gateway_block_mode: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CapacityReservationTarget {
+    #[prost(string, optional, tag = "1")]
+    pub capacity_reservation_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub capacity_reservation_resource_group_arn: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CapacityReservationTargetResponse {
+    #[prost(string, optional, tag = "1")]
+    pub capacity_reservation_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub capacity_reservation_resource_group_arn: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConnectionTrackingSpecificationRequest {
+    #[prost(int32, optional, tag = "1")]
+    pub tcp_established_timeout: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub udp_stream_timeout: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "3")]
+    pub udp_timeout: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CpuPerformanceFactorRequest {
+    #[prost(message, repeated, tag = "1")]
+    pub references: ::prost::alloc::vec::Vec<PerformanceFactorReferenceRequest>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreditSpecificationRequest {
+    #[prost(string, tag = "1")]
+    pub cpu_credits: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EbsBlockDevice {
@@ -71,6 +130,23 @@ pub struct EbsBlockDevice {
     pub ebs_card_index: ::core::option::Option<i32>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ElasticGpuSpecification {
+    #[prost(string, tag = "1")]
+    pub r#type: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EnaSrdSpecificationRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub ena_srd_enabled: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "2")]
+    pub ena_srd_udp_specification: ::core::option::Option<EnaSrdUdpSpecificationRequest>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EnaSrdUdpSpecificationRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub ena_srd_udp_enabled: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Filter {
     #[prost(string, optional, tag = "1")]
     pub name: ::core::option::Option<::prost::alloc::string::String>,
@@ -85,6 +161,106 @@ pub struct GroupIdentifier {
     pub group_name: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InstanceIpv6Address {
+    #[prost(string, optional, tag = "1")]
+    pub ipv6_address: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "2")]
+    pub is_primary_ipv6: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct InstanceRequirementsRequest {
+    #[prost(message, optional, tag = "1")]
+    pub v_cpu_count: ::core::option::Option<VCpuCountRangeRequest>,
+    #[prost(message, optional, tag = "2")]
+    pub memory_mi_b: ::core::option::Option<MemoryMiBRequest>,
+    #[prost(string, repeated, tag = "3")]
+    pub cpu_manufacturers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "4")]
+    pub memory_gi_b_per_v_cpu: ::core::option::Option<MemoryGiBPerVCpuRequest>,
+    #[prost(string, repeated, tag = "5")]
+    pub excluded_instance_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "6")]
+    pub instance_generations: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "7")]
+    pub spot_max_price_percentage_over_lowest_price: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "8")]
+    pub on_demand_max_price_percentage_over_lowest_price: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "9")]
+    pub bare_metal: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "10")]
+    pub burstable_performance: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "11")]
+    pub require_hibernate_support: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "12")]
+    pub network_interface_count: ::core::option::Option<NetworkInterfaceCountRequest>,
+    #[prost(string, optional, tag = "13")]
+    pub local_storage: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "14")]
+    pub local_storage_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "15")]
+    pub total_local_storage_gb: ::core::option::Option<TotalLocalStorageGbRequest>,
+    #[prost(message, optional, tag = "16")]
+    pub baseline_ebs_bandwidth_mbps: ::core::option::Option<BaselineEbsBandwidthMbpsRequest>,
+    #[prost(string, repeated, tag = "17")]
+    pub accelerator_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "18")]
+    pub accelerator_count: ::core::option::Option<AcceleratorCountRequest>,
+    #[prost(string, repeated, tag = "19")]
+    pub accelerator_manufacturers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "20")]
+    pub accelerator_names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "21")]
+    pub accelerator_total_memory_mi_b: ::core::option::Option<AcceleratorTotalMemoryMiBRequest>,
+    #[prost(message, optional, tag = "22")]
+    pub network_bandwidth_gbps: ::core::option::Option<NetworkBandwidthGbpsRequest>,
+    #[prost(string, repeated, tag = "23")]
+    pub allowed_instance_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "24")]
+    pub max_spot_price_as_percentage_of_optimal_on_demand_price: ::core::option::Option<i32>,
+    #[prost(message, optional, tag = "25")]
+    pub baseline_performance_factors: ::core::option::Option<BaselinePerformanceFactorsRequest>,
+    #[prost(bool, optional, tag = "26")]
+    pub require_encryption_in_transit: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Ipv4PrefixSpecificationRequest {
+    #[prost(string, optional, tag = "1")]
+    pub ipv4_prefix: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Ipv6PrefixSpecificationRequest {
+    #[prost(string, optional, tag = "1")]
+    pub ipv6_prefix: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct MemoryGiBPerVCpuRequest {
+    #[prost(double, optional, tag = "1")]
+    pub min: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "2")]
+    pub max: ::core::option::Option<f64>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MemoryMiBRequest {
+    #[prost(int32, tag = "1")]
+    pub min: i32,
+    #[prost(int32, optional, tag = "2")]
+    pub max: ::core::option::Option<i32>,
+}
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct NetworkBandwidthGbpsRequest {
+    #[prost(double, optional, tag = "1")]
+    pub min: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "2")]
+    pub max: ::core::option::Option<f64>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NetworkInterfaceCountRequest {
+    #[prost(int32, optional, tag = "1")]
+    pub min: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub max: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OperatorRequest {
     #[prost(string, optional, tag = "1")]
     pub principal: ::core::option::Option<::prost::alloc::string::String>,
@@ -97,6 +273,18 @@ pub struct OperatorResponse {
     pub principal: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(bool, optional, tag = "3")]
     pub hidden_by_default: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PerformanceFactorReferenceRequest {
+    #[prost(string, optional, tag = "1")]
+    pub instance_family: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PrivateIpAddressSpecification {
+    #[prost(bool, optional, tag = "1")]
+    pub primary: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "2")]
+    pub private_ip_address: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ProductCode {
@@ -125,6 +313,20 @@ pub struct TagSpecification {
     pub resource_type: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(message, repeated, tag = "2")]
     pub tags: ::prost::alloc::vec::Vec<Tag>,
+}
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct TotalLocalStorageGbRequest {
+    #[prost(double, optional, tag = "1")]
+    pub min: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "2")]
+    pub max: ::core::option::Option<f64>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VCpuCountRangeRequest {
+    #[prost(int32, tag = "1")]
+    pub min: i32,
+    #[prost(int32, optional, tag = "2")]
+    pub max: ::core::option::Option<i32>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeleteSnapshotReturnCode {
@@ -253,37 +455,6 @@ pub struct Image {
     pub ramdisk_id: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "37")]
     pub platform: ::core::option::Option<::prost::alloc::string::String>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AcceleratorCountRequest {
-    #[prost(int32, optional, tag = "1")]
-    pub min: ::core::option::Option<i32>,
-    #[prost(int32, optional, tag = "2")]
-    pub max: ::core::option::Option<i32>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AcceleratorTotalMemoryMiBRequest {
-    #[prost(int32, optional, tag = "1")]
-    pub min: ::core::option::Option<i32>,
-    #[prost(int32, optional, tag = "2")]
-    pub max: ::core::option::Option<i32>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct BaselineEbsBandwidthMbpsRequest {
-    #[prost(int32, optional, tag = "1")]
-    pub min: ::core::option::Option<i32>,
-    #[prost(int32, optional, tag = "2")]
-    pub max: ::core::option::Option<i32>,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct BaselinePerformanceFactorsRequest {
-    #[prost(message, optional, tag = "1")]
-    pub cpu: ::core::option::Option<CpuPerformanceFactorRequest>,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct CpuPerformanceFactorRequest {
-    #[prost(message, repeated, tag = "1")]
-    pub references: ::prost::alloc::vec::Vec<PerformanceFactorReferenceRequest>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DefaultConnectionTrackingConfiguration {
@@ -501,61 +672,6 @@ pub struct InferenceDeviceMemoryInfo {
     pub size_in_mi_b: ::core::option::Option<i32>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct InstanceRequirementsRequest {
-    #[prost(message, optional, tag = "1")]
-    pub v_cpu_count: ::core::option::Option<VCpuCountRangeRequest>,
-    #[prost(message, optional, tag = "2")]
-    pub memory_mi_b: ::core::option::Option<MemoryMiBRequest>,
-    #[prost(string, repeated, tag = "3")]
-    pub cpu_manufacturers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    #[prost(message, optional, tag = "4")]
-    pub memory_gi_b_per_v_cpu: ::core::option::Option<MemoryGiBPerVCpuRequest>,
-    #[prost(string, repeated, tag = "5")]
-    pub excluded_instance_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    #[prost(string, repeated, tag = "6")]
-    pub instance_generations: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    #[prost(int32, optional, tag = "7")]
-    pub spot_max_price_percentage_over_lowest_price: ::core::option::Option<i32>,
-    #[prost(int32, optional, tag = "8")]
-    pub on_demand_max_price_percentage_over_lowest_price: ::core::option::Option<i32>,
-    #[prost(string, optional, tag = "9")]
-    pub bare_metal: ::core::option::Option<::prost::alloc::string::String>,
-    #[prost(string, optional, tag = "10")]
-    pub burstable_performance: ::core::option::Option<::prost::alloc::string::String>,
-    #[prost(bool, optional, tag = "11")]
-    pub require_hibernate_support: ::core::option::Option<bool>,
-    #[prost(message, optional, tag = "12")]
-    pub network_interface_count: ::core::option::Option<NetworkInterfaceCountRequest>,
-    #[prost(string, optional, tag = "13")]
-    pub local_storage: ::core::option::Option<::prost::alloc::string::String>,
-    #[prost(string, repeated, tag = "14")]
-    pub local_storage_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    #[prost(message, optional, tag = "15")]
-    pub total_local_storage_gb: ::core::option::Option<TotalLocalStorageGbRequest>,
-    #[prost(message, optional, tag = "16")]
-    pub baseline_ebs_bandwidth_mbps: ::core::option::Option<BaselineEbsBandwidthMbpsRequest>,
-    #[prost(string, repeated, tag = "17")]
-    pub accelerator_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    #[prost(message, optional, tag = "18")]
-    pub accelerator_count: ::core::option::Option<AcceleratorCountRequest>,
-    #[prost(string, repeated, tag = "19")]
-    pub accelerator_manufacturers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    #[prost(string, repeated, tag = "20")]
-    pub accelerator_names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    #[prost(message, optional, tag = "21")]
-    pub accelerator_total_memory_mi_b: ::core::option::Option<AcceleratorTotalMemoryMiBRequest>,
-    #[prost(message, optional, tag = "22")]
-    pub network_bandwidth_gbps: ::core::option::Option<NetworkBandwidthGbpsRequest>,
-    #[prost(string, repeated, tag = "23")]
-    pub allowed_instance_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    #[prost(int32, optional, tag = "24")]
-    pub max_spot_price_as_percentage_of_optimal_on_demand_price: ::core::option::Option<i32>,
-    #[prost(message, optional, tag = "25")]
-    pub baseline_performance_factors: ::core::option::Option<BaselinePerformanceFactorsRequest>,
-    #[prost(bool, optional, tag = "26")]
-    pub require_encryption_in_transit: ::core::option::Option<bool>,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct InstanceStorageInfo {
     #[prost(int64, optional, tag = "1")]
     pub total_size_in_gb: ::core::option::Option<i64>,
@@ -670,31 +786,10 @@ pub struct MediaDeviceMemoryInfo {
     #[prost(int32, optional, tag = "1")]
     pub size_in_mi_b: ::core::option::Option<i32>,
 }
-#[derive(Clone, Copy, PartialEq, ::prost::Message)]
-pub struct MemoryGiBPerVCpuRequest {
-    #[prost(double, optional, tag = "1")]
-    pub min: ::core::option::Option<f64>,
-    #[prost(double, optional, tag = "2")]
-    pub max: ::core::option::Option<f64>,
-}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MemoryInfo {
     #[prost(int64, optional, tag = "1")]
     pub size_in_mi_b: ::core::option::Option<i64>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct MemoryMiBRequest {
-    #[prost(int32, tag = "1")]
-    pub min: i32,
-    #[prost(int32, optional, tag = "2")]
-    pub max: ::core::option::Option<i32>,
-}
-#[derive(Clone, Copy, PartialEq, ::prost::Message)]
-pub struct NetworkBandwidthGbpsRequest {
-    #[prost(double, optional, tag = "1")]
-    pub min: ::core::option::Option<f64>,
-    #[prost(double, optional, tag = "2")]
-    pub max: ::core::option::Option<f64>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NetworkCardInfo {
@@ -759,13 +854,6 @@ pub struct NetworkInfo {
     pub ipv4_addresses_per_secondary_interface: ::core::option::Option<i32>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct NetworkInterfaceCountRequest {
-    #[prost(int32, optional, tag = "1")]
-    pub min: ::core::option::Option<i32>,
-    #[prost(int32, optional, tag = "2")]
-    pub max: ::core::option::Option<i32>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct NeuronDeviceCoreInfo {
     #[prost(int32, optional, tag = "1")]
     pub count: ::core::option::Option<i32>,
@@ -801,11 +889,6 @@ pub struct NitroTpmInfo {
     pub supported_versions: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct PerformanceFactorReferenceRequest {
-    #[prost(string, optional, tag = "1")]
-    pub instance_family: ::core::option::Option<::prost::alloc::string::String>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PlacementGroupInfo {
     #[prost(string, repeated, tag = "1")]
     pub supported_strategies: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
@@ -820,20 +903,6 @@ pub struct ProcessorInfo {
     pub supported_features: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "4")]
     pub manufacturer: ::core::option::Option<::prost::alloc::string::String>,
-}
-#[derive(Clone, Copy, PartialEq, ::prost::Message)]
-pub struct TotalLocalStorageGbRequest {
-    #[prost(double, optional, tag = "1")]
-    pub min: ::core::option::Option<f64>,
-    #[prost(double, optional, tag = "2")]
-    pub max: ::core::option::Option<f64>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct VCpuCountRangeRequest {
-    #[prost(int32, tag = "1")]
-    pub min: i32,
-    #[prost(int32, optional, tag = "2")]
-    pub max: ::core::option::Option<i32>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct VCpuInfo {
@@ -877,29 +946,6 @@ pub struct CapacityReservationSpecificationResponse {
     #[prost(message, optional, tag = "2")]
     pub capacity_reservation_target: ::core::option::Option<CapacityReservationTargetResponse>,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CapacityReservationTarget {
-    #[prost(string, optional, tag = "1")]
-    pub capacity_reservation_id: ::core::option::Option<::prost::alloc::string::String>,
-    #[prost(string, optional, tag = "2")]
-    pub capacity_reservation_resource_group_arn: ::core::option::Option<::prost::alloc::string::String>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CapacityReservationTargetResponse {
-    #[prost(string, optional, tag = "1")]
-    pub capacity_reservation_id: ::core::option::Option<::prost::alloc::string::String>,
-    #[prost(string, optional, tag = "2")]
-    pub capacity_reservation_resource_group_arn: ::core::option::Option<::prost::alloc::string::String>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ConnectionTrackingSpecificationRequest {
-    #[prost(int32, optional, tag = "1")]
-    pub tcp_established_timeout: ::core::option::Option<i32>,
-    #[prost(int32, optional, tag = "2")]
-    pub udp_stream_timeout: ::core::option::Option<i32>,
-    #[prost(int32, optional, tag = "3")]
-    pub udp_timeout: ::core::option::Option<i32>,
-}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ConnectionTrackingSpecificationResponse {
     #[prost(int32, optional, tag = "1")]
@@ -930,11 +976,6 @@ pub struct CpuOptionsRequest {
     pub amd_sev_snp: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "4")]
     pub nested_virtualization: ::core::option::Option<::prost::alloc::string::String>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CreditSpecificationRequest {
-    #[prost(string, tag = "1")]
-    pub cpu_credits: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DescribeInstanceAttributeRequest {
@@ -1087,11 +1128,6 @@ pub struct ElasticGpuAssociation {
     pub elastic_gpu_association_time: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ElasticGpuSpecification {
-    #[prost(string, tag = "1")]
-    pub r#type: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ElasticInferenceAccelerator {
     #[prost(string, tag = "1")]
     pub r#type: ::prost::alloc::string::String,
@@ -1108,18 +1144,6 @@ pub struct ElasticInferenceAcceleratorAssociation {
     pub elastic_inference_accelerator_association_state: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(message, optional, tag = "4")]
     pub elastic_inference_accelerator_association_time: ::core::option::Option<::prost_types::Timestamp>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct EnaSrdSpecificationRequest {
-    #[prost(bool, optional, tag = "1")]
-    pub ena_srd_enabled: ::core::option::Option<bool>,
-    #[prost(message, optional, tag = "2")]
-    pub ena_srd_udp_specification: ::core::option::Option<EnaSrdUdpSpecificationRequest>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct EnaSrdUdpSpecificationRequest {
-    #[prost(bool, optional, tag = "1")]
-    pub ena_srd_udp_enabled: ::core::option::Option<bool>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EnclaveOptions {
@@ -1415,13 +1439,6 @@ pub struct InstanceCreditSpecificationRequest {
 pub struct InstanceIpv4Prefix {
     #[prost(string, optional, tag = "1")]
     pub ipv4_prefix: ::core::option::Option<::prost::alloc::string::String>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct InstanceIpv6Address {
-    #[prost(string, optional, tag = "1")]
-    pub ipv6_address: ::core::option::Option<::prost::alloc::string::String>,
-    #[prost(bool, optional, tag = "2")]
-    pub is_primary_ipv6: ::core::option::Option<bool>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InstanceIpv6Prefix {
@@ -1780,16 +1797,6 @@ pub struct InstanceTopology {
     pub capacity_block_id: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Ipv4PrefixSpecificationRequest {
-    #[prost(string, optional, tag = "1")]
-    pub ipv4_prefix: ::core::option::Option<::prost::alloc::string::String>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Ipv6PrefixSpecificationRequest {
-    #[prost(string, optional, tag = "1")]
-    pub ipv6_prefix: ::core::option::Option<::prost::alloc::string::String>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LaunchTemplateSpecification {
     #[prost(string, optional, tag = "1")]
     pub launch_template_id: ::core::option::Option<::prost::alloc::string::String>,
@@ -1966,13 +1973,6 @@ pub struct PrivateDnsNameOptionsResponse {
     pub enable_resource_name_dns_a_record: ::core::option::Option<bool>,
     #[prost(bool, optional, tag = "3")]
     pub enable_resource_name_dns_aaaa_record: ::core::option::Option<bool>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct PrivateIpAddressSpecification {
-    #[prost(bool, optional, tag = "1")]
-    pub primary: ::core::option::Option<bool>,
-    #[prost(string, optional, tag = "2")]
-    pub private_ip_address: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RebootInstancesRequest {
@@ -2289,6 +2289,1054 @@ pub struct KeyPairInfo {
     pub key_name: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "7")]
     pub key_fingerprint: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcceleratorCount {
+    #[prost(int32, optional, tag = "1")]
+    pub min: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub max: ::core::option::Option<i32>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcceleratorTotalMemoryMiB {
+    #[prost(int32, optional, tag = "1")]
+    pub min: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub max: ::core::option::Option<i32>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BaselineEbsBandwidthMbps {
+    #[prost(int32, optional, tag = "1")]
+    pub min: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub max: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BaselinePerformanceFactors {
+    #[prost(message, optional, tag = "1")]
+    pub cpu: ::core::option::Option<CpuPerformanceFactor>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConnectionTrackingSpecification {
+    #[prost(int32, optional, tag = "1")]
+    pub tcp_established_timeout: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub udp_timeout: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "3")]
+    pub udp_stream_timeout: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CpuPerformanceFactor {
+    #[prost(message, repeated, tag = "1")]
+    pub references: ::prost::alloc::vec::Vec<PerformanceFactorReference>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateLaunchTemplateRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "2")]
+    pub client_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, tag = "3")]
+    pub launch_template_name: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "4")]
+    pub version_description: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "5")]
+    pub launch_template_data: ::core::option::Option<RequestLaunchTemplateData>,
+    #[prost(message, optional, tag = "6")]
+    pub operator: ::core::option::Option<OperatorRequest>,
+    #[prost(message, repeated, tag = "7")]
+    pub tag_specifications: ::prost::alloc::vec::Vec<TagSpecification>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateLaunchTemplateResult {
+    #[prost(message, optional, tag = "1")]
+    pub launch_template: ::core::option::Option<LaunchTemplate>,
+    #[prost(message, optional, tag = "2")]
+    pub warning: ::core::option::Option<ValidationWarning>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateLaunchTemplateVersionRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "2")]
+    pub client_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub launch_template_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub launch_template_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub source_version: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub version_description: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "7")]
+    pub launch_template_data: ::core::option::Option<RequestLaunchTemplateData>,
+    #[prost(bool, optional, tag = "8")]
+    pub resolve_alias: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateLaunchTemplateVersionResult {
+    #[prost(message, optional, tag = "1")]
+    pub launch_template_version: ::core::option::Option<LaunchTemplateVersion>,
+    #[prost(message, optional, tag = "2")]
+    pub warning: ::core::option::Option<ValidationWarning>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreditSpecification {
+    #[prost(string, optional, tag = "1")]
+    pub cpu_credits: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteLaunchTemplateRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "2")]
+    pub launch_template_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub launch_template_name: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeleteLaunchTemplateResult {
+    #[prost(message, optional, tag = "1")]
+    pub launch_template: ::core::option::Option<LaunchTemplate>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteLaunchTemplateVersionsRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "2")]
+    pub launch_template_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub launch_template_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "4")]
+    pub versions: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteLaunchTemplateVersionsResponseErrorItem {
+    #[prost(string, optional, tag = "1")]
+    pub launch_template_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub launch_template_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int64, optional, tag = "3")]
+    pub version_number: ::core::option::Option<i64>,
+    #[prost(message, optional, tag = "4")]
+    pub response_error: ::core::option::Option<ResponseError>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteLaunchTemplateVersionsResponseSuccessItem {
+    #[prost(string, optional, tag = "1")]
+    pub launch_template_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub launch_template_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int64, optional, tag = "3")]
+    pub version_number: ::core::option::Option<i64>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeleteLaunchTemplateVersionsResult {
+    #[prost(message, repeated, tag = "1")]
+    pub successfully_deleted_launch_template_versions: ::prost::alloc::vec::Vec<DeleteLaunchTemplateVersionsResponseSuccessItem>,
+    #[prost(message, repeated, tag = "2")]
+    pub unsuccessfully_deleted_launch_template_versions: ::prost::alloc::vec::Vec<DeleteLaunchTemplateVersionsResponseErrorItem>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeLaunchTemplateVersionsRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "2")]
+    pub launch_template_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub launch_template_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "4")]
+    pub versions: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub min_version: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub max_version: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "8")]
+    pub max_results: ::core::option::Option<i32>,
+    #[prost(message, repeated, tag = "9")]
+    pub filters: ::prost::alloc::vec::Vec<Filter>,
+    #[prost(bool, optional, tag = "10")]
+    pub resolve_alias: ::core::option::Option<bool>,
+    #[prost(bool, optional, tag = "11")]
+    pub include_managed_resources: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeLaunchTemplateVersionsResult {
+    #[prost(message, repeated, tag = "1")]
+    pub launch_template_versions: ::prost::alloc::vec::Vec<LaunchTemplateVersion>,
+    #[prost(string, optional, tag = "2")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeLaunchTemplatesRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, repeated, tag = "2")]
+    pub launch_template_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "3")]
+    pub launch_template_names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "4")]
+    pub filters: ::prost::alloc::vec::Vec<Filter>,
+    #[prost(string, optional, tag = "5")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "6")]
+    pub max_results: ::core::option::Option<i32>,
+    #[prost(bool, optional, tag = "7")]
+    pub include_managed_resources: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeLaunchTemplatesResult {
+    #[prost(message, repeated, tag = "1")]
+    pub launch_templates: ::prost::alloc::vec::Vec<LaunchTemplate>,
+    #[prost(string, optional, tag = "2")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ElasticGpuSpecificationResponse {
+    #[prost(string, optional, tag = "1")]
+    pub r#type: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetLaunchTemplateDataRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub instance_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetLaunchTemplateDataResult {
+    #[prost(message, optional, tag = "1")]
+    pub launch_template_data: ::core::option::Option<ResponseLaunchTemplateData>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InstanceIpv6AddressRequest {
+    #[prost(string, optional, tag = "1")]
+    pub ipv6_address: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct InstanceRequirements {
+    #[prost(message, optional, tag = "1")]
+    pub v_cpu_count: ::core::option::Option<VCpuCountRange>,
+    #[prost(message, optional, tag = "2")]
+    pub memory_mi_b: ::core::option::Option<MemoryMiB>,
+    #[prost(string, repeated, tag = "3")]
+    pub cpu_manufacturers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "4")]
+    pub memory_gi_b_per_v_cpu: ::core::option::Option<MemoryGiBPerVCpu>,
+    #[prost(string, repeated, tag = "5")]
+    pub excluded_instance_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "6")]
+    pub instance_generations: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "7")]
+    pub spot_max_price_percentage_over_lowest_price: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "8")]
+    pub on_demand_max_price_percentage_over_lowest_price: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "9")]
+    pub bare_metal: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "10")]
+    pub burstable_performance: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "11")]
+    pub require_hibernate_support: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "12")]
+    pub network_interface_count: ::core::option::Option<NetworkInterfaceCount>,
+    #[prost(string, optional, tag = "13")]
+    pub local_storage: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "14")]
+    pub local_storage_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "15")]
+    pub total_local_storage_gb: ::core::option::Option<TotalLocalStorageGb>,
+    #[prost(message, optional, tag = "16")]
+    pub baseline_ebs_bandwidth_mbps: ::core::option::Option<BaselineEbsBandwidthMbps>,
+    #[prost(string, repeated, tag = "17")]
+    pub accelerator_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "18")]
+    pub accelerator_count: ::core::option::Option<AcceleratorCount>,
+    #[prost(string, repeated, tag = "19")]
+    pub accelerator_manufacturers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "20")]
+    pub accelerator_names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "21")]
+    pub accelerator_total_memory_mi_b: ::core::option::Option<AcceleratorTotalMemoryMiB>,
+    #[prost(message, optional, tag = "22")]
+    pub network_bandwidth_gbps: ::core::option::Option<NetworkBandwidthGbps>,
+    #[prost(string, repeated, tag = "23")]
+    pub allowed_instance_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "24")]
+    pub max_spot_price_as_percentage_of_optimal_on_demand_price: ::core::option::Option<i32>,
+    #[prost(message, optional, tag = "25")]
+    pub baseline_performance_factors: ::core::option::Option<BaselinePerformanceFactors>,
+    #[prost(bool, optional, tag = "26")]
+    pub require_encryption_in_transit: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Ipv4PrefixSpecificationResponse {
+    #[prost(string, optional, tag = "1")]
+    pub ipv4_prefix: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Ipv6PrefixSpecificationResponse {
+    #[prost(string, optional, tag = "1")]
+    pub ipv6_prefix: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LaunchTemplate {
+    #[prost(string, optional, tag = "1")]
+    pub launch_template_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub launch_template_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "3")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, optional, tag = "4")]
+    pub created_by: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int64, optional, tag = "5")]
+    pub default_version_number: ::core::option::Option<i64>,
+    #[prost(int64, optional, tag = "6")]
+    pub latest_version_number: ::core::option::Option<i64>,
+    #[prost(message, repeated, tag = "7")]
+    pub tags: ::prost::alloc::vec::Vec<Tag>,
+    #[prost(message, optional, tag = "8")]
+    pub operator: ::core::option::Option<OperatorResponse>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateBlockDeviceMapping {
+    #[prost(string, optional, tag = "1")]
+    pub device_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub virtual_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "3")]
+    pub ebs: ::core::option::Option<LaunchTemplateEbsBlockDevice>,
+    #[prost(string, optional, tag = "4")]
+    pub no_device: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateBlockDeviceMappingRequest {
+    #[prost(string, optional, tag = "1")]
+    pub device_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub virtual_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "3")]
+    pub ebs: ::core::option::Option<LaunchTemplateEbsBlockDeviceRequest>,
+    #[prost(string, optional, tag = "4")]
+    pub no_device: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateCapacityReservationSpecificationRequest {
+    #[prost(string, optional, tag = "1")]
+    pub capacity_reservation_preference: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "2")]
+    pub capacity_reservation_target: ::core::option::Option<CapacityReservationTarget>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateCapacityReservationSpecificationResponse {
+    #[prost(string, optional, tag = "1")]
+    pub capacity_reservation_preference: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "2")]
+    pub capacity_reservation_target: ::core::option::Option<CapacityReservationTargetResponse>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateCpuOptions {
+    #[prost(int32, optional, tag = "1")]
+    pub core_count: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub threads_per_core: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "3")]
+    pub amd_sev_snp: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub nested_virtualization: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateCpuOptionsRequest {
+    #[prost(int32, optional, tag = "1")]
+    pub core_count: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub threads_per_core: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "3")]
+    pub amd_sev_snp: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub nested_virtualization: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateEbsBlockDevice {
+    #[prost(bool, optional, tag = "1")]
+    pub encrypted: ::core::option::Option<bool>,
+    #[prost(bool, optional, tag = "2")]
+    pub delete_on_termination: ::core::option::Option<bool>,
+    #[prost(int32, optional, tag = "3")]
+    pub iops: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "4")]
+    pub kms_key_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub snapshot_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "6")]
+    pub volume_size: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "7")]
+    pub volume_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "8")]
+    pub throughput: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "9")]
+    pub volume_initialization_rate: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "10")]
+    pub ebs_card_index: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateEbsBlockDeviceRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub encrypted: ::core::option::Option<bool>,
+    #[prost(bool, optional, tag = "2")]
+    pub delete_on_termination: ::core::option::Option<bool>,
+    #[prost(int32, optional, tag = "3")]
+    pub iops: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "4")]
+    pub kms_key_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub snapshot_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "6")]
+    pub volume_size: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "7")]
+    pub volume_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "8")]
+    pub throughput: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "9")]
+    pub volume_initialization_rate: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "10")]
+    pub ebs_card_index: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateElasticInferenceAccelerator {
+    #[prost(string, tag = "1")]
+    pub r#type: ::prost::alloc::string::String,
+    #[prost(int32, optional, tag = "2")]
+    pub count: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateElasticInferenceAcceleratorResponse {
+    #[prost(string, optional, tag = "1")]
+    pub r#type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "2")]
+    pub count: ::core::option::Option<i32>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateEnaSrdSpecification {
+    #[prost(bool, optional, tag = "1")]
+    pub ena_srd_enabled: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "2")]
+    pub ena_srd_udp_specification: ::core::option::Option<LaunchTemplateEnaSrdUdpSpecification>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateEnaSrdUdpSpecification {
+    #[prost(bool, optional, tag = "1")]
+    pub ena_srd_udp_enabled: ::core::option::Option<bool>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateEnclaveOptions {
+    #[prost(bool, optional, tag = "1")]
+    pub enabled: ::core::option::Option<bool>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateEnclaveOptionsRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub enabled: ::core::option::Option<bool>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateHibernationOptions {
+    #[prost(bool, optional, tag = "1")]
+    pub configured: ::core::option::Option<bool>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateHibernationOptionsRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub configured: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateIamInstanceProfileSpecification {
+    #[prost(string, optional, tag = "1")]
+    pub arn: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub name: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateIamInstanceProfileSpecificationRequest {
+    #[prost(string, optional, tag = "1")]
+    pub arn: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub name: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateInstanceMaintenanceOptions {
+    #[prost(string, optional, tag = "1")]
+    pub auto_recovery: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateInstanceMaintenanceOptionsRequest {
+    #[prost(string, optional, tag = "1")]
+    pub auto_recovery: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateInstanceMarketOptions {
+    #[prost(string, optional, tag = "1")]
+    pub market_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "2")]
+    pub spot_options: ::core::option::Option<LaunchTemplateSpotMarketOptions>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateInstanceMarketOptionsRequest {
+    #[prost(string, optional, tag = "1")]
+    pub market_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "2")]
+    pub spot_options: ::core::option::Option<LaunchTemplateSpotMarketOptionsRequest>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateInstanceMetadataOptions {
+    #[prost(string, optional, tag = "1")]
+    pub state: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub http_tokens: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "3")]
+    pub http_put_response_hop_limit: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "4")]
+    pub http_endpoint: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub http_protocol_ipv6: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub instance_metadata_tags: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateInstanceMetadataOptionsRequest {
+    #[prost(string, optional, tag = "1")]
+    pub http_tokens: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "2")]
+    pub http_put_response_hop_limit: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "3")]
+    pub http_endpoint: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub http_protocol_ipv6: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub instance_metadata_tags: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LaunchTemplateInstanceNetworkInterfaceSpecification {
+    #[prost(bool, optional, tag = "1")]
+    pub associate_carrier_ip_address: ::core::option::Option<bool>,
+    #[prost(bool, optional, tag = "2")]
+    pub associate_public_ip_address: ::core::option::Option<bool>,
+    #[prost(bool, optional, tag = "3")]
+    pub delete_on_termination: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "4")]
+    pub description: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "5")]
+    pub device_index: ::core::option::Option<i32>,
+    #[prost(string, repeated, tag = "6")]
+    pub groups: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub interface_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "8")]
+    pub ipv6_address_count: ::core::option::Option<i32>,
+    #[prost(message, repeated, tag = "9")]
+    pub ipv6_addresses: ::prost::alloc::vec::Vec<InstanceIpv6Address>,
+    #[prost(string, optional, tag = "10")]
+    pub network_interface_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "11")]
+    pub private_ip_address: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "12")]
+    pub private_ip_addresses: ::prost::alloc::vec::Vec<PrivateIpAddressSpecification>,
+    #[prost(int32, optional, tag = "13")]
+    pub secondary_private_ip_address_count: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "14")]
+    pub subnet_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "15")]
+    pub network_card_index: ::core::option::Option<i32>,
+    #[prost(message, repeated, tag = "16")]
+    pub ipv4_prefixes: ::prost::alloc::vec::Vec<Ipv4PrefixSpecificationResponse>,
+    #[prost(int32, optional, tag = "17")]
+    pub ipv4_prefix_count: ::core::option::Option<i32>,
+    #[prost(message, repeated, tag = "18")]
+    pub ipv6_prefixes: ::prost::alloc::vec::Vec<Ipv6PrefixSpecificationResponse>,
+    #[prost(int32, optional, tag = "19")]
+    pub ipv6_prefix_count: ::core::option::Option<i32>,
+    #[prost(bool, optional, tag = "20")]
+    pub primary_ipv6: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "21")]
+    pub ena_srd_specification: ::core::option::Option<LaunchTemplateEnaSrdSpecification>,
+    #[prost(message, optional, tag = "22")]
+    pub connection_tracking_specification: ::core::option::Option<ConnectionTrackingSpecification>,
+    #[prost(int32, optional, tag = "23")]
+    pub ena_queue_count: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LaunchTemplateInstanceNetworkInterfaceSpecificationRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub associate_carrier_ip_address: ::core::option::Option<bool>,
+    #[prost(bool, optional, tag = "2")]
+    pub associate_public_ip_address: ::core::option::Option<bool>,
+    #[prost(bool, optional, tag = "3")]
+    pub delete_on_termination: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "4")]
+    pub description: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "5")]
+    pub device_index: ::core::option::Option<i32>,
+    #[prost(string, repeated, tag = "6")]
+    pub groups: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub interface_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "8")]
+    pub ipv6_address_count: ::core::option::Option<i32>,
+    #[prost(message, repeated, tag = "9")]
+    pub ipv6_addresses: ::prost::alloc::vec::Vec<InstanceIpv6AddressRequest>,
+    #[prost(string, optional, tag = "10")]
+    pub network_interface_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "11")]
+    pub private_ip_address: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "12")]
+    pub private_ip_addresses: ::prost::alloc::vec::Vec<PrivateIpAddressSpecification>,
+    #[prost(int32, optional, tag = "13")]
+    pub secondary_private_ip_address_count: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "14")]
+    pub subnet_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "15")]
+    pub network_card_index: ::core::option::Option<i32>,
+    #[prost(message, repeated, tag = "16")]
+    pub ipv4_prefixes: ::prost::alloc::vec::Vec<Ipv4PrefixSpecificationRequest>,
+    #[prost(int32, optional, tag = "17")]
+    pub ipv4_prefix_count: ::core::option::Option<i32>,
+    #[prost(message, repeated, tag = "18")]
+    pub ipv6_prefixes: ::prost::alloc::vec::Vec<Ipv6PrefixSpecificationRequest>,
+    #[prost(int32, optional, tag = "19")]
+    pub ipv6_prefix_count: ::core::option::Option<i32>,
+    #[prost(bool, optional, tag = "20")]
+    pub primary_ipv6: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "21")]
+    pub ena_srd_specification: ::core::option::Option<EnaSrdSpecificationRequest>,
+    #[prost(message, optional, tag = "22")]
+    pub connection_tracking_specification: ::core::option::Option<ConnectionTrackingSpecificationRequest>,
+    #[prost(int32, optional, tag = "23")]
+    pub ena_queue_count: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LaunchTemplateInstanceSecondaryInterfaceSpecification {
+    #[prost(bool, optional, tag = "1")]
+    pub delete_on_termination: ::core::option::Option<bool>,
+    #[prost(int32, optional, tag = "2")]
+    pub device_index: ::core::option::Option<i32>,
+    #[prost(message, repeated, tag = "3")]
+    pub private_ip_addresses: ::prost::alloc::vec::Vec<SecondaryInterfacePrivateIpAddressSpecification>,
+    #[prost(int32, optional, tag = "4")]
+    pub private_ip_address_count: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "5")]
+    pub secondary_subnet_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub interface_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "7")]
+    pub network_card_index: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub delete_on_termination: ::core::option::Option<bool>,
+    #[prost(int32, optional, tag = "2")]
+    pub device_index: ::core::option::Option<i32>,
+    #[prost(message, repeated, tag = "3")]
+    pub private_ip_addresses: ::prost::alloc::vec::Vec<SecondaryInterfacePrivateIpAddressSpecificationRequest>,
+    #[prost(int32, optional, tag = "4")]
+    pub private_ip_address_count: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "5")]
+    pub secondary_subnet_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub interface_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "7")]
+    pub network_card_index: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateLicenseConfiguration {
+    #[prost(string, optional, tag = "1")]
+    pub license_configuration_arn: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateLicenseConfigurationRequest {
+    #[prost(string, optional, tag = "1")]
+    pub license_configuration_arn: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateNetworkPerformanceOptions {
+    #[prost(string, optional, tag = "1")]
+    pub bandwidth_weighting: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateNetworkPerformanceOptionsRequest {
+    #[prost(string, optional, tag = "1")]
+    pub bandwidth_weighting: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplatePlacement {
+    #[prost(string, optional, tag = "1")]
+    pub availability_zone: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub availability_zone_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub affinity: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub group_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub host_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub tenancy: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub spread_domain: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "8")]
+    pub host_resource_group_arn: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "9")]
+    pub partition_number: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "10")]
+    pub group_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplatePlacementRequest {
+    #[prost(string, optional, tag = "1")]
+    pub availability_zone: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub availability_zone_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub affinity: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub group_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub host_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub tenancy: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub spread_domain: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "8")]
+    pub host_resource_group_arn: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "9")]
+    pub partition_number: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "10")]
+    pub group_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplatePrivateDnsNameOptions {
+    #[prost(string, optional, tag = "1")]
+    pub hostname_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "2")]
+    pub enable_resource_name_dns_a_record: ::core::option::Option<bool>,
+    #[prost(bool, optional, tag = "3")]
+    pub enable_resource_name_dns_aaaa_record: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplatePrivateDnsNameOptionsRequest {
+    #[prost(string, optional, tag = "1")]
+    pub hostname_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "2")]
+    pub enable_resource_name_dns_a_record: ::core::option::Option<bool>,
+    #[prost(bool, optional, tag = "3")]
+    pub enable_resource_name_dns_aaaa_record: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateSpotMarketOptions {
+    #[prost(string, optional, tag = "1")]
+    pub max_price: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub spot_instance_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "3")]
+    pub block_duration_minutes: ::core::option::Option<i32>,
+    #[prost(message, optional, tag = "4")]
+    pub valid_until: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, optional, tag = "5")]
+    pub instance_interruption_behavior: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplateSpotMarketOptionsRequest {
+    #[prost(string, optional, tag = "1")]
+    pub max_price: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub spot_instance_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "3")]
+    pub block_duration_minutes: ::core::option::Option<i32>,
+    #[prost(message, optional, tag = "4")]
+    pub valid_until: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, optional, tag = "5")]
+    pub instance_interruption_behavior: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LaunchTemplateTagSpecification {
+    #[prost(string, optional, tag = "1")]
+    pub resource_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "2")]
+    pub tags: ::prost::alloc::vec::Vec<Tag>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LaunchTemplateTagSpecificationRequest {
+    #[prost(string, optional, tag = "1")]
+    pub resource_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "2")]
+    pub tags: ::prost::alloc::vec::Vec<Tag>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LaunchTemplateVersion {
+    #[prost(string, optional, tag = "1")]
+    pub launch_template_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub launch_template_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int64, optional, tag = "3")]
+    pub version_number: ::core::option::Option<i64>,
+    #[prost(string, optional, tag = "4")]
+    pub version_description: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "5")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, optional, tag = "6")]
+    pub created_by: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "7")]
+    pub default_version: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "8")]
+    pub launch_template_data: ::core::option::Option<ResponseLaunchTemplateData>,
+    #[prost(message, optional, tag = "9")]
+    pub operator: ::core::option::Option<OperatorResponse>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplatesMonitoring {
+    #[prost(bool, optional, tag = "1")]
+    pub enabled: ::core::option::Option<bool>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaunchTemplatesMonitoringRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub enabled: ::core::option::Option<bool>,
+}
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct MemoryGiBPerVCpu {
+    #[prost(double, optional, tag = "1")]
+    pub min: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "2")]
+    pub max: ::core::option::Option<f64>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MemoryMiB {
+    #[prost(int32, optional, tag = "1")]
+    pub min: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub max: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModifyLaunchTemplateRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "2")]
+    pub client_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub launch_template_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub launch_template_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub default_version: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ModifyLaunchTemplateResult {
+    #[prost(message, optional, tag = "1")]
+    pub launch_template: ::core::option::Option<LaunchTemplate>,
+}
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct NetworkBandwidthGbps {
+    #[prost(double, optional, tag = "1")]
+    pub min: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "2")]
+    pub max: ::core::option::Option<f64>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NetworkInterfaceCount {
+    #[prost(int32, optional, tag = "1")]
+    pub min: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub max: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PerformanceFactorReference {
+    #[prost(string, optional, tag = "1")]
+    pub instance_family: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RequestLaunchTemplateData {
+    #[prost(string, optional, tag = "1")]
+    pub kernel_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "2")]
+    pub ebs_optimized: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "3")]
+    pub iam_instance_profile: ::core::option::Option<LaunchTemplateIamInstanceProfileSpecificationRequest>,
+    #[prost(message, repeated, tag = "4")]
+    pub block_device_mappings: ::prost::alloc::vec::Vec<LaunchTemplateBlockDeviceMappingRequest>,
+    #[prost(message, repeated, tag = "5")]
+    pub network_interfaces: ::prost::alloc::vec::Vec<LaunchTemplateInstanceNetworkInterfaceSpecificationRequest>,
+    #[prost(string, optional, tag = "6")]
+    pub image_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub instance_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "8")]
+    pub key_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "9")]
+    pub monitoring: ::core::option::Option<LaunchTemplatesMonitoringRequest>,
+    #[prost(message, optional, tag = "10")]
+    pub placement: ::core::option::Option<LaunchTemplatePlacementRequest>,
+    #[prost(string, optional, tag = "11")]
+    pub ram_disk_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "12")]
+    pub disable_api_termination: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "13")]
+    pub instance_initiated_shutdown_behavior: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "14")]
+    pub user_data: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "15")]
+    pub tag_specifications: ::prost::alloc::vec::Vec<LaunchTemplateTagSpecificationRequest>,
+    #[prost(message, repeated, tag = "16")]
+    pub elastic_gpu_specifications: ::prost::alloc::vec::Vec<ElasticGpuSpecification>,
+    #[prost(message, repeated, tag = "17")]
+    pub elastic_inference_accelerators: ::prost::alloc::vec::Vec<LaunchTemplateElasticInferenceAccelerator>,
+    #[prost(string, repeated, tag = "18")]
+    pub security_group_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "19")]
+    pub security_groups: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "20")]
+    pub instance_market_options: ::core::option::Option<LaunchTemplateInstanceMarketOptionsRequest>,
+    #[prost(message, optional, tag = "21")]
+    pub credit_specification: ::core::option::Option<CreditSpecificationRequest>,
+    #[prost(message, optional, tag = "22")]
+    pub cpu_options: ::core::option::Option<LaunchTemplateCpuOptionsRequest>,
+    #[prost(message, optional, tag = "23")]
+    pub capacity_reservation_specification: ::core::option::Option<LaunchTemplateCapacityReservationSpecificationRequest>,
+    #[prost(message, repeated, tag = "24")]
+    pub license_specifications: ::prost::alloc::vec::Vec<LaunchTemplateLicenseConfigurationRequest>,
+    #[prost(message, optional, tag = "25")]
+    pub hibernation_options: ::core::option::Option<LaunchTemplateHibernationOptionsRequest>,
+    #[prost(message, optional, tag = "26")]
+    pub metadata_options: ::core::option::Option<LaunchTemplateInstanceMetadataOptionsRequest>,
+    #[prost(message, optional, tag = "27")]
+    pub enclave_options: ::core::option::Option<LaunchTemplateEnclaveOptionsRequest>,
+    #[prost(message, optional, tag = "28")]
+    pub instance_requirements: ::core::option::Option<InstanceRequirementsRequest>,
+    #[prost(message, optional, tag = "29")]
+    pub private_dns_name_options: ::core::option::Option<LaunchTemplatePrivateDnsNameOptionsRequest>,
+    #[prost(message, optional, tag = "30")]
+    pub maintenance_options: ::core::option::Option<LaunchTemplateInstanceMaintenanceOptionsRequest>,
+    #[prost(bool, optional, tag = "31")]
+    pub disable_api_stop: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "32")]
+    pub operator: ::core::option::Option<OperatorRequest>,
+    #[prost(message, optional, tag = "33")]
+    pub network_performance_options: ::core::option::Option<LaunchTemplateNetworkPerformanceOptionsRequest>,
+    #[prost(message, repeated, tag = "34")]
+    pub secondary_interfaces: ::prost::alloc::vec::Vec<LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResponseError {
+    #[prost(string, optional, tag = "1")]
+    pub code: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub message: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ResponseLaunchTemplateData {
+    #[prost(string, optional, tag = "1")]
+    pub kernel_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "2")]
+    pub ebs_optimized: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "3")]
+    pub iam_instance_profile: ::core::option::Option<LaunchTemplateIamInstanceProfileSpecification>,
+    #[prost(message, repeated, tag = "4")]
+    pub block_device_mappings: ::prost::alloc::vec::Vec<LaunchTemplateBlockDeviceMapping>,
+    #[prost(message, repeated, tag = "5")]
+    pub network_interfaces: ::prost::alloc::vec::Vec<LaunchTemplateInstanceNetworkInterfaceSpecification>,
+    #[prost(string, optional, tag = "6")]
+    pub image_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub instance_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "8")]
+    pub key_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "9")]
+    pub monitoring: ::core::option::Option<LaunchTemplatesMonitoring>,
+    #[prost(message, optional, tag = "10")]
+    pub placement: ::core::option::Option<LaunchTemplatePlacement>,
+    #[prost(string, optional, tag = "11")]
+    pub ram_disk_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "12")]
+    pub disable_api_termination: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "13")]
+    pub instance_initiated_shutdown_behavior: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "14")]
+    pub user_data: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "15")]
+    pub tag_specifications: ::prost::alloc::vec::Vec<LaunchTemplateTagSpecification>,
+    #[prost(message, repeated, tag = "16")]
+    pub elastic_gpu_specifications: ::prost::alloc::vec::Vec<ElasticGpuSpecificationResponse>,
+    #[prost(message, repeated, tag = "17")]
+    pub elastic_inference_accelerators: ::prost::alloc::vec::Vec<LaunchTemplateElasticInferenceAcceleratorResponse>,
+    #[prost(string, repeated, tag = "18")]
+    pub security_group_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "19")]
+    pub security_groups: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "20")]
+    pub instance_market_options: ::core::option::Option<LaunchTemplateInstanceMarketOptions>,
+    #[prost(message, optional, tag = "21")]
+    pub credit_specification: ::core::option::Option<CreditSpecification>,
+    #[prost(message, optional, tag = "22")]
+    pub cpu_options: ::core::option::Option<LaunchTemplateCpuOptions>,
+    #[prost(message, optional, tag = "23")]
+    pub capacity_reservation_specification: ::core::option::Option<LaunchTemplateCapacityReservationSpecificationResponse>,
+    #[prost(message, repeated, tag = "24")]
+    pub license_specifications: ::prost::alloc::vec::Vec<LaunchTemplateLicenseConfiguration>,
+    #[prost(message, optional, tag = "25")]
+    pub hibernation_options: ::core::option::Option<LaunchTemplateHibernationOptions>,
+    #[prost(message, optional, tag = "26")]
+    pub metadata_options: ::core::option::Option<LaunchTemplateInstanceMetadataOptions>,
+    #[prost(message, optional, tag = "27")]
+    pub enclave_options: ::core::option::Option<LaunchTemplateEnclaveOptions>,
+    #[prost(message, optional, tag = "28")]
+    pub instance_requirements: ::core::option::Option<InstanceRequirements>,
+    #[prost(message, optional, tag = "29")]
+    pub private_dns_name_options: ::core::option::Option<LaunchTemplatePrivateDnsNameOptions>,
+    #[prost(message, optional, tag = "30")]
+    pub maintenance_options: ::core::option::Option<LaunchTemplateInstanceMaintenanceOptions>,
+    #[prost(bool, optional, tag = "31")]
+    pub disable_api_stop: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "32")]
+    pub operator: ::core::option::Option<OperatorResponse>,
+    #[prost(message, optional, tag = "33")]
+    pub network_performance_options: ::core::option::Option<LaunchTemplateNetworkPerformanceOptions>,
+    #[prost(message, repeated, tag = "34")]
+    pub secondary_interfaces: ::prost::alloc::vec::Vec<LaunchTemplateInstanceSecondaryInterfaceSpecification>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SecondaryInterfacePrivateIpAddressSpecification {
+    #[prost(string, optional, tag = "1")]
+    pub private_ip_address: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SecondaryInterfacePrivateIpAddressSpecificationRequest {
+    #[prost(string, optional, tag = "1")]
+    pub private_ip_address: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct TotalLocalStorageGb {
+    #[prost(double, optional, tag = "1")]
+    pub min: ::core::option::Option<f64>,
+    #[prost(double, optional, tag = "2")]
+    pub max: ::core::option::Option<f64>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VCpuCountRange {
+    #[prost(int32, optional, tag = "1")]
+    pub min: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub max: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ValidationError {
+    #[prost(string, optional, tag = "1")]
+    pub code: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub message: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ValidationWarning {
+    #[prost(message, repeated, tag = "1")]
+    pub errors: ::prost::alloc::vec::Vec<ValidationError>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AttachmentEnaSrdSpecification {

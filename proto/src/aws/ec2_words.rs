@@ -354,6 +354,45 @@ pub mod key_type {
     pub const ED25519: &str = "ed25519";
 }
 
+pub mod launch_template_auto_recovery_state {
+    pub const DEFAULT: &str = "default";
+    pub const DISABLED: &str = "disabled";
+}
+
+pub mod launch_template_error_code {
+    pub const LAUNCH_TEMPLATE_ID_DOES_NOT_EXIST: &str = "launchTemplateIdDoesNotExist";
+    pub const LAUNCH_TEMPLATE_ID_MALFORMED: &str = "launchTemplateIdMalformed";
+    pub const LAUNCH_TEMPLATE_NAME_DOES_NOT_EXIST: &str = "launchTemplateNameDoesNotExist";
+    pub const LAUNCH_TEMPLATE_NAME_MALFORMED: &str = "launchTemplateNameMalformed";
+    pub const LAUNCH_TEMPLATE_VERSION_DOES_NOT_EXIST: &str = "launchTemplateVersionDoesNotExist";
+    pub const UNEXPECTED_ERROR: &str = "unexpectedError";
+}
+
+pub mod launch_template_http_tokens_state {
+    pub const OPTIONAL: &str = "optional";
+    pub const REQUIRED: &str = "required";
+}
+
+pub mod launch_template_instance_metadata_endpoint_state {
+    pub const DISABLED: &str = "disabled";
+    pub const ENABLED: &str = "enabled";
+}
+
+pub mod launch_template_instance_metadata_options_state {
+    pub const PENDING: &str = "pending";
+    pub const APPLIED: &str = "applied";
+}
+
+pub mod launch_template_instance_metadata_protocol_ipv6 {
+    pub const DISABLED: &str = "disabled";
+    pub const ENABLED: &str = "enabled";
+}
+
+pub mod launch_template_instance_metadata_tags_state {
+    pub const DISABLED: &str = "disabled";
+    pub const ENABLED: &str = "enabled";
+}
+
 pub mod local_storage {
     pub const INCLUDED: &str = "included";
     pub const REQUIRED: &str = "required";

@@ -9,8 +9,8 @@ use super::message::{given_tags, missing};
 use super::resolve::{self, Kind};
 use crate::engine::Command;
 use crate::store::{
-    Outcome, Tx, image, instance, internet_gateway, key_pair, network_interface, placement_group, security_group, security_group_rule,
-    snapshot, subnet, tag, volume, vpc,
+    Outcome, Tx, image, instance, internet_gateway, key_pair, launch_template, network_interface, placement_group, security_group,
+    security_group_rule, snapshot, subnet, tag, volume, vpc,
 };
 use crate::tags::{self, Tags};
 
@@ -42,6 +42,8 @@ pub(super) const TAGGING_ERRORS: &[ErrorCode] = &[
     ErrorCode::InvalidInternetGatewayIdMalformed,
     ErrorCode::InvalidInternetGatewayIdNotFound,
     ErrorCode::InvalidKeyPairNotFound,
+    ErrorCode::InvalidLaunchTemplateIdMalformed,
+    ErrorCode::InvalidLaunchTemplateIdNotFound,
     ErrorCode::InvalidNetworkInterfaceIdMalformed,
     ErrorCode::InvalidNetworkInterfaceIdNotFound,
     ErrorCode::InvalidParameterValue,
@@ -90,6 +92,7 @@ async fn exists(tx: &Tx, id: &str, kind: &Kind) -> Outcome<bool> {
         "instance" => owned!(instance, InstanceId).await?,
         "internet-gateway" => owned!(internet_gateway, InternetGatewayId).await?,
         "key-pair" => owned!(key_pair, KeyPairId).await?,
+        "launch-template" => owned!(launch_template, LaunchTemplateId).await?,
         "network-interface" => owned!(network_interface, NetworkInterfaceId).await?,
         "placement-group" => owned!(placement_group, GroupId).await?,
         "security-group" => owned!(security_group, GroupId).await?,
@@ -122,6 +125,12 @@ pub async fn insert_tags(tx: &Tx, resource_id: &str, resource_type: &str, tags: 
     let of_resource = tag::Entity::find().filter(tag::Column::AccountId.eq(tx.account())).filter(tag::Column::ResourceId.eq(resource_id));
     let count = of_resource.filter(tag::Column::Key.not_like("aws:%")).count(tx.db()).await?;
     Ok(tags::check_count(usize::try_from(count).unwrap_or(usize::MAX))?)
+}
+
+/// A resource's tags as the transaction has them.
+pub async fn tags_of(tx: &Tx, resource_id: &str) -> Outcome<Tags> {
+    let of_resource = tag::Entity::find().filter(tag::Column::AccountId.eq(tx.account())).filter(tag::Column::ResourceId.eq(resource_id));
+    Ok(of_resource.all(tx.db()).await?.into_iter().map(|row| (row.key, row.value)).collect())
 }
 
 /// Takes all tags from a resource that goes.

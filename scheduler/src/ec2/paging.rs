@@ -39,6 +39,8 @@ paged! {
     DescribeInstanceTypeOfferingsRequest, 5..=1000, ;
     DescribeInstanceTypesRequest, 5..=100, instance_types = "instanceTypeSet";
     DescribeInstancesRequest, 5..=1000, instance_ids = "instancesSet";
+    DescribeLaunchTemplateVersionsRequest, 1..=200, ;
+    DescribeLaunchTemplatesRequest, 1..=200, launch_template_ids = "launchTemplateIdSet", launch_template_names = "launchTemplateNameSet";
     DescribeNetworkInterfacesRequest, 5..=1000, network_interface_ids = "networkInterfaceIdSet";
     DescribeSecurityGroupsRequest, 5..=1000, group_ids = "securityGroupIdSet", group_names = "securityGroupSet";
     DescribeSubnetsRequest, 5..=1000, subnet_ids = "subnetSet";

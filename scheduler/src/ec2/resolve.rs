@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 
 use freehold_proto::id::{
-    ImageId, InstanceId, InternetGatewayId, KeyPairId, NetworkInterfaceId, PlacementGroupId, SecurityGroupId, SecurityGroupRuleId,
-    SnapshotId, SubnetId, VolumeId, VpcId,
+    ImageId, InstanceId, InternetGatewayId, KeyPairId, LaunchTemplateId, NetworkInterfaceId, PlacementGroupId, SecurityGroupId,
+    SecurityGroupRuleId, SnapshotId, SubnetId, VolumeId, VpcId,
 };
 use freehold_proto::{ErrorCode, Fault};
 
@@ -43,6 +43,7 @@ kinds! {
     INSTANCE: InstanceId, "instance", InvalidInstanceIdMalformed, InvalidInstanceIdNotFound, "instance ID";
     INTERNET_GATEWAY: InternetGatewayId, "internet-gateway", InvalidInternetGatewayIdMalformed, InvalidInternetGatewayIdNotFound, "internetGateway ID";
     KEY_PAIR: KeyPairId, "key-pair", InvalidKeyPairNotFound, InvalidKeyPairNotFound, "key pair";
+    LAUNCH_TEMPLATE: LaunchTemplateId, "launch-template", InvalidLaunchTemplateIdMalformed, InvalidLaunchTemplateIdNotFound, "launch template ID";
     NETWORK_INTERFACE: NetworkInterfaceId, "network-interface", InvalidNetworkInterfaceIdMalformed, InvalidNetworkInterfaceIdNotFound, "networkInterface ID";
     PLACEMENT_GROUP: PlacementGroupId, "placement-group", InvalidPlacementGroupIdMalformed, InvalidPlacementGroupUnknown, "Placement Group";
     SECURITY_GROUP: SecurityGroupId, "security-group", InvalidGroupIdMalformed, InvalidGroupNotFound, "security group";

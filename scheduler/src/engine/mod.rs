@@ -136,7 +136,7 @@ impl Engine {
 
     async fn try_command<A: Command>(&self, request: A, caller: &Caller) -> Outcome<A::Answer> {
         let dry_run = request.dry_run();
-        let mut tx = self.store.begin(&caller.account_id).await?;
+        let mut tx = self.store.begin(&caller.account_id).await?.asked_by(&caller.principal_arn);
         let answer = match idempotency::Once::of(&request) {
             Some(once) if !dry_run => once.answer(request, &mut tx).await,
             _ => request.run(&mut tx).await,
@@ -157,7 +157,7 @@ impl Engine {
     async fn try_prepared<A: Prepared>(&self, request: A, caller: &Caller) -> Outcome<A::Answer> {
         let dry_run = request.dry_run();
         let made = request.prepare(&self.store).await?;
-        let mut tx = self.store.begin(&caller.account_id).await?;
+        let mut tx = self.store.begin(&caller.account_id).await?.asked_by(&caller.principal_arn);
         let answer = match idempotency::Once::of(&request) {
             Some(once) if !dry_run => once.answer_prepared(request, made, &mut tx).await,
             _ => request.run(made, &mut tx).await,

@@ -29,6 +29,7 @@ pub async fn begin_writing(writer: &DatabaseConnection) -> Result<DatabaseTransa
 pub struct Tx {
     db: DatabaseTransaction,
     account: String,
+    principal: Option<String>,
     now: i64,
     entropy: Arc<dyn Entropy>,
     settings: Arc<Settings>,
@@ -49,6 +50,7 @@ impl Tx {
         Ok(Self {
             db,
             account: account.to_owned(),
+            principal: None,
             now: store.clock.now_millis(),
             entropy: Arc::clone(&store.entropy),
             settings: Arc::clone(&store.settings),
@@ -66,6 +68,18 @@ impl Tx {
     /// 12 digits: whose rows this command sees and makes.
     pub fn account(&self) -> &str {
         &self.account
+    }
+
+    /// Says who in the account asks.
+    #[must_use]
+    pub fn asked_by(mut self, principal_arn: &str) -> Self {
+        self.principal = Some(principal_arn.to_owned());
+        self
+    }
+
+    /// The ARN of who asks: the account's root where nobody said.
+    pub fn principal_arn(&self) -> String {
+        self.principal.clone().unwrap_or_else(|| crate::identity::root_arn(&self.account))
     }
 
     /// Milliseconds since the Unix epoch.

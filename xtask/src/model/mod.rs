@@ -5,7 +5,8 @@
 //!  proto/actions.toml ────────┼─▶ proto/aws/SERVICE/*.proto ─┬─▶ proto/src/aws/SERVICE.rs      messages (prost)
 //!  proto/aws/**/*.proto (old) ┘        the one truth         ├─▶ proto/src/aws/SERVICE_words.rs constants of enum words
 //!                                                            ├─▶ proto/src/aws/actions.rs      `impl Action`, `for_each_action!`
-//!                              proto/actions.toml ───────────┼─▶ proto/wire/src/generated/     the gateway's tables
+//!                              proto/actions.toml ───────────┼─▶ proto/src/aws/conversions.rs  `impl From` between messages
+//!                                                            ├─▶ proto/wire/src/generated/     the gateway's tables
 //!                                                            └─▶ docs/COVERAGE.md
 //! ```
 //!
@@ -16,6 +17,7 @@
 
 mod botocore;
 mod contract;
+mod conversions;
 mod coverage;
 mod derive;
 mod listing;
@@ -40,7 +42,7 @@ type Failure = Box<dyn std::error::Error>;
 pub fn generate(python: &str) -> Result<(), Failure> {
     let root = root();
     let proto = root.join("proto");
-    let listing = Listing::load(&proto.join("actions.toml"))?;
+    let mut listing = Listing::load(&proto.join("actions.toml"))?;
     let cache = root.join("target/botocore");
     let mut contracts = Vec::new();
     for service in listing.services.keys() {
@@ -48,7 +50,9 @@ pub fn generate(python: &str) -> Result<(), Failure> {
         let model = botocore::load(&cache, python, service, version)?;
         contracts.push(update(&proto, service, &model, &listing)?);
     }
+    listing.spell_out(&contracts)?;
     rust::generate(&proto, &contracts, &listing)?;
+    conversions::generate(&proto, &contracts, &listing)?;
     tables::generate(&proto, &contracts, &listing)?;
     coverage::generate(&root, &contracts, &listing)
 }

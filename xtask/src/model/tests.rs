@@ -5,7 +5,7 @@ use std::path::Path;
 use super::botocore::Model;
 use super::contract::Contract;
 use super::listing::Listing;
-use super::{Failure, read, update};
+use super::{Failure, conversions, read, update};
 
 const LISTING: &str = r#"
 [model]
@@ -138,4 +138,54 @@ fn the_checked_in_protos_are_read_and_written_alike() {
             assert_eq!(super::write::file(&contract, file), text, "{name}");
         }
     }
+}
+
+const BOTH: &str = r#"
+[model]
+versions = { ec2 = "2016-11-15" }
+open-words = []
+
+[[model.conversions]]
+from = "DescribeThingRequest"
+to = "DescribeOtherRequest"
+CONVERSION
+
+[ec2.Things.DescribeThing]
+status = "served"
+done = ["A", "B.*"]
+
+[ec2.Things.DescribeOther]
+status = "served"
+"#;
+
+/// What a conversion of a thing's request to another's comes to, with these lines about it.
+fn conversion(about: &str) -> Result<String, Failure> {
+    let (proto, listing) = (folder(), listing(&BOTH.replace("CONVERSION", about)));
+    let members = r#""A": {"shape": "String"}, "B": {"shape": "DescribeOtherRequest"}"#;
+    let contract = update(proto.path(), "ec2", &model(members), &listing)?;
+    conversions::conversions(&[contract], &listing.model.conversions)
+}
+
+#[test]
+fn a_conversion_leaves_nothing_behind_that_is_not_named() {
+    let lost = conversion("renamed = { a = \"name\" }").expect_err("b has no counterpart").to_string();
+    assert!(lost.contains("DescribeThingRequest.b"), "{lost}");
+    let text = conversion("renamed = { a = \"name\" }\nwithout = [\"b\"]").expect("a conversion");
+    assert!(text.contains("impl From<ec2::DescribeThingRequest> for ec2::DescribeOtherRequest"), "{text}");
+    assert!(text.contains("name: from.a,"), "{text}");
+    let unlike = conversion("renamed = { b = \"name\" }\nwithout = [\"a\"]").expect_err("a structure is no text").to_string();
+    assert!(unlike.contains("of different types"), "{unlike}");
+}
+
+#[test]
+fn a_star_is_every_parameter_below_a_structure() {
+    let (proto, mut listing) = (folder(), listing(&BOTH.replace("CONVERSION", "")));
+    let members = r#""A": {"shape": "String"}, "B": {"shape": "DescribeOtherRequest"}"#;
+    let contract = update(proto.path(), "ec2", &model(members), &listing).expect("generated");
+    listing.spell_out(std::slice::from_ref(&contract)).expect("spelled out");
+    assert_eq!(listing.entry("ec2", "Things", "DescribeThing").expect("listed").done, ["A", "B.Name"]);
+    let contract = generate(proto.path(), r#""A": {"shape": "String"}"#).expect("generated");
+    let mut listing = self::listing(&BOTH.replace("CONVERSION", ""));
+    let error = listing.spell_out(&[contract]).expect_err("nothing is below B").to_string();
+    assert!(error.contains("B.*"), "{error}");
 }

@@ -6,6 +6,7 @@ pub mod instance_filters;
 pub mod instance_status;
 pub mod instance_type;
 pub mod key_pair;
+pub mod launch_template;
 pub mod network_interface;
 pub mod placement_group;
 pub mod security_group;

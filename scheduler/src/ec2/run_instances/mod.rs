@@ -1,13 +1,17 @@
-//! `RunInstances`: everything or nothing. [`request`] reads what is asked, [`network`] and [`image`] find what it names, [`place`]
+//! `RunInstances`: everything or nothing. [`template`] puts a launch template's data under the request, [`request`] reads what is asked, [`network`] and [`image`] find what it names, [`place`]
 //! finds hosts, [`rows`] writes it all down. The hosts learn of it from the rows, after the commit.
 
+#[cfg(test)]
+mod from_template;
 mod image;
 #[cfg(test)]
 mod limits;
+mod merge;
 mod network;
 mod place;
 mod request;
 mod rows;
+mod template;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +25,7 @@ use self::request::Asked;
 pub use self::request::{PlacementGroupAsked, combination, invalid, shutdown_behavior, user_data};
 use super::model::instance::reservations;
 use super::placement_groups;
+use super::resolve::INSTANCE;
 use super::shown::Shown;
 use crate::engine::Command;
 use crate::placement::reasons;
@@ -39,6 +44,11 @@ impl Command for ec2::RunInstancesRequest {
         ErrorCode::InvalidGroupNotFound,
         ErrorCode::InvalidIpAddressInUse,
         ErrorCode::InvalidKeyPairNotFound,
+        ErrorCode::InvalidLaunchTemplateIdMalformed,
+        ErrorCode::InvalidLaunchTemplateIdNotFound,
+        ErrorCode::InvalidLaunchTemplateIdVersionNotFound,
+        ErrorCode::InvalidLaunchTemplateNameMalformed,
+        ErrorCode::InvalidLaunchTemplateNameNotFound,
         ErrorCode::InvalidParameter,
         ErrorCode::InvalidParameterCombination,
         ErrorCode::InvalidParameterValue,
@@ -56,7 +66,11 @@ impl Command for ec2::RunInstancesRequest {
     ];
 
     async fn run(self, tx: &mut Tx) -> Outcome<ec2::Reservation> {
-        let asked = Asked::read(&self, tx.settings())?;
+        let (request, template) = template::apply(tx, self).await?;
+        let mut asked = Asked::read(&request, tx.settings())?;
+        if let Some(template) = &template {
+            asked.tags.entry(INSTANCE.resource_type.to_owned()).or_default().extend(template.tags());
+        }
         let image = Image::find(tx, &asked).await?;
         let key = key(tx, asked.key_name.as_deref()).await?;
         let kind = tx.settings().catalogue.get(&asked.instance_type);

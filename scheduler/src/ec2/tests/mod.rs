@@ -2,6 +2,8 @@
 
 mod images;
 mod key_pairs;
+mod launch_template_refusals;
+mod launch_templates;
 mod networks;
 mod offers;
 mod placement_groups;

@@ -40,6 +40,7 @@ async fn every_declared_code_is_provoked() {
     authorize_rules(&bench).await;
     revoke_rules(&bench).await;
     attributes(&bench).await;
+    super::launch_template_refusals::refusals(&bench).await;
     let provoked = bench.provoked.lock().expect("a lock").clone();
     for (action, codes) in table().errors().iter().filter(|(action, _)| !PROVOKED_ELSEWHERE.contains(action)) {
         for code in *codes {

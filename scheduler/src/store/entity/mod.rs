@@ -29,6 +29,8 @@ pub mod interface_security_group;
 pub mod internet_gateway;
 pub mod join_token;
 pub mod key_pair;
+pub mod launch_template;
+pub mod launch_template_version;
 pub mod lease;
 pub mod network_interface;
 pub mod network_interface_attachment;

@@ -27,6 +27,8 @@ async fn every_entity_matches_its_table() {
         internet_gateway
         join_token
         key_pair
+        launch_template
+        launch_template_version
         lease
         network_interface
         network_interface_attachment

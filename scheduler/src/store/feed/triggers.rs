@@ -49,6 +49,8 @@ followed! {
     InterfaceSecurityGroup = "interface_security_group" by "network_interface_id",
     InternetGateway = "internet_gateway" by "internet_gateway_id",
     KeyPair = "key_pair" by "key_pair_id",
+    LaunchTemplate = "launch_template" by "launch_template_id",
+    LaunchTemplateVersion = "launch_template_version" by "launch_template_version_id",
     NetworkInterface = "network_interface" by "network_interface_id",
     NetworkInterfaceAttachment = "network_interface_attachment" by "network_interface_id",
     Part = "part" by "name",

@@ -19,6 +19,7 @@ mod m0011_sums_in_their_own_schema;
 mod m0012_instance_attributes;
 mod m0013_the_end_of_what_was_stopped;
 mod m0014_placement_groups;
+mod m0015_launch_templates;
 mod m0016_instance_types;
 mod m0017_what_is_asked_of_a_console;
 
@@ -79,8 +80,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_instance_attributes::InstanceAttributes),
             Box::new(m0013_the_end_of_what_was_stopped::TheEndOfWhatWasStopped),
             Box::new(m0014_placement_groups::PlacementGroups),
-            Box::new(m0017_what_is_asked_of_a_console::WhatIsAskedOfAConsole),
+            Box::new(m0015_launch_templates::LaunchTemplates),
             Box::new(m0016_instance_types::InstanceTypes),
+            Box::new(m0017_what_is_asked_of_a_console::WhatIsAskedOfAConsole),
         ]
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::View;
-use crate::store::{Rows, key_pair, placement_group, security_group, security_group_rule, subnet, vpc};
+use crate::store::{Rows, key_pair, launch_template, placement_group, security_group, security_group_rule, subnet, vpc};
 
 /// Something with its tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,7 @@ macro_rules! resources {
 resources! {
     key_pair.key_pair_id in key_pairs,
     placement_group.group_id in placement_groups,
+    launch_template.launch_template_id in launch_templates,
     subnet.subnet_id in subnets,
     vpc.vpc_id in vpcs,
 }

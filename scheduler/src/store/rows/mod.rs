@@ -15,8 +15,9 @@ pub use mirror::{Mirror, Mirrored};
 use super::feed::triggers::Table;
 use super::read::{Select, chosen};
 use super::{
-    host, image, instance, interface_security_group, key_pair, network_interface, network_interface_attachment, part, placement_group,
-    private_address, public_address, security_group, security_group_rule, snapshot, subnet, tag, volume, volume_attachment, vpc,
+    host, image, instance, interface_security_group, key_pair, launch_template, launch_template_version, network_interface,
+    network_interface_attachment, part, placement_group, private_address, public_address, security_group, security_group_rule, snapshot,
+    subnet, tag, volume, volume_attachment, vpc,
 };
 
 /// The owner of what everybody may see.
@@ -98,6 +99,12 @@ mirrored! {
     interface_security_groups = interface_security_group (InterfaceSecurityGroup) by NetworkInterfaceId network_interface_id,
         of |row, say| say(&row.group_id), ranked |row| (0, &row.group_id);
     key_pairs = key_pair (KeyPair) by KeyPairId key_pair_id, of |row, say| say(&row.account_id);
+    launch_templates = launch_template (LaunchTemplate) by LaunchTemplateId launch_template_id, of |row, say| {
+        say(&row.account_id);
+        say(&named(&row.account_id, &row.launch_template_name));
+    };
+    launch_template_versions = launch_template_version (LaunchTemplateVersion) by LaunchTemplateVersionId launch_template_version_id,
+        of |row, say| say(&row.launch_template_id);
     network_interfaces = network_interface (NetworkInterface) by NetworkInterfaceId network_interface_id,
         of |row, say| say(&row.account_id);
     network_interface_attachments = network_interface_attachment (NetworkInterfaceAttachment) by NetworkInterfaceId network_interface_id,
@@ -132,7 +139,17 @@ fn tagged(account: &str, key: &str, value: &str) -> String {
     format!("{account}\0{key}\0{value}")
 }
 
+/// The owner of what an account has named so.
+fn named(account: &str, name: &str) -> String {
+    format!("{account}\0{name}")
+}
+
 impl Rows {
+    /// An account's launch template of a name.
+    pub fn launch_template_named(&self, account: &str, name: &str) -> Option<&Arc<launch_template::Model>> {
+        self.launch_templates.of(&named(account, name), None).find_map(|id| self.launch_templates.one(id))
+    }
+
     /// The ids of whatever an account has tagged with one of `values`, in order, from the one behind `after` on.
     pub fn tagged<'a>(&'a self, account: &str, key: &str, values: &[&str], after: Option<&str>) -> Box<dyn Iterator<Item = &'a str> + 'a> {
         let of = |value: &str| self.tags.of(&tagged(account, key, value), after);

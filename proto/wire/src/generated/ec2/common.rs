@@ -2,6 +2,26 @@
 
 use crate::table::{Field, Kind, Shape};
 
+pub(super) static ACCELERATOR_COUNT_REQUEST: Shape = Shape {
+    name: "AcceleratorCountRequest",
+    fields: &[Field::new(1, "Min", "min", Kind::Int32), Field::new(2, "Max", "max", Kind::Int32)],
+};
+
+pub(super) static ACCELERATOR_TOTAL_MEMORY_MI_B_REQUEST: Shape = Shape {
+    name: "AcceleratorTotalMemoryMiBRequest",
+    fields: &[Field::new(1, "Min", "min", Kind::Int32), Field::new(2, "Max", "max", Kind::Int32)],
+};
+
+pub(super) static BASELINE_EBS_BANDWIDTH_MBPS_REQUEST: Shape = Shape {
+    name: "BaselineEbsBandwidthMbpsRequest",
+    fields: &[Field::new(1, "Min", "min", Kind::Int32), Field::new(2, "Max", "max", Kind::Int32)],
+};
+
+pub(super) static BASELINE_PERFORMANCE_FACTORS_REQUEST: Shape = Shape {
+    name: "BaselinePerformanceFactorsRequest",
+    fields: &[Field::new(1, "Cpu", "cpu", Kind::Message(&super::common::CPU_PERFORMANCE_FACTOR_REQUEST))],
+};
+
 pub(super) static BLOCK_DEVICE_MAPPING: Shape = Shape {
     name: "BlockDeviceMapping",
     fields: &[
@@ -16,6 +36,39 @@ pub(super) static BLOCK_PUBLIC_ACCESS_STATES: Shape = Shape {
     name: "BlockPublicAccessStates",
     fields: &[Field::new(1, "InternetGatewayBlockMode", "internetGatewayBlockMode", Kind::Words(super::common::BLOCK_PUBLIC_ACCESS_MODE))],
 };
+
+pub(super) static CAPACITY_RESERVATION_TARGET: Shape = Shape {
+    name: "CapacityReservationTarget",
+    fields: &[
+        Field::new(1, "CapacityReservationId", "capacityReservationId", Kind::Id),
+        Field::new(2, "CapacityReservationResourceGroupArn", "capacityReservationResourceGroupArn", Kind::Text),
+    ],
+};
+
+pub(super) static CAPACITY_RESERVATION_TARGET_RESPONSE: Shape = Shape {
+    name: "CapacityReservationTargetResponse",
+    fields: &[
+        Field::new(1, "CapacityReservationId", "capacityReservationId", Kind::Id),
+        Field::new(2, "CapacityReservationResourceGroupArn", "capacityReservationResourceGroupArn", Kind::Text),
+    ],
+};
+
+pub(super) static CONNECTION_TRACKING_SPECIFICATION_REQUEST: Shape = Shape {
+    name: "ConnectionTrackingSpecificationRequest",
+    fields: &[
+        Field::new(1, "TcpEstablishedTimeout", "tcpEstablishedTimeout", Kind::Int32),
+        Field::new(2, "UdpStreamTimeout", "udpStreamTimeout", Kind::Int32),
+        Field::new(3, "UdpTimeout", "udpTimeout", Kind::Int32),
+    ],
+};
+
+pub(super) static CPU_PERFORMANCE_FACTOR_REQUEST: Shape = Shape {
+    name: "CpuPerformanceFactorRequest",
+    fields: &[Field::new(1, "Reference", "references", Kind::Message(&super::common::PERFORMANCE_FACTOR_REFERENCE_REQUEST)).list("item")],
+};
+
+pub(super) static CREDIT_SPECIFICATION_REQUEST: Shape =
+    Shape { name: "CreditSpecificationRequest", fields: &[Field::new(1, "CpuCredits", "cpuCredits", Kind::Text).required()] };
 
 pub(super) static EBS_BLOCK_DEVICE: Shape = Shape {
     name: "EbsBlockDevice",
@@ -36,6 +89,20 @@ pub(super) static EBS_BLOCK_DEVICE: Shape = Shape {
     ],
 };
 
+pub(super) static ELASTIC_GPU_SPECIFICATION: Shape =
+    Shape { name: "ElasticGpuSpecification", fields: &[Field::new(1, "Type", "type", Kind::Text).required()] };
+
+pub(super) static ENA_SRD_SPECIFICATION_REQUEST: Shape = Shape {
+    name: "EnaSrdSpecificationRequest",
+    fields: &[
+        Field::new(1, "EnaSrdEnabled", "enaSrdEnabled", Kind::Bool),
+        Field::new(2, "EnaSrdUdpSpecification", "enaSrdUdpSpecification", Kind::Message(&super::common::ENA_SRD_UDP_SPECIFICATION_REQUEST)),
+    ],
+};
+
+pub(super) static ENA_SRD_UDP_SPECIFICATION_REQUEST: Shape =
+    Shape { name: "EnaSrdUdpSpecificationRequest", fields: &[Field::new(1, "EnaSrdUdpEnabled", "enaSrdUdpEnabled", Kind::Bool)] };
+
 pub(super) static FILTER: Shape = Shape {
     name: "Filter",
     fields: &[Field::new(1, "Name", "name", Kind::Text), Field::new(2, "Value", "values", Kind::Text).list("item")],
@@ -44,6 +111,85 @@ pub(super) static FILTER: Shape = Shape {
 pub(super) static GROUP_IDENTIFIER: Shape = Shape {
     name: "GroupIdentifier",
     fields: &[Field::new(1, "GroupId", "groupId", Kind::Id), Field::new(2, "GroupName", "groupName", Kind::Text)],
+};
+
+pub(super) static INSTANCE_IPV6_ADDRESS: Shape = Shape {
+    name: "InstanceIpv6Address",
+    fields: &[Field::new(1, "Ipv6Address", "ipv6Address", Kind::Text), Field::new(2, "IsPrimaryIpv6", "isPrimaryIpv6", Kind::Bool)],
+};
+
+pub(super) static INSTANCE_REQUIREMENTS_REQUEST: Shape = Shape {
+    name: "InstanceRequirementsRequest",
+    fields: &[
+        Field::new(1, "VCpuCount", "vCpuCount", Kind::Message(&super::common::V_CPU_COUNT_RANGE_REQUEST)).required(),
+        Field::new(2, "MemoryMiB", "memoryMiB", Kind::Message(&super::common::MEMORY_MI_B_REQUEST)).required(),
+        Field::new(3, "CpuManufacturer", "cpuManufacturers", Kind::Words(super::common::CPU_MANUFACTURER)).list("item"),
+        Field::new(4, "MemoryGiBPerVCpu", "memoryGiBPerVCpu", Kind::Message(&super::common::MEMORY_GI_B_PER_V_CPU_REQUEST)),
+        Field::new(5, "ExcludedInstanceType", "excludedInstanceTypes", Kind::Text).list("item"),
+        Field::new(6, "InstanceGeneration", "instanceGenerations", Kind::Words(super::common::INSTANCE_GENERATION)).list("item"),
+        Field::new(7, "SpotMaxPricePercentageOverLowestPrice", "spotMaxPricePercentageOverLowestPrice", Kind::Int32),
+        Field::new(8, "OnDemandMaxPricePercentageOverLowestPrice", "onDemandMaxPricePercentageOverLowestPrice", Kind::Int32),
+        Field::new(9, "BareMetal", "bareMetal", Kind::Words(super::common::BARE_METAL)),
+        Field::new(10, "BurstablePerformance", "burstablePerformance", Kind::Words(super::common::BURSTABLE_PERFORMANCE)),
+        Field::new(11, "RequireHibernateSupport", "requireHibernateSupport", Kind::Bool),
+        Field::new(12, "NetworkInterfaceCount", "networkInterfaceCount", Kind::Message(&super::common::NETWORK_INTERFACE_COUNT_REQUEST)),
+        Field::new(13, "LocalStorage", "localStorage", Kind::Words(super::common::LOCAL_STORAGE)),
+        Field::new(14, "LocalStorageType", "localStorageTypes", Kind::Words(super::common::LOCAL_STORAGE_TYPE)).list("item"),
+        Field::new(15, "TotalLocalStorageGB", "totalLocalStorageGb", Kind::Message(&super::common::TOTAL_LOCAL_STORAGE_GB_REQUEST)),
+        Field::new(
+            16,
+            "BaselineEbsBandwidthMbps",
+            "baselineEbsBandwidthMbps",
+            Kind::Message(&super::common::BASELINE_EBS_BANDWIDTH_MBPS_REQUEST),
+        ),
+        Field::new(17, "AcceleratorType", "acceleratorTypes", Kind::Words(super::common::ACCELERATOR_TYPE)).list("item"),
+        Field::new(18, "AcceleratorCount", "acceleratorCount", Kind::Message(&super::common::ACCELERATOR_COUNT_REQUEST)),
+        Field::new(19, "AcceleratorManufacturer", "acceleratorManufacturers", Kind::Words(super::common::ACCELERATOR_MANUFACTURER))
+            .list("item"),
+        Field::new(20, "AcceleratorName", "acceleratorNames", Kind::Words(super::common::ACCELERATOR_NAME)).list("item"),
+        Field::new(
+            21,
+            "AcceleratorTotalMemoryMiB",
+            "acceleratorTotalMemoryMiB",
+            Kind::Message(&super::common::ACCELERATOR_TOTAL_MEMORY_MI_B_REQUEST),
+        ),
+        Field::new(22, "NetworkBandwidthGbps", "networkBandwidthGbps", Kind::Message(&super::common::NETWORK_BANDWIDTH_GBPS_REQUEST)),
+        Field::new(23, "AllowedInstanceType", "allowedInstanceTypes", Kind::Text).list("item"),
+        Field::new(24, "MaxSpotPriceAsPercentageOfOptimalOnDemandPrice", "maxSpotPriceAsPercentageOfOptimalOnDemandPrice", Kind::Int32),
+        Field::new(
+            25,
+            "BaselinePerformanceFactors",
+            "baselinePerformanceFactors",
+            Kind::Message(&super::common::BASELINE_PERFORMANCE_FACTORS_REQUEST),
+        ),
+        Field::new(26, "RequireEncryptionInTransit", "requireEncryptionInTransit", Kind::Bool),
+    ],
+};
+
+pub(super) static IPV4_PREFIX_SPECIFICATION_REQUEST: Shape =
+    Shape { name: "Ipv4PrefixSpecificationRequest", fields: &[Field::new(1, "Ipv4Prefix", "ipv4Prefix", Kind::Text)] };
+
+pub(super) static IPV6_PREFIX_SPECIFICATION_REQUEST: Shape =
+    Shape { name: "Ipv6PrefixSpecificationRequest", fields: &[Field::new(1, "Ipv6Prefix", "ipv6Prefix", Kind::Text)] };
+
+pub(super) static MEMORY_GI_B_PER_V_CPU_REQUEST: Shape = Shape {
+    name: "MemoryGiBPerVCpuRequest",
+    fields: &[Field::new(1, "Min", "min", Kind::Double), Field::new(2, "Max", "max", Kind::Double)],
+};
+
+pub(super) static MEMORY_MI_B_REQUEST: Shape = Shape {
+    name: "MemoryMiBRequest",
+    fields: &[Field::new(1, "Min", "min", Kind::Int32).required(), Field::new(2, "Max", "max", Kind::Int32)],
+};
+
+pub(super) static NETWORK_BANDWIDTH_GBPS_REQUEST: Shape = Shape {
+    name: "NetworkBandwidthGbpsRequest",
+    fields: &[Field::new(1, "Min", "min", Kind::Double), Field::new(2, "Max", "max", Kind::Double)],
+};
+
+pub(super) static NETWORK_INTERFACE_COUNT_REQUEST: Shape = Shape {
+    name: "NetworkInterfaceCountRequest",
+    fields: &[Field::new(1, "Min", "min", Kind::Int32), Field::new(2, "Max", "max", Kind::Int32)],
 };
 
 pub(super) static OPERATOR_REQUEST: Shape =
@@ -56,6 +202,14 @@ pub(super) static OPERATOR_RESPONSE: Shape = Shape {
         Field::new(2, "Principal", "principal", Kind::Text),
         Field::new(3, "HiddenByDefault", "hiddenByDefault", Kind::Bool),
     ],
+};
+
+pub(super) static PERFORMANCE_FACTOR_REFERENCE_REQUEST: Shape =
+    Shape { name: "PerformanceFactorReferenceRequest", fields: &[Field::new(1, "InstanceFamily", "instanceFamily", Kind::Text)] };
+
+pub(super) static PRIVATE_IP_ADDRESS_SPECIFICATION: Shape = Shape {
+    name: "PrivateIpAddressSpecification",
+    fields: &[Field::new(1, "Primary", "primary", Kind::Bool), Field::new(2, "PrivateIpAddress", "privateIpAddress", Kind::Text)],
 };
 
 pub(super) static PRODUCT_CODE: Shape = Shape {
@@ -80,13 +234,59 @@ pub(super) static TAG_SPECIFICATION: Shape = Shape {
     ],
 };
 
+pub(super) static TOTAL_LOCAL_STORAGE_GB_REQUEST: Shape = Shape {
+    name: "TotalLocalStorageGBRequest",
+    fields: &[Field::new(1, "Min", "min", Kind::Double), Field::new(2, "Max", "max", Kind::Double)],
+};
+
+pub(super) static V_CPU_COUNT_RANGE_REQUEST: Shape = Shape {
+    name: "VCpuCountRangeRequest",
+    fields: &[Field::new(1, "Min", "min", Kind::Int32).required(), Field::new(2, "Max", "max", Kind::Int32)],
+};
+
+pub(super) static ACCELERATOR_MANUFACTURER: &[&str] = &["amazon-web-services", "amd", "nvidia", "xilinx", "habana"];
+
+pub(super) static ACCELERATOR_NAME: &[&str] = &[
+    "a100",
+    "inferentia",
+    "k520",
+    "k80",
+    "m60",
+    "radeon-pro-v520",
+    "t4",
+    "vu9p",
+    "v100",
+    "a10g",
+    "h100",
+    "t4g",
+    "l40s",
+    "l4",
+    "gaudi-hl-205",
+    "inferentia2",
+    "trainium",
+    "trainium2",
+    "u30",
+];
+
+pub(super) static ACCELERATOR_TYPE: &[&str] = &["gpu", "fpga", "inference", "media"];
+
+pub(super) static AMD_SEV_SNP_SPECIFICATION: &[&str] = &["enabled", "disabled"];
+
 pub(super) static ARCHITECTURE_VALUES: &[&str] = &["i386", "x86_64", "arm64", "x86_64_mac", "arm64_mac"];
 
 pub(super) static ATTACHMENT_STATUS: &[&str] = &["attaching", "attached", "detaching", "detached"];
 
+pub(super) static BARE_METAL: &[&str] = &["included", "required", "excluded"];
+
 pub(super) static BLOCK_PUBLIC_ACCESS_MODE: &[&str] = &["off", "block-bidirectional", "block-ingress"];
 
 pub(super) static BOOT_MODE_VALUES: &[&str] = &["legacy-bios", "uefi", "uefi-preferred"];
+
+pub(super) static BURSTABLE_PERFORMANCE: &[&str] = &["included", "required", "excluded"];
+
+pub(super) static CAPACITY_RESERVATION_PREFERENCE: &[&str] = &["capacity-reservations-only", "open", "none"];
+
+pub(super) static CPU_MANUFACTURER: &[&str] = &["intel", "amd", "amazon-web-services", "apple"];
 
 pub(super) static DEVICE_TYPE: &[&str] = &["ebs", "instance-store"];
 
@@ -94,9 +294,23 @@ pub(super) static HOSTNAME_TYPE: &[&str] = &["ip-name", "resource-name"];
 
 pub(super) static HYPERVISOR_TYPE: &[&str] = &["ovm", "xen"];
 
+pub(super) static INSTANCE_BANDWIDTH_WEIGHTING: &[&str] = &["default", "vpc-1", "ebs-1"];
+
+pub(super) static INSTANCE_GENERATION: &[&str] = &["current", "previous"];
+
+pub(super) static INSTANCE_INTERRUPTION_BEHAVIOR: &[&str] = &["hibernate", "stop", "terminate"];
+
 pub(super) static IP_SOURCE: &[&str] = &["amazon", "byoip", "none"];
 
 pub(super) static IPV6_ADDRESS_ATTRIBUTE: &[&str] = &["public", "private"];
+
+pub(super) static LOCAL_STORAGE: &[&str] = &["included", "required", "excluded"];
+
+pub(super) static LOCAL_STORAGE_TYPE: &[&str] = &["hdd", "ssd"];
+
+pub(super) static MARKET_TYPE: &[&str] = &["spot", "capacity-block", "interruptible-capacity-reservation"];
+
+pub(super) static NESTED_VIRTUALIZATION_SPECIFICATION: &[&str] = &["enabled", "disabled"];
 
 pub(super) static NETWORK_INTERFACE_STATUS: &[&str] = &["available", "associated", "attaching", "in-use", "detaching"];
 
@@ -214,6 +428,12 @@ pub(super) static RESOURCE_TYPE: &[&str] = &[
     "vpn-concentrator",
     "ipam-pool-allocation",
 ];
+
+pub(super) static SECONDARY_INTERFACE_TYPE: &[&str] = &["secondary"];
+
+pub(super) static SHUTDOWN_BEHAVIOR: &[&str] = &["stop", "terminate"];
+
+pub(super) static SPOT_INSTANCE_TYPE: &[&str] = &["one-time", "persistent"];
 
 pub(super) static TENANCY: &[&str] = &["default", "dedicated", "host"];
 

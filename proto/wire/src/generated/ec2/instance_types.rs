@@ -2,33 +2,6 @@
 
 use crate::table::{Field, Kind, Shape};
 
-pub(super) static ACCELERATOR_COUNT_REQUEST: Shape = Shape {
-    name: "AcceleratorCountRequest",
-    fields: &[Field::new(1, "Min", "min", Kind::Int32), Field::new(2, "Max", "max", Kind::Int32)],
-};
-
-pub(super) static ACCELERATOR_TOTAL_MEMORY_MI_B_REQUEST: Shape = Shape {
-    name: "AcceleratorTotalMemoryMiBRequest",
-    fields: &[Field::new(1, "Min", "min", Kind::Int32), Field::new(2, "Max", "max", Kind::Int32)],
-};
-
-pub(super) static BASELINE_EBS_BANDWIDTH_MBPS_REQUEST: Shape = Shape {
-    name: "BaselineEbsBandwidthMbpsRequest",
-    fields: &[Field::new(1, "Min", "min", Kind::Int32), Field::new(2, "Max", "max", Kind::Int32)],
-};
-
-pub(super) static BASELINE_PERFORMANCE_FACTORS_REQUEST: Shape = Shape {
-    name: "BaselinePerformanceFactorsRequest",
-    fields: &[Field::new(1, "Cpu", "cpu", Kind::Message(&super::instance_types::CPU_PERFORMANCE_FACTOR_REQUEST))],
-};
-
-pub(super) static CPU_PERFORMANCE_FACTOR_REQUEST: Shape = Shape {
-    name: "CpuPerformanceFactorRequest",
-    fields: &[
-        Field::new(1, "Reference", "references", Kind::Message(&super::instance_types::PERFORMANCE_FACTOR_REFERENCE_REQUEST)).list("item")
-    ],
-};
-
 pub(super) static DEFAULT_CONNECTION_TRACKING_CONFIGURATION: Shape = Shape {
     name: "DefaultConnectionTrackingConfiguration",
     fields: &[
@@ -158,7 +131,7 @@ pub(super) static GET_INSTANCE_TYPES_FROM_INSTANCE_REQUIREMENTS_REQUEST: Shape =
             .list("item")
             .required(),
         Field::new(3, "VirtualizationType", "virtualizationTypes", Kind::Words(super::common::VIRTUALIZATION_TYPE)).list("item").required(),
-        Field::new(4, "InstanceRequirements", "instanceRequirements", Kind::Message(&super::instance_types::INSTANCE_REQUIREMENTS_REQUEST))
+        Field::new(4, "InstanceRequirements", "instanceRequirements", Kind::Message(&super::common::INSTANCE_REQUIREMENTS_REQUEST))
             .required(),
         Field::new(5, "MaxResults", "maxResults", Kind::Int32),
         Field::new(6, "NextToken", "nextToken", Kind::Text),
@@ -224,64 +197,6 @@ pub(super) static INFERENCE_DEVICE_INFO: Shape = Shape {
 
 pub(super) static INFERENCE_DEVICE_MEMORY_INFO: Shape =
     Shape { name: "InferenceDeviceMemoryInfo", fields: &[Field::new(1, "SizeInMiB", "sizeInMiB", Kind::Int32)] };
-
-pub(super) static INSTANCE_REQUIREMENTS_REQUEST: Shape = Shape {
-    name: "InstanceRequirementsRequest",
-    fields: &[
-        Field::new(1, "VCpuCount", "vCpuCount", Kind::Message(&super::instance_types::V_CPU_COUNT_RANGE_REQUEST)).required(),
-        Field::new(2, "MemoryMiB", "memoryMiB", Kind::Message(&super::instance_types::MEMORY_MI_B_REQUEST)).required(),
-        Field::new(3, "CpuManufacturer", "cpuManufacturers", Kind::Words(super::instance_types::CPU_MANUFACTURER)).list("item"),
-        Field::new(4, "MemoryGiBPerVCpu", "memoryGiBPerVCpu", Kind::Message(&super::instance_types::MEMORY_GI_B_PER_V_CPU_REQUEST)),
-        Field::new(5, "ExcludedInstanceType", "excludedInstanceTypes", Kind::Text).list("item"),
-        Field::new(6, "InstanceGeneration", "instanceGenerations", Kind::Words(super::instance_types::INSTANCE_GENERATION)).list("item"),
-        Field::new(7, "SpotMaxPricePercentageOverLowestPrice", "spotMaxPricePercentageOverLowestPrice", Kind::Int32),
-        Field::new(8, "OnDemandMaxPricePercentageOverLowestPrice", "onDemandMaxPricePercentageOverLowestPrice", Kind::Int32),
-        Field::new(9, "BareMetal", "bareMetal", Kind::Words(super::instance_types::BARE_METAL)),
-        Field::new(10, "BurstablePerformance", "burstablePerformance", Kind::Words(super::instance_types::BURSTABLE_PERFORMANCE)),
-        Field::new(11, "RequireHibernateSupport", "requireHibernateSupport", Kind::Bool),
-        Field::new(
-            12,
-            "NetworkInterfaceCount",
-            "networkInterfaceCount",
-            Kind::Message(&super::instance_types::NETWORK_INTERFACE_COUNT_REQUEST),
-        ),
-        Field::new(13, "LocalStorage", "localStorage", Kind::Words(super::instance_types::LOCAL_STORAGE)),
-        Field::new(14, "LocalStorageType", "localStorageTypes", Kind::Words(super::instance_types::LOCAL_STORAGE_TYPE)).list("item"),
-        Field::new(15, "TotalLocalStorageGB", "totalLocalStorageGb", Kind::Message(&super::instance_types::TOTAL_LOCAL_STORAGE_GB_REQUEST)),
-        Field::new(
-            16,
-            "BaselineEbsBandwidthMbps",
-            "baselineEbsBandwidthMbps",
-            Kind::Message(&super::instance_types::BASELINE_EBS_BANDWIDTH_MBPS_REQUEST),
-        ),
-        Field::new(17, "AcceleratorType", "acceleratorTypes", Kind::Words(super::instance_types::ACCELERATOR_TYPE)).list("item"),
-        Field::new(18, "AcceleratorCount", "acceleratorCount", Kind::Message(&super::instance_types::ACCELERATOR_COUNT_REQUEST)),
-        Field::new(19, "AcceleratorManufacturer", "acceleratorManufacturers", Kind::Words(super::instance_types::ACCELERATOR_MANUFACTURER))
-            .list("item"),
-        Field::new(20, "AcceleratorName", "acceleratorNames", Kind::Words(super::instance_types::ACCELERATOR_NAME)).list("item"),
-        Field::new(
-            21,
-            "AcceleratorTotalMemoryMiB",
-            "acceleratorTotalMemoryMiB",
-            Kind::Message(&super::instance_types::ACCELERATOR_TOTAL_MEMORY_MI_B_REQUEST),
-        ),
-        Field::new(
-            22,
-            "NetworkBandwidthGbps",
-            "networkBandwidthGbps",
-            Kind::Message(&super::instance_types::NETWORK_BANDWIDTH_GBPS_REQUEST),
-        ),
-        Field::new(23, "AllowedInstanceType", "allowedInstanceTypes", Kind::Text).list("item"),
-        Field::new(24, "MaxSpotPriceAsPercentageOfOptimalOnDemandPrice", "maxSpotPriceAsPercentageOfOptimalOnDemandPrice", Kind::Int32),
-        Field::new(
-            25,
-            "BaselinePerformanceFactors",
-            "baselinePerformanceFactors",
-            Kind::Message(&super::instance_types::BASELINE_PERFORMANCE_FACTORS_REQUEST),
-        ),
-        Field::new(26, "RequireEncryptionInTransit", "requireEncryptionInTransit", Kind::Bool),
-    ],
-};
 
 pub(super) static INSTANCE_STORAGE_INFO: Shape = Shape {
     name: "InstanceStorageInfo",
@@ -371,22 +286,7 @@ pub(super) static MEDIA_DEVICE_INFO: Shape = Shape {
 pub(super) static MEDIA_DEVICE_MEMORY_INFO: Shape =
     Shape { name: "MediaDeviceMemoryInfo", fields: &[Field::new(1, "SizeInMiB", "sizeInMiB", Kind::Int32)] };
 
-pub(super) static MEMORY_GI_B_PER_V_CPU_REQUEST: Shape = Shape {
-    name: "MemoryGiBPerVCpuRequest",
-    fields: &[Field::new(1, "Min", "min", Kind::Double), Field::new(2, "Max", "max", Kind::Double)],
-};
-
 pub(super) static MEMORY_INFO: Shape = Shape { name: "MemoryInfo", fields: &[Field::new(1, "SizeInMiB", "sizeInMiB", Kind::Int64)] };
-
-pub(super) static MEMORY_MI_B_REQUEST: Shape = Shape {
-    name: "MemoryMiBRequest",
-    fields: &[Field::new(1, "Min", "min", Kind::Int32).required(), Field::new(2, "Max", "max", Kind::Int32)],
-};
-
-pub(super) static NETWORK_BANDWIDTH_GBPS_REQUEST: Shape = Shape {
-    name: "NetworkBandwidthGbpsRequest",
-    fields: &[Field::new(1, "Min", "min", Kind::Double), Field::new(2, "Max", "max", Kind::Double)],
-};
 
 pub(super) static NETWORK_CARD_INFO: Shape = Shape {
     name: "NetworkCardInfo",
@@ -439,11 +339,6 @@ pub(super) static NETWORK_INFO: Shape = Shape {
     ],
 };
 
-pub(super) static NETWORK_INTERFACE_COUNT_REQUEST: Shape = Shape {
-    name: "NetworkInterfaceCountRequest",
-    fields: &[Field::new(1, "Min", "min", Kind::Int32), Field::new(2, "Max", "max", Kind::Int32)],
-};
-
 pub(super) static NEURON_DEVICE_CORE_INFO: Shape = Shape {
     name: "NeuronDeviceCoreInfo",
     fields: &[Field::new(1, "Count", "count", Kind::Int32), Field::new(2, "Version", "version", Kind::Int32)],
@@ -473,9 +368,6 @@ pub(super) static NEURON_INFO: Shape = Shape {
 pub(super) static NITRO_TPM_INFO: Shape =
     Shape { name: "NitroTpmInfo", fields: &[Field::new(1, "SupportedVersions", "supportedVersions", Kind::Text).list("item")] };
 
-pub(super) static PERFORMANCE_FACTOR_REFERENCE_REQUEST: Shape =
-    Shape { name: "PerformanceFactorReferenceRequest", fields: &[Field::new(1, "InstanceFamily", "instanceFamily", Kind::Text)] };
-
 pub(super) static PLACEMENT_GROUP_INFO: Shape = Shape {
     name: "PlacementGroupInfo",
     fields: &[Field::new(1, "SupportedStrategies", "supportedStrategies", Kind::Words(super::instance_types::PLACEMENT_GROUP_STRATEGY))
@@ -494,16 +386,6 @@ pub(super) static PROCESSOR_INFO: Shape = Shape {
     ],
 };
 
-pub(super) static TOTAL_LOCAL_STORAGE_GB_REQUEST: Shape = Shape {
-    name: "TotalLocalStorageGBRequest",
-    fields: &[Field::new(1, "Min", "min", Kind::Double), Field::new(2, "Max", "max", Kind::Double)],
-};
-
-pub(super) static V_CPU_COUNT_RANGE_REQUEST: Shape = Shape {
-    name: "VCpuCountRangeRequest",
-    fields: &[Field::new(1, "Min", "min", Kind::Int32).required(), Field::new(2, "Max", "max", Kind::Int32)],
-};
-
 pub(super) static V_CPU_INFO: Shape = Shape {
     name: "VCpuInfo",
     fields: &[
@@ -515,45 +397,13 @@ pub(super) static V_CPU_INFO: Shape = Shape {
     ],
 };
 
-pub(super) static ACCELERATOR_MANUFACTURER: &[&str] = &["amazon-web-services", "amd", "nvidia", "xilinx", "habana"];
-
-pub(super) static ACCELERATOR_NAME: &[&str] = &[
-    "a100",
-    "inferentia",
-    "k520",
-    "k80",
-    "m60",
-    "radeon-pro-v520",
-    "t4",
-    "vu9p",
-    "v100",
-    "a10g",
-    "h100",
-    "t4g",
-    "l40s",
-    "l4",
-    "gaudi-hl-205",
-    "inferentia2",
-    "trainium",
-    "trainium2",
-    "u30",
-];
-
-pub(super) static ACCELERATOR_TYPE: &[&str] = &["gpu", "fpga", "inference", "media"];
-
 pub(super) static ARCHITECTURE_TYPE: &[&str] = &["i386", "x86_64", "arm64", "x86_64_mac", "arm64_mac"];
 
 pub(super) static ATTACHMENT_LIMIT_TYPE: &[&str] = &["shared", "dedicated"];
 
 pub(super) static BANDWIDTH_WEIGHTING_TYPE: &[&str] = &["default", "vpc-1", "ebs-1"];
 
-pub(super) static BARE_METAL: &[&str] = &["included", "required", "excluded"];
-
 pub(super) static BOOT_MODE_TYPE: &[&str] = &["legacy-bios", "uefi"];
-
-pub(super) static BURSTABLE_PERFORMANCE: &[&str] = &["included", "required", "excluded"];
-
-pub(super) static CPU_MANUFACTURER: &[&str] = &["intel", "amd", "amazon-web-services", "apple"];
 
 pub(super) static DISK_TYPE: &[&str] = &["hdd", "ssd"];
 
@@ -569,15 +419,9 @@ pub(super) static EPHEMERAL_NVME_SUPPORT: &[&str] = &["unsupported", "supported"
 
 pub(super) static FLEXIBLE_ENA_QUEUES_SUPPORT: &[&str] = &["unsupported", "supported"];
 
-pub(super) static INSTANCE_GENERATION: &[&str] = &["current", "previous"];
-
 pub(super) static INSTANCE_STORAGE_ENCRYPTION_SUPPORT: &[&str] = &["unsupported", "required"];
 
 pub(super) static INSTANCE_TYPE_HYPERVISOR: &[&str] = &["nitro", "xen"];
-
-pub(super) static LOCAL_STORAGE: &[&str] = &["included", "required", "excluded"];
-
-pub(super) static LOCAL_STORAGE_TYPE: &[&str] = &["hdd", "ssd"];
 
 pub(super) static LOCATION_TYPE: &[&str] = &["region", "availability-zone", "availability-zone-id", "outpost"];
 

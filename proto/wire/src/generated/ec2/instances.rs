@@ -17,14 +17,9 @@ pub(super) static CAPACITY_RESERVATION_SPECIFICATION: Shape = Shape {
             1,
             "CapacityReservationPreference",
             "capacityReservationPreference",
-            Kind::Words(super::instances::CAPACITY_RESERVATION_PREFERENCE),
+            Kind::Words(super::common::CAPACITY_RESERVATION_PREFERENCE),
         ),
-        Field::new(
-            2,
-            "CapacityReservationTarget",
-            "capacityReservationTarget",
-            Kind::Message(&super::instances::CAPACITY_RESERVATION_TARGET),
-        ),
+        Field::new(2, "CapacityReservationTarget", "capacityReservationTarget", Kind::Message(&super::common::CAPACITY_RESERVATION_TARGET)),
     ],
 };
 
@@ -35,39 +30,14 @@ pub(super) static CAPACITY_RESERVATION_SPECIFICATION_RESPONSE: Shape = Shape {
             1,
             "CapacityReservationPreference",
             "capacityReservationPreference",
-            Kind::Words(super::instances::CAPACITY_RESERVATION_PREFERENCE),
+            Kind::Words(super::common::CAPACITY_RESERVATION_PREFERENCE),
         ),
         Field::new(
             2,
             "CapacityReservationTarget",
             "capacityReservationTarget",
-            Kind::Message(&super::instances::CAPACITY_RESERVATION_TARGET_RESPONSE),
+            Kind::Message(&super::common::CAPACITY_RESERVATION_TARGET_RESPONSE),
         ),
-    ],
-};
-
-pub(super) static CAPACITY_RESERVATION_TARGET: Shape = Shape {
-    name: "CapacityReservationTarget",
-    fields: &[
-        Field::new(1, "CapacityReservationId", "capacityReservationId", Kind::Id),
-        Field::new(2, "CapacityReservationResourceGroupArn", "capacityReservationResourceGroupArn", Kind::Text),
-    ],
-};
-
-pub(super) static CAPACITY_RESERVATION_TARGET_RESPONSE: Shape = Shape {
-    name: "CapacityReservationTargetResponse",
-    fields: &[
-        Field::new(1, "CapacityReservationId", "capacityReservationId", Kind::Id),
-        Field::new(2, "CapacityReservationResourceGroupArn", "capacityReservationResourceGroupArn", Kind::Text),
-    ],
-};
-
-pub(super) static CONNECTION_TRACKING_SPECIFICATION_REQUEST: Shape = Shape {
-    name: "ConnectionTrackingSpecificationRequest",
-    fields: &[
-        Field::new(1, "TcpEstablishedTimeout", "tcpEstablishedTimeout", Kind::Int32),
-        Field::new(2, "UdpStreamTimeout", "udpStreamTimeout", Kind::Int32),
-        Field::new(3, "UdpTimeout", "udpTimeout", Kind::Int32),
     ],
 };
 
@@ -85,8 +55,8 @@ pub(super) static CPU_OPTIONS: Shape = Shape {
     fields: &[
         Field::new(1, "CoreCount", "coreCount", Kind::Int32),
         Field::new(2, "ThreadsPerCore", "threadsPerCore", Kind::Int32),
-        Field::new(3, "AmdSevSnp", "amdSevSnp", Kind::Words(super::instances::AMD_SEV_SNP_SPECIFICATION)),
-        Field::new(4, "NestedVirtualization", "nestedVirtualization", Kind::Words(super::instances::NESTED_VIRTUALIZATION_SPECIFICATION)),
+        Field::new(3, "AmdSevSnp", "amdSevSnp", Kind::Words(super::common::AMD_SEV_SNP_SPECIFICATION)),
+        Field::new(4, "NestedVirtualization", "nestedVirtualization", Kind::Words(super::common::NESTED_VIRTUALIZATION_SPECIFICATION)),
     ],
 };
 
@@ -95,13 +65,10 @@ pub(super) static CPU_OPTIONS_REQUEST: Shape = Shape {
     fields: &[
         Field::new(1, "CoreCount", "coreCount", Kind::Int32),
         Field::new(2, "ThreadsPerCore", "threadsPerCore", Kind::Int32),
-        Field::new(3, "AmdSevSnp", "amdSevSnp", Kind::Words(super::instances::AMD_SEV_SNP_SPECIFICATION)),
-        Field::new(4, "NestedVirtualization", "nestedVirtualization", Kind::Words(super::instances::NESTED_VIRTUALIZATION_SPECIFICATION)),
+        Field::new(3, "AmdSevSnp", "amdSevSnp", Kind::Words(super::common::AMD_SEV_SNP_SPECIFICATION)),
+        Field::new(4, "NestedVirtualization", "nestedVirtualization", Kind::Words(super::common::NESTED_VIRTUALIZATION_SPECIFICATION)),
     ],
 };
-
-pub(super) static CREDIT_SPECIFICATION_REQUEST: Shape =
-    Shape { name: "CreditSpecificationRequest", fields: &[Field::new(1, "CpuCredits", "cpuCredits", Kind::Text).required()] };
 
 pub(super) static DESCRIBE_INSTANCE_ATTRIBUTE_REQUEST: Shape = Shape {
     name: "DescribeInstanceAttributeRequest",
@@ -244,9 +211,6 @@ pub(super) static ELASTIC_GPU_ASSOCIATION: Shape = Shape {
     ],
 };
 
-pub(super) static ELASTIC_GPU_SPECIFICATION: Shape =
-    Shape { name: "ElasticGpuSpecification", fields: &[Field::new(1, "Type", "type", Kind::Text).required()] };
-
 pub(super) static ELASTIC_INFERENCE_ACCELERATOR: Shape = Shape {
     name: "ElasticInferenceAccelerator",
     fields: &[Field::new(1, "Type", "type", Kind::Text).required(), Field::new(2, "Count", "count", Kind::Int32)],
@@ -261,22 +225,6 @@ pub(super) static ELASTIC_INFERENCE_ACCELERATOR_ASSOCIATION: Shape = Shape {
         Field::new(4, "ElasticInferenceAcceleratorAssociationTime", "elasticInferenceAcceleratorAssociationTime", Kind::Timestamp),
     ],
 };
-
-pub(super) static ENA_SRD_SPECIFICATION_REQUEST: Shape = Shape {
-    name: "EnaSrdSpecificationRequest",
-    fields: &[
-        Field::new(1, "EnaSrdEnabled", "enaSrdEnabled", Kind::Bool),
-        Field::new(
-            2,
-            "EnaSrdUdpSpecification",
-            "enaSrdUdpSpecification",
-            Kind::Message(&super::instances::ENA_SRD_UDP_SPECIFICATION_REQUEST),
-        ),
-    ],
-};
-
-pub(super) static ENA_SRD_UDP_SPECIFICATION_REQUEST: Shape =
-    Shape { name: "EnaSrdUdpSpecificationRequest", fields: &[Field::new(1, "EnaSrdUdpEnabled", "enaSrdUdpEnabled", Kind::Bool)] };
 
 pub(super) static ENCLAVE_OPTIONS: Shape = Shape { name: "EnclaveOptions", fields: &[Field::new(1, "Enabled", "enabled", Kind::Bool)] };
 
@@ -513,11 +461,6 @@ pub(super) static INSTANCE_CREDIT_SPECIFICATION_REQUEST: Shape = Shape {
 pub(super) static INSTANCE_IPV4_PREFIX: Shape =
     Shape { name: "InstanceIpv4Prefix", fields: &[Field::new(1, "Ipv4Prefix", "ipv4Prefix", Kind::Text)] };
 
-pub(super) static INSTANCE_IPV6_ADDRESS: Shape = Shape {
-    name: "InstanceIpv6Address",
-    fields: &[Field::new(1, "Ipv6Address", "ipv6Address", Kind::Text), Field::new(2, "IsPrimaryIpv6", "isPrimaryIpv6", Kind::Bool)],
-};
-
 pub(super) static INSTANCE_IPV6_PREFIX: Shape =
     Shape { name: "InstanceIpv6Prefix", fields: &[Field::new(1, "Ipv6Prefix", "ipv6Prefix", Kind::Text)] };
 
@@ -537,7 +480,7 @@ pub(super) static INSTANCE_MAINTENANCE_OPTIONS_REQUEST: Shape = Shape {
 pub(super) static INSTANCE_MARKET_OPTIONS_REQUEST: Shape = Shape {
     name: "InstanceMarketOptionsRequest",
     fields: &[
-        Field::new(1, "MarketType", "marketType", Kind::Words(super::instances::MARKET_TYPE)),
+        Field::new(1, "MarketType", "marketType", Kind::Words(super::common::MARKET_TYPE)),
         Field::new(2, "SpotOptions", "spotOptions", Kind::Message(&super::instances::SPOT_MARKET_OPTIONS)),
     ],
 };
@@ -580,7 +523,7 @@ pub(super) static INSTANCE_NETWORK_INTERFACE: Shape = Shape {
         Field::new(2, "Attachment", "attachment", Kind::Message(&super::instances::INSTANCE_NETWORK_INTERFACE_ATTACHMENT)),
         Field::new(3, "Description", "description", Kind::Text),
         Field::new(4, "Groups", "groupSet", Kind::Message(&super::common::GROUP_IDENTIFIER)).list("item"),
-        Field::new(5, "Ipv6Addresses", "ipv6AddressesSet", Kind::Message(&super::instances::INSTANCE_IPV6_ADDRESS)).list("item"),
+        Field::new(5, "Ipv6Addresses", "ipv6AddressesSet", Kind::Message(&super::common::INSTANCE_IPV6_ADDRESS)).list("item"),
         Field::new(6, "MacAddress", "macAddress", Kind::Text),
         Field::new(7, "NetworkInterfaceId", "networkInterfaceId", Kind::Id),
         Field::new(8, "OwnerId", "ownerId", Kind::Id),
@@ -644,27 +587,27 @@ pub(super) static INSTANCE_NETWORK_INTERFACE_SPECIFICATION: Shape = Shape {
         Field::new(4, "DeviceIndex", "deviceIndex", Kind::Int32),
         Field::new(5, "SecurityGroupId", "groups", Kind::Id).list("item"),
         Field::new(6, "Ipv6AddressCount", "ipv6AddressCount", Kind::Int32),
-        Field::new(7, "Ipv6Addresses", "ipv6Addresses", Kind::Message(&super::instances::INSTANCE_IPV6_ADDRESS)).list("item"),
+        Field::new(7, "Ipv6Addresses", "ipv6Addresses", Kind::Message(&super::common::INSTANCE_IPV6_ADDRESS)).list("item"),
         Field::new(8, "NetworkInterfaceId", "networkInterfaceId", Kind::Id),
         Field::new(9, "PrivateIpAddress", "privateIpAddress", Kind::Text),
-        Field::new(10, "PrivateIpAddresses", "privateIpAddresses", Kind::Message(&super::instances::PRIVATE_IP_ADDRESS_SPECIFICATION))
+        Field::new(10, "PrivateIpAddresses", "privateIpAddresses", Kind::Message(&super::common::PRIVATE_IP_ADDRESS_SPECIFICATION))
             .list("item"),
         Field::new(11, "SecondaryPrivateIpAddressCount", "secondaryPrivateIpAddressCount", Kind::Int32),
         Field::new(12, "SubnetId", "subnetId", Kind::Id),
         Field::new(13, "AssociateCarrierIpAddress", "associateCarrierIpAddress", Kind::Bool),
         Field::new(14, "InterfaceType", "interfaceType", Kind::Text),
         Field::new(15, "NetworkCardIndex", "networkCardIndex", Kind::Int32),
-        Field::new(16, "Ipv4Prefix", "ipv4Prefixes", Kind::Message(&super::instances::IPV4_PREFIX_SPECIFICATION_REQUEST)).list("item"),
+        Field::new(16, "Ipv4Prefix", "ipv4Prefixes", Kind::Message(&super::common::IPV4_PREFIX_SPECIFICATION_REQUEST)).list("item"),
         Field::new(17, "Ipv4PrefixCount", "ipv4PrefixCount", Kind::Int32),
-        Field::new(18, "Ipv6Prefix", "ipv6Prefixes", Kind::Message(&super::instances::IPV6_PREFIX_SPECIFICATION_REQUEST)).list("item"),
+        Field::new(18, "Ipv6Prefix", "ipv6Prefixes", Kind::Message(&super::common::IPV6_PREFIX_SPECIFICATION_REQUEST)).list("item"),
         Field::new(19, "Ipv6PrefixCount", "ipv6PrefixCount", Kind::Int32),
         Field::new(20, "PrimaryIpv6", "primaryIpv6", Kind::Bool),
-        Field::new(21, "EnaSrdSpecification", "enaSrdSpecification", Kind::Message(&super::instances::ENA_SRD_SPECIFICATION_REQUEST)),
+        Field::new(21, "EnaSrdSpecification", "enaSrdSpecification", Kind::Message(&super::common::ENA_SRD_SPECIFICATION_REQUEST)),
         Field::new(
             22,
             "ConnectionTrackingSpecification",
             "connectionTrackingSpecification",
-            Kind::Message(&super::instances::CONNECTION_TRACKING_SPECIFICATION_REQUEST),
+            Kind::Message(&super::common::CONNECTION_TRACKING_SPECIFICATION_REQUEST),
         ),
         Field::new(23, "EnaQueueCount", "enaQueueCount", Kind::Int32),
     ],
@@ -672,12 +615,12 @@ pub(super) static INSTANCE_NETWORK_INTERFACE_SPECIFICATION: Shape = Shape {
 
 pub(super) static INSTANCE_NETWORK_PERFORMANCE_OPTIONS: Shape = Shape {
     name: "InstanceNetworkPerformanceOptions",
-    fields: &[Field::new(1, "BandwidthWeighting", "bandwidthWeighting", Kind::Words(super::instances::INSTANCE_BANDWIDTH_WEIGHTING))],
+    fields: &[Field::new(1, "BandwidthWeighting", "bandwidthWeighting", Kind::Words(super::common::INSTANCE_BANDWIDTH_WEIGHTING))],
 };
 
 pub(super) static INSTANCE_NETWORK_PERFORMANCE_OPTIONS_REQUEST: Shape = Shape {
     name: "InstanceNetworkPerformanceOptionsRequest",
-    fields: &[Field::new(1, "BandwidthWeighting", "bandwidthWeighting", Kind::Words(super::instances::INSTANCE_BANDWIDTH_WEIGHTING))],
+    fields: &[Field::new(1, "BandwidthWeighting", "bandwidthWeighting", Kind::Words(super::common::INSTANCE_BANDWIDTH_WEIGHTING))],
 };
 
 pub(super) static INSTANCE_PRIVATE_IP_ADDRESS: Shape = Shape {
@@ -708,7 +651,7 @@ pub(super) static INSTANCE_SECONDARY_INTERFACE: Shape = Shape {
         Field::new(7, "Status", "status", Kind::Words(super::instances::SECONDARY_INTERFACE_STATUS)),
         Field::new(8, "SecondarySubnetId", "secondarySubnetId", Kind::Id),
         Field::new(9, "SecondaryNetworkId", "secondaryNetworkId", Kind::Id),
-        Field::new(10, "InterfaceType", "interfaceType", Kind::Words(super::instances::SECONDARY_INTERFACE_TYPE)),
+        Field::new(10, "InterfaceType", "interfaceType", Kind::Words(super::common::SECONDARY_INTERFACE_TYPE)),
     ],
 };
 
@@ -748,7 +691,7 @@ pub(super) static INSTANCE_SECONDARY_INTERFACE_SPECIFICATION_REQUEST: Shape = Sh
         .list("item"),
         Field::new(4, "PrivateIpAddressCount", "privateIpAddressCount", Kind::Int32),
         Field::new(5, "SecondarySubnetId", "secondarySubnetId", Kind::Id),
-        Field::new(6, "InterfaceType", "interfaceType", Kind::Words(super::instances::SECONDARY_INTERFACE_TYPE)),
+        Field::new(6, "InterfaceType", "interfaceType", Kind::Words(super::common::SECONDARY_INTERFACE_TYPE)),
         Field::new(7, "NetworkCardIndex", "networkCardIndex", Kind::Int32),
     ],
 };
@@ -828,12 +771,6 @@ pub(super) static INSTANCE_TOPOLOGY: Shape = Shape {
     ],
 };
 
-pub(super) static IPV4_PREFIX_SPECIFICATION_REQUEST: Shape =
-    Shape { name: "Ipv4PrefixSpecificationRequest", fields: &[Field::new(1, "Ipv4Prefix", "ipv4Prefix", Kind::Text)] };
-
-pub(super) static IPV6_PREFIX_SPECIFICATION_REQUEST: Shape =
-    Shape { name: "Ipv6PrefixSpecificationRequest", fields: &[Field::new(1, "Ipv6Prefix", "ipv6Prefix", Kind::Text)] };
-
 pub(super) static LAUNCH_TEMPLATE_SPECIFICATION: Shape = Shape {
     name: "LaunchTemplateSpecification",
     fields: &[
@@ -891,7 +828,7 @@ pub(super) static MODIFY_INSTANCE_CPU_OPTIONS_REQUEST: Shape = Shape {
         Field::new(1, "InstanceId", "instanceId", Kind::Id).required(),
         Field::new(2, "CoreCount", "coreCount", Kind::Int32),
         Field::new(3, "ThreadsPerCore", "threadsPerCore", Kind::Int32),
-        Field::new(4, "NestedVirtualization", "nestedVirtualization", Kind::Words(super::instances::NESTED_VIRTUALIZATION_SPECIFICATION)),
+        Field::new(4, "NestedVirtualization", "nestedVirtualization", Kind::Words(super::common::NESTED_VIRTUALIZATION_SPECIFICATION)),
         Field::new(5, "DryRun", "dryRun", Kind::Bool),
     ],
 };
@@ -902,7 +839,7 @@ pub(super) static MODIFY_INSTANCE_CPU_OPTIONS_RESULT: Shape = Shape {
         Field::new(1, "InstanceId", "instanceId", Kind::Id),
         Field::new(2, "CoreCount", "coreCount", Kind::Int32),
         Field::new(3, "ThreadsPerCore", "threadsPerCore", Kind::Int32),
-        Field::new(4, "NestedVirtualization", "nestedVirtualization", Kind::Words(super::instances::NESTED_VIRTUALIZATION_SPECIFICATION)),
+        Field::new(4, "NestedVirtualization", "nestedVirtualization", Kind::Words(super::common::NESTED_VIRTUALIZATION_SPECIFICATION)),
     ],
 };
 
@@ -1015,11 +952,6 @@ pub(super) static PRIVATE_DNS_NAME_OPTIONS_RESPONSE: Shape = Shape {
     ],
 };
 
-pub(super) static PRIVATE_IP_ADDRESS_SPECIFICATION: Shape = Shape {
-    name: "PrivateIpAddressSpecification",
-    fields: &[Field::new(1, "Primary", "primary", Kind::Bool), Field::new(2, "PrivateIpAddress", "privateIpAddress", Kind::Text)],
-};
-
 pub(super) static REBOOT_INSTANCES_REQUEST: Shape = Shape {
     name: "RebootInstancesRequest",
     fields: &[Field::new(1, "InstanceId", "instanceIds", Kind::Id).list("item").required(), Field::new(2, "DryRun", "dryRun", Kind::Bool)],
@@ -1055,7 +987,7 @@ pub(super) static RUN_INSTANCES_REQUEST: Shape = Shape {
         Field::new(2, "ImageId", "imageId", Kind::Id),
         Field::new(3, "InstanceType", "instanceType", Kind::Text),
         Field::new(4, "Ipv6AddressCount", "ipv6AddressCount", Kind::Int32),
-        Field::new(5, "Ipv6Address", "ipv6Addresses", Kind::Message(&super::instances::INSTANCE_IPV6_ADDRESS)).list("item"),
+        Field::new(5, "Ipv6Address", "ipv6Addresses", Kind::Message(&super::common::INSTANCE_IPV6_ADDRESS)).list("item"),
         Field::new(6, "KernelId", "kernelId", Kind::Id),
         Field::new(7, "KeyName", "keyName", Kind::Text),
         Field::new(8, "MaxCount", "maxCount", Kind::Int32).required(),
@@ -1067,7 +999,7 @@ pub(super) static RUN_INSTANCES_REQUEST: Shape = Shape {
         Field::new(14, "SecurityGroup", "securityGroups", Kind::Text).list("item"),
         Field::new(15, "SubnetId", "subnetId", Kind::Id),
         Field::new(16, "UserData", "userData", Kind::Text),
-        Field::new(17, "ElasticGpuSpecification", "elasticGpuSpecification", Kind::Message(&super::instances::ELASTIC_GPU_SPECIFICATION))
+        Field::new(17, "ElasticGpuSpecification", "elasticGpuSpecification", Kind::Message(&super::common::ELASTIC_GPU_SPECIFICATION))
             .list("item"),
         Field::new(
             18,
@@ -1079,7 +1011,7 @@ pub(super) static RUN_INSTANCES_REQUEST: Shape = Shape {
         Field::new(19, "TagSpecification", "tagSpecifications", Kind::Message(&super::common::TAG_SPECIFICATION)).list("item"),
         Field::new(20, "LaunchTemplate", "launchTemplate", Kind::Message(&super::instances::LAUNCH_TEMPLATE_SPECIFICATION)),
         Field::new(21, "InstanceMarketOptions", "instanceMarketOptions", Kind::Message(&super::instances::INSTANCE_MARKET_OPTIONS_REQUEST)),
-        Field::new(22, "CreditSpecification", "creditSpecification", Kind::Message(&super::instances::CREDIT_SPECIFICATION_REQUEST)),
+        Field::new(22, "CreditSpecification", "creditSpecification", Kind::Message(&super::common::CREDIT_SPECIFICATION_REQUEST)),
         Field::new(23, "CpuOptions", "cpuOptions", Kind::Message(&super::instances::CPU_OPTIONS_REQUEST)),
         Field::new(
             24,
@@ -1121,7 +1053,7 @@ pub(super) static RUN_INSTANCES_REQUEST: Shape = Shape {
             38,
             "InstanceInitiatedShutdownBehavior",
             "instanceInitiatedShutdownBehavior",
-            Kind::Words(super::instances::SHUTDOWN_BEHAVIOR),
+            Kind::Words(super::common::SHUTDOWN_BEHAVIOR),
         ),
         Field::new(39, "PrivateIpAddress", "privateIpAddress", Kind::Text),
         Field::new(40, "ClientToken", "clientToken", Kind::Text),
@@ -1137,14 +1069,14 @@ pub(super) static SPOT_MARKET_OPTIONS: Shape = Shape {
     name: "SpotMarketOptions",
     fields: &[
         Field::new(1, "MaxPrice", "maxPrice", Kind::Text),
-        Field::new(2, "SpotInstanceType", "spotInstanceType", Kind::Words(super::instances::SPOT_INSTANCE_TYPE)),
+        Field::new(2, "SpotInstanceType", "spotInstanceType", Kind::Words(super::common::SPOT_INSTANCE_TYPE)),
         Field::new(3, "BlockDurationMinutes", "blockDurationMinutes", Kind::Int32),
         Field::new(4, "ValidUntil", "validUntil", Kind::Timestamp),
         Field::new(
             5,
             "InstanceInterruptionBehavior",
             "instanceInterruptionBehavior",
-            Kind::Words(super::instances::INSTANCE_INTERRUPTION_BEHAVIOR),
+            Kind::Words(super::common::INSTANCE_INTERRUPTION_BEHAVIOR),
         ),
     ],
 };
@@ -1223,10 +1155,6 @@ pub(super) static UNSUCCESSFUL_INSTANCE_CREDIT_SPECIFICATION_ITEM_ERROR: Shape =
     ],
 };
 
-pub(super) static AMD_SEV_SNP_SPECIFICATION: &[&str] = &["enabled", "disabled"];
-
-pub(super) static CAPACITY_RESERVATION_PREFERENCE: &[&str] = &["capacity-reservations-only", "open", "none"];
-
 pub(super) static EVENT_CODE: &[&str] = &["instance-reboot", "system-reboot", "system-maintenance", "instance-retirement", "instance-stop"];
 
 pub(super) static HTTP_TOKENS_STATE: &[&str] = &["optional", "required"];
@@ -1252,11 +1180,7 @@ pub(super) static INSTANCE_ATTRIBUTE_NAME: &[&str] = &[
 
 pub(super) static INSTANCE_AUTO_RECOVERY_STATE: &[&str] = &["disabled", "default"];
 
-pub(super) static INSTANCE_BANDWIDTH_WEIGHTING: &[&str] = &["default", "vpc-1", "ebs-1"];
-
 pub(super) static INSTANCE_BOOT_MODE_VALUES: &[&str] = &["legacy-bios", "uefi"];
-
-pub(super) static INSTANCE_INTERRUPTION_BEHAVIOR: &[&str] = &["hibernate", "stop", "terminate"];
 
 pub(super) static INSTANCE_LIFECYCLE_TYPE: &[&str] = &["spot", "scheduled", "capacity-block", "interruptible-capacity-reservation"];
 
@@ -1272,19 +1196,9 @@ pub(super) static INSTANCE_REBOOT_MIGRATION_STATE: &[&str] = &["disabled", "defa
 
 pub(super) static INSTANCE_STATE_NAME: &[&str] = &["pending", "running", "shutting-down", "terminated", "stopping", "stopped"];
 
-pub(super) static MARKET_TYPE: &[&str] = &["spot", "capacity-block", "interruptible-capacity-reservation"];
-
 pub(super) static MONITORING_STATE: &[&str] = &["disabled", "disabling", "enabled", "pending"];
 
-pub(super) static NESTED_VIRTUALIZATION_SPECIFICATION: &[&str] = &["enabled", "disabled"];
-
 pub(super) static SECONDARY_INTERFACE_STATUS: &[&str] = &["available", "in-use"];
-
-pub(super) static SECONDARY_INTERFACE_TYPE: &[&str] = &["secondary"];
-
-pub(super) static SHUTDOWN_BEHAVIOR: &[&str] = &["stop", "terminate"];
-
-pub(super) static SPOT_INSTANCE_TYPE: &[&str] = &["one-time", "persistent"];
 
 pub(super) static STATUS_NAME: &[&str] = &["reachability"];
 
