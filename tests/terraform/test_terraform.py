@@ -84,3 +84,19 @@ def test_types_images_and_zones_are_found(terraform, cloud):
         "offered": [["m5.large"], ["us-east-1a"]],
         "preferred": "c6i.large",
     }
+
+
+def test_launch_templates_and_an_instance_of_one(terraform, account, cloud):
+    web = terraform("launch_template", variables={"ami": cloud.ami()})
+    web.apply()
+    web.nothing_to_do()
+    first = web.outputs()
+    assert (first["latest"], first["default"], first["found"]) == (1, 1, first["id"])
+    assert in_place(web.actions(stage=2)) == {"aws_launch_template.web", "aws_launch_template.unlaunched"}
+    web.apply(stage=2)
+    web.nothing_to_do(stage=2)
+    assert web.outputs() == first | {"latest": 2, "default": 2}
+    web.imported("aws_launch_template.web", first["id"], stage=2)
+    web.destroy(stage=2)
+    assert account.client().describe_launch_templates()["LaunchTemplates"] == []
+    assert account.client().describe_instances(InstanceIds=[first["instance"]])["Reservations"][0]["Instances"][0]["State"]["Name"] == "terminated"
