@@ -124,6 +124,18 @@ def test_tags_of_a_template_are_its_own(ec2, template):
     assert everything_but_empty(version["LaunchTemplateData"]) == {"ImageId": "ami-1"}
 
 
+def test_templates_are_found_by_name_and_by_when_they_were_made(ec2, template):
+    made = template("found", {"ImageId": "ami-1"})
+    template("other", {"ImageId": "ami-1"})
+    at = made["CreateTime"].strftime("%Y-%m-%dT%H:%M:%S*")
+    for filters, expected in [
+        ([("launch-template-name", "f*d")], {"found"}), ([("create-time", at), ("launch-template-name", "found")], {"found"}),
+        ([("create-time", "1999-*")], set()), ([("tag-key", "none")], set()),
+    ]:
+        found = ec2.describe_launch_templates(Filters=[{"Name": name, "Values": [value]} for name, value in filters])["LaunchTemplates"]
+        assert {one["LaunchTemplateName"] for one in found} == expected, filters
+
+
 def test_filters_of_versions_ask_what_the_data_says(ec2, template):
     of = {"LaunchTemplateId": template("filtered", DATA)["LaunchTemplateId"]}
     ec2.create_launch_template_version(LaunchTemplateData={"LicenseSpecifications": [{"LicenseConfigurationArn": "arn:l"}], "RamDiskId": "ari-1"}, **of)
