@@ -56,6 +56,31 @@ resource "aws_launch_template" "unlaunched" {
 
   iam_instance_profile { name = "nobody" }
 
+  hibernation_options { configured = true }
+
+  placement {
+    group_name = "nowhere"
+    tenancy    = "dedicated"
+  }
+
+  cpu_options {
+    core_count       = 1
+    threads_per_core = 2
+  }
+
+  capacity_reservation_specification { capacity_reservation_preference = "none" }
+
+  instance_market_options {
+    market_type = "spot"
+    spot_options { max_price = "0.05" }
+  }
+
+  license_specification {
+    license_configuration_arn = "arn:aws:license-manager:us-east-1:123456789012:license-configuration:lic-0123456789abcdef0123456789abcdef"
+  }
+
+  private_dns_name_options { hostname_type = "resource-name" }
+
   network_interfaces {
     device_index                = 0
     associate_public_ip_address = false
