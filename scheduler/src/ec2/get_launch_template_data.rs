@@ -5,10 +5,12 @@ use std::slice;
 use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
 
+use super::cpu_options;
 use super::find::named;
 use super::message::{int, tags};
 use super::model::instance::groups;
 use super::resolve::INSTANCE;
+use crate::Settings;
 use crate::engine::{Ask, Query};
 use crate::store::read::instances::InstanceView;
 use crate::store::read::interfaces::InterfaceView;
@@ -21,12 +23,13 @@ impl Query for ec2::GetLaunchTemplateDataRequest {
     async fn answer(self, ask: &Ask) -> Outcome<ec2::GetLaunchTemplateDataResult> {
         let found: Vec<InstanceView> = named(&ask.rows(), ask.account(), &INSTANCE, slice::from_ref(&self.instance_id))?;
         let view = found.first().ok_or_else(|| INSTANCE.absent(&self.instance_id))?;
-        Ok(ec2::GetLaunchTemplateDataResult { launch_template_data: Some(data(view)) })
+        Ok(ec2::GetLaunchTemplateDataResult { launch_template_data: Some(data(view, &ask.settings)) })
     }
 }
 
-fn data(view: &InstanceView) -> ec2::ResponseLaunchTemplateData {
-    let row = &view.instance;
+fn data(view: &InstanceView, settings: &Settings) -> ec2::ResponseLaunchTemplateData {
+    let (row, group) = (&view.instance, view.placement_group.as_ref());
+    let cpu = cpu_options::of(row, settings);
     ec2::ResponseLaunchTemplateData {
         image_id: Some(row.image_id.clone()),
         instance_type: Some(row.instance_type.clone()),
@@ -39,11 +42,17 @@ fn data(view: &InstanceView) -> ec2::ResponseLaunchTemplateData {
         monitoring: Some(ec2::LaunchTemplatesMonitoring { enabled: Some(row.monitoring) }),
         placement: Some(ec2::LaunchTemplatePlacement {
             availability_zone: Some(row.availability_zone.clone()),
-            group_name: Some(String::new()),
+            group_name: Some(group.map(|group| group.group_name.clone()).unwrap_or_default()),
+            partition_number: row.partition_number,
             tenancy: Some("default".into()),
             ..Default::default()
         }),
         credit_specification: row.cpu_credits.clone().map(|credits| ec2::CreditSpecification { cpu_credits: Some(credits) }),
+        cpu_options: Some(ec2::LaunchTemplateCpuOptions {
+            core_count: Some(cpu.core_count),
+            threads_per_core: Some(cpu.threads_per_core),
+            ..Default::default()
+        }),
         hibernation_options: Some(ec2::LaunchTemplateHibernationOptions { configured: Some(false) }),
         metadata_options: Some(metadata_options(row)),
         block_device_mappings: view.volumes.iter().filter_map(block_device).collect(),

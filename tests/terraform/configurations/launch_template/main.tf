@@ -27,6 +27,12 @@ resource "aws_launch_template" "web" {
 
   credit_specification { cpu_credits = "standard" }
 
+  network_interfaces {
+    device_index                = 0
+    associate_public_ip_address = true
+    delete_on_termination       = true
+  }
+
   block_device_mappings {
     device_name = "/dev/xvda"
     ebs {

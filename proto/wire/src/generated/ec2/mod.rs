@@ -1278,6 +1278,7 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "NetworkInterface.AssociatePublicIpAddress", standing: Standing::Done },
                 Parameter { path: "NetworkInterface.DeleteOnTermination", standing: Standing::DefaultOnly("true") },
                 Parameter { path: "NetworkInterface.DeviceIndex", standing: Standing::DefaultOnly("0") },
+                Parameter { path: "NetworkInterface.NetworkCardIndex", standing: Standing::DefaultOnly("0") },
                 Parameter { path: "NetworkInterface.PrivateIpAddress", standing: Standing::Done },
                 Parameter { path: "NetworkInterface.SecurityGroupId", standing: Standing::Done },
                 Parameter { path: "NetworkInterface.SubnetId", standing: Standing::Done },
