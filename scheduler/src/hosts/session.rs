@@ -326,7 +326,7 @@ impl Session {
         match message.kind {
             Some(from_agent::Kind::Instance(report)) => {
                 quarantine.note(&report);
-                observed::apply(&self.store, &self.seat, &report).await?;
+                Box::pin(observed::apply(&self.store, &self.seat, &report)).await?;
             }
             Some(from_agent::Kind::ObservedComplete(_)) => quarantine.complete = true,
             Some(from_agent::Kind::Buried(buried)) => {
