@@ -179,7 +179,7 @@ def test_a_value_that_can_not_be_is_refused_and_named(run, parameter, value):
 
 @pytest.mark.parametrize(("parameter", "value"), [
     ("HibernationOptions.Configured", "true"), ("InstanceMarketOptions.MarketType", "spot"), ("KernelId", "aki-0123456789abcdef0"),
-    ("Placement.GroupName", "mine"), ("IamInstanceProfile.Name", "role"),
+    ("Placement.HostId", "h-1"), ("IamInstanceProfile.Name", "role"),
     ("EbsOptimized", "true"), ("Placement.Tenancy", "dedicated"),
 ])
 def test_a_parameter_that_is_not_done_is_refused_by_name(run, parameter, value):

@@ -191,6 +191,23 @@ def test_more_than_the_hosts_can_hold_is_refused_whole_and_leaves_nothing(ec2, a
     assert held() == before
 
 
+def test_blank_volumes_are_made_beside_the_root_and_go_with_the_instance(ec2, ami, instances):
+    mappings = [{"DeviceName": f"/dev/sd{letter}", "Ebs": {"VolumeSize": size}} for letter, size in [("g", 3), ("f", 2)]]
+    asked = mappings + [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 4, "VolumeType": "gp3", "Encrypted": False}}]
+    (instance_id,) = instances(run(ec2, ami, BlockDeviceMappings=asked))
+    wait(ec2, "running", [instance_id])
+    mapped = {one["DeviceName"]: one["Ebs"] for one in describe(ec2, instance_id)["BlockDeviceMappings"]}
+    assert {name: ebs["DeleteOnTermination"] for name, ebs in mapped.items()} == {"/dev/xvda": True, "/dev/sdf": True, "/dev/sdg": True}
+    shown = ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [instance_id]}])["Volumes"]
+    assert {(one["Attachments"][0]["Device"], one["Size"], bool(one["SnapshotId"])) for one in shown} == {
+        ("/dev/xvda", 4, True), ("/dev/sdf", 2, False), ("/dev/sdg", 3, False),
+    }
+    ec2.terminate_instances(InstanceIds=[instance_id])
+    wait(ec2, "terminated", [instance_id])
+    left = {one["VolumeId"] for one in ec2.describe_volumes()["Volumes"]} & {ebs["VolumeId"] for ebs in mapped.values()}
+    assert not left
+
+
 def test_the_console_of_a_guest_can_be_read(ec2, ami, instances):
     (instance_id,) = instances(run(ec2, ami, UserData=base64.b64encode(b"#!/bin/sh\n").decode()))
     wait(ec2, "running", [instance_id])

@@ -94,7 +94,9 @@ def test_it_boots_and_its_default_group_is_closed(cloud, ec2, ami, key_file, sto
     # It plays Windows: what the administrator's password is, encrypted to the holder of a key, is printed once at the first boot.
     encrypted = base64.b64encode(WINDOWS_KEY.public_key().encrypt(PASSWORD, padding.PKCS1v15())).decode()
     script = f"#!/bin/sh\necho ran-$(( 6 * 7 )) > /var/user-data-ran\necho '<Password>' > /dev/console\necho '{encrypted}' > /dev/console\necho '</Password>' > /dev/console\n"
-    answer = ec2.run_instances(ImageId=ami, InstanceType="t3.nano", KeyName="mine", UserData=script, MinCount=1, MaxCount=1)
+    blank = [{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 1}}]
+    launch = {"ImageId": ami, "InstanceType": "t3.nano", "KeyName": "mine", "BlockDeviceMappings": blank}
+    answer = ec2.run_instances(UserData=script, MinCount=1, MaxCount=1, **launch)
     story.instance_id = answer["Instances"][0]["InstanceId"]
     wait(ec2, "running", story.instance_id)
     wait_until("the guest says on its console that SSH is up", lambda: "freehold-tiny: ssh is up" in console(ec2, story.instance_id), 300)
@@ -118,6 +120,12 @@ def test_its_password_is_read_by_the_holder_of_the_key_alone(ec2, story):
     ec2.get_waiter("password_data_available").wait(InstanceId=story.instance_id, WaiterConfig=PATIENT)
     answer = ec2.get_password_data(InstanceId=story.instance_id)
     assert WINDOWS_KEY.decrypt(base64.b64decode(answer["PasswordData"]), padding.PKCS1v15()) == PASSWORD
+
+
+def test_a_blank_volume_is_a_disk_that_the_guest_tells_by_its_serial(ec2, story):
+    volume_id = next(one["Ebs"]["VolumeId"] for one in describe(ec2, story.instance_id)["BlockDeviceMappings"] if one["DeviceName"] == "/dev/sdf")
+    disks = story.ssh("for disk in /sys/block/vd*; do echo $(cat $disk/serial) $(cat $disk/size); done").split("\n")
+    assert f"{volume_id.replace('-', '')} {(1 << 30) // 512}" in disks
 
 
 def test_its_display_is_seen(cloud, ec2, story):

@@ -58,10 +58,10 @@ def volume_size(world, value):
     return world.ec2.describe_volumes(VolumeIds=[volume_id])["Volumes"][0]["Size"]
 
 
-@parameter("RunInstances", "BlockDeviceMapping.DeviceName", ("/dev/xvda", "/dev/sdz"), ("done", "refused"))
+@parameter("RunInstances", "BlockDeviceMapping.DeviceName", ("/dev/xvda", "/dev/sdz"), (["/dev/xvda"], ["/dev/xvda", "/dev/sdz"]))
 def device_name(world, value):
     mapping = [{"DeviceName": value, "Ebs": {"VolumeSize": 2}}]
-    return "done" if code_of(world.run, BlockDeviceMappings=mapping) == "done" else "refused"
+    return [one["DeviceName"] for one in world.launch(BlockDeviceMappings=mapping)["BlockDeviceMappings"]]
 
 
 @parameter("RunInstances", "ImageId", (0, 1), lambda world, value: world.images()[value])

@@ -1,22 +1,19 @@
 //! The AMI of a launch: the caller's own, or a public one. Somebody else's private one is as absent as none.
 
-use freehold_proto::{ErrorCode, Fault};
+use freehold_proto::Fault;
 use sea_orm::EntityTrait;
 
-use super::request::{Asked, invalid, only_root};
+use super::disks::{self, Disk};
+use super::request::{Asked, invalid};
 use crate::ec2::resolve::IMAGE;
 use crate::store::{Outcome, Tx, image, snapshot};
 
-/// As large as EC2's general-purpose volumes get.
-const MOST_GIB: i64 = 16 * 1024;
-
-const GIB: i64 = 1 << 30;
-
-/// An image with what its root volume will be.
+/// An image with the volumes that an instance of it will have.
 pub struct Image {
     pub row: image::Model,
     pub snapshot: snapshot::Model,
-    pub size_gib: i64,
+    /// The root first.
+    pub disks: Vec<Disk>,
 }
 
 impl Image {
@@ -32,26 +29,14 @@ impl Image {
             );
             return Err(invalid(message).into());
         }
-        if asked.root.device_name.as_ref().is_some_and(|name| *name != row.root_device_name) {
-            return Err(only_root().into());
-        }
         let snapshot = snapshot::Entity::find_by_id(&row.snapshot_id).one(tx.db()).await?;
         let snapshot = snapshot.ok_or_else(|| Fault::internal("an image without its snapshot", row.image_id.clone()))?;
-        let size_gib = size(asked, &snapshot)?;
-        Ok(Self { row, snapshot, size_gib })
+        let disks = disks::of_image(&asked.mappings, &row.root_device_name, &snapshot)?;
+        Ok(Self { row, snapshot, disks })
     }
-}
 
-fn size(asked: &Asked, snapshot: &snapshot::Model) -> Result<i64, Fault> {
-    let least = (snapshot.size_bytes + GIB - 1) / GIB;
-    let wanted = asked.root.size_gib.unwrap_or(least);
-    let refuse = |message: String| Err(Fault::new(ErrorCode::InvalidBlockDeviceMapping, message));
-    if wanted < least {
-        let id = &snapshot.snapshot_id;
-        return refuse(format!("Volume of size {wanted}GB is smaller than snapshot '{id}', expect size >= {least}GB"));
+    /// What all its volumes take.
+    pub fn disk_mib(&self) -> i64 {
+        self.disks.iter().map(|disk| disk.size_gib * 1024).sum()
     }
-    if wanted > MOST_GIB {
-        return refuse(format!("Volume of size {wanted}GB is too large, expect size <= {MOST_GIB}GB"));
-    }
-    Ok(wanted)
 }

@@ -1,6 +1,7 @@
 //! `RunInstances`: everything or nothing. [`template`] puts a launch template's data under the request, [`request`] reads what is asked, [`network`] and [`image`] find what it names, [`place`]
 //! finds hosts, [`rows`] writes it all down. The hosts learn of it from the rows, after the commit.
 
+mod disks;
 #[cfg(test)]
 mod from_template;
 mod image;

@@ -31,7 +31,7 @@ struct Candidate {
 }
 
 pub async fn choose(tx: &Tx, asked: &Asked, image: &Image, group: Option<&placement_group::Model>) -> Outcome<Placed> {
-    let amount = Amount { vcpus: asked.vcpus.into(), memory_mib: asked.memory_mib, disk_mib: image.size_gib * 1024 };
+    let amount = Amount { vcpus: asked.vcpus.into(), memory_mib: asked.memory_mib, disk_mib: image.disk_mib() };
     let networks = network::candidates(tx, asked).await?;
     let zones = networks.iter().map(|network| network.subnet.availability_zone.clone()).collect();
     let anywhere = Request { availability_zone: "", architecture: &image.row.architecture, instance_type: &asked.instance_type, amount };

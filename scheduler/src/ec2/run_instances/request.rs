@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
 
+use super::disks::{self, Mapping};
 use crate::Settings;
 use crate::ec2::cpu_credits;
 use crate::ec2::cpu_options::{self, CpuOptions};
@@ -43,7 +44,7 @@ pub struct Asked {
     pub group_names: Vec<String>,
     pub private_ip_address: Option<String>,
     pub associate_public_ip_address: Option<bool>,
-    pub root: RootVolume,
+    pub mappings: Vec<Mapping>,
     pub shutdown_behavior: ShutdownBehavior,
     pub metadata: metadata_options::Options,
     pub tags: BTreeMap<String, Tags>,
@@ -77,15 +78,6 @@ impl PlacementGroupAsked {
     }
 }
 
-/// What the request says of the root volume.
-#[derive(Default)]
-pub struct RootVolume {
-    /// Must be the image's root device.
-    pub device_name: Option<String>,
-    pub size_gib: Option<i64>,
-    pub delete_on_termination: Option<bool>,
-}
-
 pub fn invalid(message: impl Into<String>) -> Fault {
     Fault::new(ErrorCode::InvalidParameterValue, message)
 }
@@ -95,7 +87,7 @@ pub fn combination(message: impl Into<String>) -> Fault {
 }
 
 /// Empty ids and words count as absent, as EC2 has it.
-fn given(text: Option<&String>) -> Option<String> {
+pub fn given(text: Option<&String>) -> Option<String> {
     text.filter(|text| !text.is_empty()).cloned()
 }
 
@@ -128,7 +120,7 @@ impl Asked {
             group_names: request.security_groups.clone(),
             private_ip_address: network.private_ip_address,
             associate_public_ip_address: network.associate_public_ip_address,
-            root: root_volume(&request.block_device_mappings)?,
+            mappings: disks::read(&request.block_device_mappings)?,
             shutdown_behavior: given(request.instance_initiated_shutdown_behavior.as_ref())
                 .map_or(Ok(ShutdownBehavior::Stop), |word| shutdown_behavior(&word))?,
             metadata: metadata(request.metadata_options.as_ref())?,
@@ -239,21 +231,6 @@ impl NetworkAsked {
     }
 }
 
-fn root_volume(mappings: &[ec2::BlockDeviceMapping]) -> Result<RootVolume, Fault> {
-    let mapping = match mappings {
-        [] => return Ok(RootVolume::default()),
-        [one] => one,
-        _ => return Err(only_root()),
-    };
-    let device_name = given(mapping.device_name.as_ref()).ok_or_else(|| missing("BlockDeviceMapping.1.DeviceName"))?;
-    let ebs = mapping.ebs.clone().unwrap_or_default();
-    Ok(RootVolume {
-        device_name: Some(device_name),
-        size_gib: ebs.volume_size.map(i64::from),
-        delete_on_termination: ebs.delete_on_termination,
-    })
-}
-
 fn metadata(given: Option<&ec2::InstanceMetadataOptionsRequest>) -> Result<metadata_options::Options, Fault> {
     let given = given.cloned().unwrap_or_default();
     metadata_options::Options::default().with(Given {
@@ -262,11 +239,6 @@ fn metadata(given: Option<&ec2::InstanceMetadataOptionsRequest>) -> Result<metad
         http_put_response_hop_limit: given.http_put_response_hop_limit,
         instance_metadata_tags: given.instance_metadata_tags,
     })
-}
-
-pub fn only_root() -> Fault {
-    let message = "Only the image's root device can be mapped at launch so far. Map that one device, or none.";
-    Fault::new(ErrorCode::UnsupportedOperation, message)
 }
 
 fn tags(specifications: &[ec2::TagSpecification]) -> Result<BTreeMap<String, Tags>, Fault> {

@@ -1,8 +1,9 @@
-//! The rows of one launched instance: itself, its interface with its addresses and groups, its root volume, their tags.
+//! The rows of one launched instance: itself, its interface with its addresses and groups, its volumes, their tags.
 
 use freehold_proto::id::{AttachmentId, InstanceId, NetworkInterfaceId, VolumeId};
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
+use super::disks::Disk;
 use super::image::Image;
 use super::network::Network;
 use super::request::Asked;
@@ -45,7 +46,9 @@ impl Launch<'_> {
         row.into_active_model().insert(tx.db()).await?;
         self.tag(tx, &INSTANCE, &id).await?;
         self.write_interface(tx, &id, address.to_string()).await?;
-        self.write_root_volume(tx, &id, host).await?;
+        for disk in &self.image.disks {
+            self.write_volume(tx, &id, host, disk).await?;
+        }
         if self.network.public_address {
             addresses::assign_public(tx, &id).await?;
         }
@@ -176,17 +179,18 @@ impl Launch<'_> {
         self.tag(tx, &NETWORK_INTERFACE, &id).await
     }
 
-    async fn write_root_volume(&self, tx: &Tx, instance_id: &str, host: &Chosen) -> Outcome<()> {
+    async fn write_volume(&self, tx: &Tx, instance_id: &str, host: &Chosen, disk: &Disk) -> Outcome<()> {
         let volume = volume::Model {
             volume_id: VolumeId::draw(tx.entropy()).into(),
             account_id: tx.account().to_owned(),
             availability_zone: self.network.subnet.availability_zone.clone(),
-            size_gib: self.image.size_gib,
+            size_gib: disk.size_gib,
             volume_type: VOLUME_TYPE.into(),
             iops: IOPS,
             throughput: THROUGHPUT,
-            snapshot_id: self.image.snapshot.snapshot_id.clone(),
-            manifest: self.image.snapshot.manifest.clone(),
+            // Beside the root they are blank.
+            snapshot_id: if disk.is_root { self.image.snapshot.snapshot_id.clone() } else { String::new() },
+            manifest: if disk.is_root { self.image.snapshot.manifest.clone() } else { String::new() },
             created: tx.now(),
             host_id: Some(host.host_id.clone()),
             lost: false,
@@ -196,9 +200,9 @@ impl Launch<'_> {
             volume_id: id.clone(),
             account_id: tx.account().to_owned(),
             instance_id: instance_id.to_owned(),
-            device_name: self.image.row.root_device_name.clone(),
-            is_root: true,
-            delete_on_termination: self.asked.root.delete_on_termination.unwrap_or(true),
+            device_name: disk.device_name.clone(),
+            is_root: disk.is_root,
+            delete_on_termination: disk.delete_on_termination,
             attach_time: tx.now(),
         };
         attachment.into_active_model().insert(tx.db()).await?;

@@ -248,10 +248,8 @@ async fn every_refusal_has_aws_s_code_and_leaves_nothing() {
         (ErrorCode::InvalidBlockDeviceMapping, |request| request.block_device_mappings = mapping(1)),
         (ErrorCode::InvalidBlockDeviceMapping, |request| request.block_device_mappings = mapping(100_000)),
         (ErrorCode::InsufficientInstanceCapacity, |request| request.block_device_mappings = mapping(10_000)),
-        (ErrorCode::UnsupportedOperation, |request| {
-            request.block_device_mappings = mapping(9);
-            request.block_device_mappings[0].device_name = Some("/dev/sdf".into());
-        }),
+        (ErrorCode::InvalidBlockDeviceMapping, |request| request.block_device_mappings = [mapping(9), mapping(9)].concat()),
+        (ErrorCode::InvalidBlockDeviceMapping, |request| request.block_device_mappings = vec![ec2::BlockDeviceMapping::default(); 13]),
         (ErrorCode::InvalidParameterValue, |request| {
             request.placement = Some(ec2::Placement { availability_zone: Some("us-east-1z".into()), ..Default::default() });
         }),

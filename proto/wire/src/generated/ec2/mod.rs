@@ -1248,7 +1248,9 @@ pub(super) static SERVICE: Service = Service {
             parameters: &[
                 Parameter { path: "BlockDeviceMapping.DeviceName", standing: Standing::Done },
                 Parameter { path: "BlockDeviceMapping.Ebs.DeleteOnTermination", standing: Standing::Done },
+                Parameter { path: "BlockDeviceMapping.Ebs.Encrypted", standing: Standing::DefaultOnly("false") },
                 Parameter { path: "BlockDeviceMapping.Ebs.VolumeSize", standing: Standing::Done },
+                Parameter { path: "BlockDeviceMapping.Ebs.VolumeType", standing: Standing::DefaultOnly("gp3") },
                 Parameter { path: "ClientToken", standing: Standing::Done },
                 Parameter { path: "CpuOptions.AmdSevSnp", standing: Standing::DefaultOnly("disabled") },
                 Parameter { path: "CpuOptions.CoreCount", standing: Standing::Done },
