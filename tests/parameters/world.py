@@ -14,7 +14,7 @@ from cloud import wait_until  # noqa: E402
 from table import without_numbers  # noqa: E402
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{}"
-QUICK = {"Delay": 1, "MaxAttempts": 60}
+QUICK = {"Delay": 0.2, "MaxAttempts": 300}
 
 
 class World:
