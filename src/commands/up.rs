@@ -63,13 +63,14 @@ async fn wait_until_healthy(config: &Config) -> Result<(), Failure> {
     let deadline = Instant::now() + HEALTHY_WITHIN;
     let mut last_seen = Instant::now();
     loop {
-        let runs = control_plane_runs(config);
-        if runs {
+        let (runs, kept) = (control_plane_runs(config), keeper_runs(config));
+        if runs && kept {
             last_seen = Instant::now();
         }
         let reason = match health::ask(config).await {
             // That something answers at the address is not enough: it may be somebody else.
-            Ok(()) if runs => return Ok(()),
+            Ok(()) if runs && kept => return Ok(()),
+            Ok(()) if runs => "the supervisor, which keeps the parts alive, does not stay up".into(),
             Ok(()) => "the control plane does not stay up, and another process answers at its address".into(),
             Err(reason) if runs => reason,
             Err(reason) => format!("the control plane does not stay up, {reason}"),
@@ -84,6 +85,11 @@ async fn wait_until_healthy(config: &Config) -> Result<(), Failure> {
 fn control_plane_runs(config: &Config) -> bool {
     let folders = config.folders();
     [Part::ControlPlane, Part::Gateway].into_iter().any(|part| pidfile::read(&part.pid_file(&folders)).is_some())
+}
+
+/// A cloud that answers and that nobody starts again is not up.
+fn keeper_runs(config: &Config) -> bool {
+    systemd::keeps(config) || pidfile::read(&Part::Supervisor.pid_file(&config.folders())).is_some()
 }
 
 fn not_up(config: &Config, reason: &str) -> String {
