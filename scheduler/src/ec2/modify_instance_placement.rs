@@ -68,7 +68,7 @@ impl Place for ec2::ModifyInstancePlacementRequest {
 
 /// The one that is asked for; else that of the group's instances on its host; else the one with the fewest.
 fn partition(group: &Group, row: &instance::Model) -> Option<i32> {
-    let here = group.members.iter().find(|member| Some(&member.host_id) == row.host_id.as_ref());
+    let here = row.host_id.as_deref().and_then(|host_id| group.on(host_id).first().copied());
     let open = group.next_partitions();
-    here.map(|member| member.partition).filter(|partition| open.contains(partition)).or_else(|| open.first().copied()).flatten()
+    here.filter(|partition| open.contains(partition)).or_else(|| open.first().copied()).flatten()
 }

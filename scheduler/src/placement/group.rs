@@ -45,14 +45,6 @@ impl Strategy {
     }
 }
 
-/// An instance of the group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    pub host_id: String,
-    pub availability_zone: String,
-    pub partition: Option<i32>,
-}
-
 /// A group as placement sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
@@ -61,7 +53,10 @@ pub struct Group {
     pub partitions: i32,
     /// Where the request names one.
     pub partition: Option<i32>,
-    pub members: Vec<Member>,
+    /// Where a cluster is, once it has an instance.
+    pub availability_zone: Option<String>,
+    /// By host, the partition of each instance there: a launch asks of every host, for every instance.
+    pub members: BTreeMap<String, Vec<Option<i32>>>,
 }
 
 impl Group {
@@ -71,35 +66,45 @@ impl Group {
             .filter(instance::Column::PlacementGroupId.eq(&row.group_id))
             .filter(instance::Column::State.ne(State::Terminated.as_str()));
         let inside = inside.all(tx.db()).await?.into_iter().filter(|row| Some(row.instance_id.as_str()) != except);
-        let members = inside.filter_map(|row| {
-            let (availability_zone, partition) = (row.availability_zone, row.partition_number);
-            row.host_id.map(|host_id| Member { host_id, availability_zone, partition })
-        });
-        Ok(Self {
+        let mut group = Self {
             strategy: Strategy::read(&row.strategy)?,
             partitions: row.partition_count.unwrap_or(1),
             partition,
-            members: members.collect(),
-        })
+            availability_zone: None,
+            members: BTreeMap::new(),
+        };
+        for row in inside {
+            if let Some(host_id) = row.host_id {
+                group.take(host_id, &row.availability_zone, row.partition_number);
+            }
+        }
+        Ok(group)
+    }
+
+    /// Counts an instance in.
+    fn take(&mut self, host_id: String, availability_zone: &str, partition: Option<i32>) {
+        self.availability_zone.get_or_insert_with(|| availability_zone.to_owned());
+        self.members.entry(host_id).or_default().push(partition);
     }
 
     /// The hosts that have an instance of it.
     pub fn hosts(&self) -> BTreeSet<&str> {
-        self.members.iter().map(|member| member.host_id.as_str()).collect()
+        self.members.keys().map(String::as_str).collect()
     }
 
-    fn on<'a>(&'a self, host_id: &'a str) -> impl Iterator<Item = &'a Member> {
-        self.members.iter().filter(move |member| member.host_id == host_id)
+    /// The partitions of those that a host has.
+    pub fn on(&self, host_id: &str) -> &[Option<i32>] {
+        self.members.get(host_id).map_or(&[], Vec::as_slice)
     }
 
     /// Whether the strategy lets an instance of `partition` be on the host; one of any where that is open.
     pub fn lets(&self, host: &Host, partition: Option<i32>) -> Result<(), Refusal> {
         match self.strategy {
-            Strategy::Cluster if self.members.first().is_some_and(|member| member.availability_zone != host.availability_zone) => {
+            Strategy::Cluster if self.availability_zone.as_ref().is_some_and(|zone| *zone != host.availability_zone) => {
                 Err(Refusal::ClusterElsewhere)
             }
-            Strategy::Spread if self.on(&host.host_id).next().is_some() => Err(Refusal::Spread),
-            Strategy::Partition if partition.is_some() && self.on(&host.host_id).any(|member| member.partition != partition) => {
+            Strategy::Spread if !self.on(&host.host_id).is_empty() => Err(Refusal::Spread),
+            Strategy::Partition if partition.is_some() && self.on(&host.host_id).iter().any(|other| *other != partition) => {
                 Err(Refusal::OtherPartition)
             }
             _ => Ok(()),
@@ -115,13 +120,13 @@ impl Group {
             return vec![self.partition];
         }
         let mut open: Vec<Option<i32>> = (1..=self.partitions).map(Some).collect();
-        open.sort_by_key(|partition| self.members.iter().filter(|member| member.partition == *partition).count());
+        open.sort_by_key(|partition| self.members.values().flatten().filter(|other| *other == partition).count());
         open
     }
 
     /// Less is better, before all else. A cluster fills the hosts that it has; a partition too, so that hosts are left to the others.
     fn affinity(&self, host: &Host) -> Reverse<usize> {
-        let here = self.on(&host.host_id).count();
+        let here = self.on(&host.host_id).len();
         Reverse(match self.strategy {
             Strategy::Cluster => here,
             Strategy::Partition => here.min(1),
@@ -145,11 +150,7 @@ pub fn place(request: &Request<'_>, hosts: &[Host], overcommit: Overcommit, coun
     let mut placed = Vec::new();
     while placed.len() < count {
         let Some(one) = next(request, &mut hosts, overcommit, &group) else { break };
-        group.members.push(Member {
-            host_id: one.host_id.clone(),
-            availability_zone: request.availability_zone.to_owned(),
-            partition: one.partition,
-        });
+        group.take(one.host_id.clone(), request.availability_zone, one.partition);
         placed.push(one);
     }
     let mut passed = BTreeMap::new();
@@ -185,7 +186,7 @@ fn next(request: &Request<'_>, hosts: &mut [Host], overcommit: Overcommit, group
 }
 
 fn reason(group: &Group, host: &Host, partition: Option<i32>, otherwise: &str) -> String {
-    let here = group.on(&host.host_id).count();
+    let here = group.on(&host.host_id).len();
     let because = match (group.strategy, partition) {
         (Strategy::Cluster, _) if here > 0 => format!("it has {here} of the cluster placement group already"),
         (Strategy::Cluster, _) => "the cluster placement group had no host with room".to_owned(),
@@ -225,7 +226,7 @@ mod tests {
     }
 
     fn group(strategy: Strategy, partitions: i32, partition: Option<i32>) -> Group {
-        Group { strategy, partitions, partition, members: Vec::new() }
+        Group { strategy, partitions, partition, availability_zone: None, members: BTreeMap::new() }
     }
 
     fn placed(hosts: &[Host], count: usize, group: Group) -> Vec<(String, Option<i32>)> {
@@ -238,8 +239,8 @@ mod tests {
         let hosts = [host(1, "a", 2), host(2, "a", 2), host(3, "a", 2)];
         let ids: Vec<String> = placed(&hosts, 3, group(Strategy::Cluster, 1, None)).into_iter().map(|(id, _)| id).collect();
         assert_eq!(ids, ["host-1", "host-1", "host-2"]);
-        let elsewhere = Member { host_id: "far".into(), availability_zone: "b".into(), partition: None };
-        let settled = Group { members: vec![elsewhere], ..group(Strategy::Cluster, 1, None) };
+        let mut settled = group(Strategy::Cluster, 1, None);
+        settled.take("far".into(), "b", None);
         let decision = place(&REQUEST, &hosts, EXACT, 1, settled);
         assert!(decision.chosen.is_empty());
         assert_eq!(decision.refusal("host-1"), Some(&Refusal::ClusterElsewhere));
@@ -274,18 +275,18 @@ mod tests {
                 for one in decision.chosen {
                     let host = hosts.iter_mut().find(|host| host.host_id == one.host_id).unwrap();
                     host.take(ONE);
-                    group.members.push(Member { host_id: one.host_id, availability_zone: host.availability_zone.clone(), partition: one.partition });
+                    group.take(one.host_id, &host.availability_zone, one.partition);
                 }
             }
             for host in &hosts {
-                let here: Vec<&Member> = group.on(&host.host_id).collect();
+                let here = group.on(&host.host_id);
                 prop_assert!(host.used.vcpus <= host.capacity.vcpus);
                 match strategy {
-                    Strategy::Cluster => prop_assert!(here.iter().all(|member| member.availability_zone == "a")),
+                    Strategy::Cluster => prop_assert!(here.is_empty() || host.availability_zone == "a"),
                     Strategy::Spread => prop_assert!(here.len() <= 1),
                     Strategy::Partition => {
-                        prop_assert!(here.windows(2).all(|pair| pair[0].partition == pair[1].partition));
-                        prop_assert!(here.iter().all(|member| member.partition.is_some_and(|number| (1..=partitions).contains(&number))));
+                        prop_assert!(here.windows(2).all(|pair| pair[0] == pair[1]));
+                        prop_assert!(here.iter().all(|partition| partition.is_some_and(|number| (1..=partitions).contains(&number))));
                     }
                 }
             }
