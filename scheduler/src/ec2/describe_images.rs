@@ -3,13 +3,13 @@
 use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
 
-use super::find::{Search, find_as};
+use super::find::{Search, find_shown};
 use super::message;
 use super::model::image::{FILTERS, ImageView};
 use super::resolve::IMAGE;
 use super::shown::Shown;
 use crate::engine::{Ask, Query};
-use crate::store::{Outcome, View};
+use crate::store::Outcome;
 
 impl Query for ec2::DescribeImagesRequest {
     const ERRORS: &'static [ErrorCode] = &[
@@ -31,8 +31,7 @@ impl Query for ec2::DescribeImagesRequest {
         let matches =
             |view: &Shown<ImageView>| owned_by(view, &self.owners) && executable_by(view, &self.executable_users) && filters.matches(view);
         let search = Search::new(&IMAGE, &self.image_ids, page, &filters);
-        let (found, next_token) =
-            find_as(ask, search, |_, view: ImageView| Shown::new(view, &ask.settings), |shown| View::id(&**shown), matches)?;
+        let (found, next_token) = find_shown(ask, search, matches)?;
         let images = found.into_iter().map(Shown::into_message).collect::<Result<_, Fault>>()?;
         Ok(ec2::DescribeImagesResult { images, next_token })
     }

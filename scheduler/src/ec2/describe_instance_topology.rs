@@ -4,9 +4,10 @@
 use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
 
-use super::find::{Search, find};
+use super::find::{Search, find_shown};
 use super::message;
 use super::resolve::INSTANCE;
+use super::shown::{Shown, shown};
 use crate::Settings;
 use crate::engine::{Ask, Query};
 use crate::filter::Table;
@@ -14,11 +15,11 @@ use crate::lifecycle::step::State;
 use crate::store::Outcome;
 use crate::store::read::instances::InstanceView;
 
-const FILTERS: Table<(InstanceView, Option<String>)> = Table {
+const FILTERS: Table<Shown<InstanceView>> = Table {
     names: &[
-        ("availability-zone", |(view, _), say| say(&view.instance.availability_zone)),
-        ("instance-type", |(view, _), say| say(&view.instance.instance_type)),
-        ("zone-id", |(_, zone), say| zone.iter().for_each(|zone| say(zone))),
+        ("availability-zone", |view, say| say(&view.instance.availability_zone)),
+        ("instance-type", |view, say| say(&view.instance.instance_type)),
+        shown!("zone-id" => placement.availability_zone_id),
     ],
     tags: None,
 };
@@ -42,20 +43,17 @@ impl Query for ec2::DescribeInstanceTopologyRequest {
         }
         let page = ask.page(&self)?;
         let filters = FILTERS.compile(message::filters(&self.filters))?;
-        let zone = |view: &InstanceView| ask.settings.zone(&view.instance.availability_zone).map(|zone| zone.id.clone());
         let grouped = |view: &InstanceView| view.placement_group.as_ref().is_some_and(|group| self.group_names.contains(&group.group_name));
-        let matches = |view: &InstanceView| {
-            view.instance.state == State::Running.as_str()
-                && (self.group_names.is_empty() || grouped(view))
-                && filters.matches(&(view.clone(), zone(view)))
+        let matches = |shown: &Shown<InstanceView>| {
+            shown.instance.state == State::Running.as_str() && (self.group_names.is_empty() || grouped(shown)) && filters.matches(shown)
         };
-        let (found, next_token) = find(ask, Search::new(&INSTANCE, &self.instance_ids, page, &filters), matches)?;
-        let instances = found.iter().map(|view| topology(view, zone(view), &ask.settings)).collect();
+        let (found, next_token) = find_shown(ask, Search::new(&INSTANCE, &self.instance_ids, page, &filters), matches)?;
+        let instances = found.iter().map(|view| topology(view, &ask.settings)).collect();
         Ok(ec2::DescribeInstanceTopologyResult { instances, next_token })
     }
 }
 
-fn topology(view: &InstanceView, zone_id: Option<String>, settings: &Settings) -> ec2::InstanceTopology {
+fn topology(view: &InstanceView, settings: &Settings) -> ec2::InstanceTopology {
     let row = &view.instance;
     let levels = [Some(settings.region.as_str()), Some(&row.availability_zone), row.host_id.as_deref()];
     ec2::InstanceTopology {
@@ -64,7 +62,7 @@ fn topology(view: &InstanceView, zone_id: Option<String>, settings: &Settings) -
         group_name: view.placement_group.as_ref().map(|group| group.group_name.clone()),
         network_nodes: levels.into_iter().flatten().map(|level| node(&row.account_id, level)).collect(),
         availability_zone: Some(row.availability_zone.clone()),
-        zone_id,
+        zone_id: settings.zone(&row.availability_zone).map(|zone| zone.id.clone()),
         ..ec2::InstanceTopology::default()
     }
 }

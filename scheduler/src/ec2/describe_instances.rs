@@ -25,7 +25,7 @@ impl Query for ec2::DescribeInstancesRequest {
         let page = ask.page(&self)?;
         let filters = FILTERS.compile(message::filters(&self.filters))?;
         let search = Search::new(&INSTANCE, &self.instance_ids, page, &filters);
-        let (found, next_token) = find_shown(ask, search, &filters)?;
+        let (found, next_token) = find_shown(ask, search, |shown| filters.matches(shown))?;
         Ok(ec2::DescribeInstancesResult { reservations: reservations(found)?, next_token })
     }
 }

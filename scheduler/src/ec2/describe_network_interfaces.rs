@@ -25,7 +25,7 @@ impl Query for ec2::DescribeNetworkInterfacesRequest {
         let page = ask.page(&self)?;
         let filters = FILTERS.compile(message::filters(&self.filters))?;
         let search = Search::new(&NETWORK_INTERFACE, &self.network_interface_ids, page, &filters);
-        let (found, next_token) = find_shown(ask, search, &filters)?;
+        let (found, next_token) = find_shown(ask, search, |shown| filters.matches(shown))?;
         let network_interfaces = found.into_iter().map(Shown::into_message).collect::<Result<_, _>>()?;
         Ok(ec2::DescribeNetworkInterfacesResult { network_interfaces, next_token })
     }

@@ -25,7 +25,7 @@ impl Query for ec2::DescribeVolumesRequest {
         let page = ask.page(&self)?;
         let filters = FILTERS.compile(message::filters(&self.filters))?;
         let search = Search::new(&VOLUME, &self.volume_ids, page, &filters);
-        let (found, next_token) = find_shown(ask, search, &filters)?;
+        let (found, next_token) = find_shown(ask, search, |shown| filters.matches(shown))?;
         let volumes = found.into_iter().map(Shown::into_message).collect::<Result<_, _>>()?;
         Ok(ec2::DescribeVolumesResult { volumes, next_token })
     }

@@ -35,9 +35,9 @@ pub fn find<V: View>(ask: &Ask, search: Search<'_>, matches: impl Fn(&V) -> bool
     find_as(ask, search, |_, view| view, V::id, matches)
 }
 
-/// The same, by filters that may look at what is shown.
-pub fn find_shown<V: View + Shows>(ask: &Ask, search: Search<'_>, filters: &Filters<Shown<V>>) -> Found<Shown<V>> {
-    find_as(ask, search, |_, view| Shown::new(view, &ask.settings), |shown| V::id(shown), |shown| filters.matches(shown))
+/// The same, where what `matches` may look at what is shown.
+pub fn find_shown<V: View + Shows>(ask: &Ask, search: Search<'_>, matches: impl Fn(&Shown<V>) -> bool) -> Found<Shown<V>> {
+    find_as(ask, search, |_, view| Shown::new(view, &ask.settings), |shown| V::id(shown), matches)
 }
 
 /// The same, of something that is made of each and is asked whether it matches.
