@@ -103,6 +103,9 @@ ids! {
     RouteTableId = "rtb";
     NetworkAclId = "acl";
     DhcpOptionsId = "dopt";
+    VpcCidrAssociationId = "vpc-cidr-assoc";
+    RouteTableAssociationId = "rtbassoc";
+    NetworkAclAssociationId = "aclassoc";
     /// Freehold's own: one hypervisor host.
     HostId = "host";
 }

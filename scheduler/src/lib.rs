@@ -3,7 +3,6 @@
 pub mod addresses;
 pub mod backup;
 mod cluster;
-mod default_vpc;
 pub mod ec2;
 pub mod engine;
 pub mod filter;
@@ -16,6 +15,7 @@ pub(crate) mod lab;
 pub mod launch_template;
 pub mod lifecycle;
 pub mod metrics;
+pub mod network;
 pub mod operator;
 pub mod page;
 pub mod parts;

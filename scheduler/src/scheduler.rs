@@ -26,7 +26,7 @@ use crate::page::Sealer;
 use crate::parts::{self, Door, PartsService, Trust};
 use crate::schedulers::{self, Pulse};
 use crate::store::{self, Store};
-use crate::{Config, Invalid, Settings, cluster};
+use crate::{Config, Invalid, Settings, cluster, network};
 
 /// Why a scheduler does not start.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +64,7 @@ impl Scheduler {
         let audit = config.audit.as_deref().map_or(Ok(Audit::to_log()), Audit::to_file).map_err(OpenError::Audit)?;
         let store = Store::open(&config.place(), settings, clock, entropy).await?;
         cluster::begin_epoch(&store).await.map_err(Fault::from)?;
+        network::default::complete(&store).await.map_err(Fault::from)?;
         let hosts = Arc::new(Hosts::new(Arc::clone(&store)));
         schedulers::enter(&store, hosts.scheduler_id()).await.map_err(Fault::from)?;
         let trust = Trust::open(&store, &vault, store.settings().grant_lifetime).await.map_err(Fault::from)?;

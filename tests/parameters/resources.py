@@ -22,9 +22,12 @@ for _row in [
     ("DescribeAvailabilityZones", "ZoneName", "ZoneNames", "describe_availability_zones", "AvailabilityZones", "ZoneName", lambda w: w.zones()),
     ("DescribeImages", "ImageId", "ImageIds", "describe_images", "Images", "ImageId", lambda w: w.images()),
     ("DescribeInstanceTypes", "InstanceType", "InstanceTypes", "describe_instance_types", "InstanceTypes", "InstanceType", lambda w: ["t3.micro", "t3.small"]),
+    ("DescribeInternetGateways", "InternetGatewayId", "InternetGatewayIds", "describe_internet_gateways", "InternetGateways", "InternetGatewayId", lambda w: [one["InternetGatewayId"] for one in w.gateways]),
     ("DescribeKeyPairs", "KeyName", "KeyNames", "describe_key_pairs", "KeyPairs", "KeyName", lambda w: [key["KeyName"] for key in w.keys]),
     ("DescribeKeyPairs", "KeyPairId", "KeyPairIds", "describe_key_pairs", "KeyPairs", "KeyPairId", lambda w: [key["KeyPairId"] for key in w.keys]),
     ("DescribeNetworkInterfaces", "NetworkInterfaceId", "NetworkInterfaceIds", "describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId", lambda w: w.interfaces()),
+    ("DescribeNetworkAcls", "NetworkAclId", "NetworkAclIds", "describe_network_acls", "NetworkAcls", "NetworkAclId", lambda w: w.in_vpcs("describe_network_acls", "NetworkAcls", "NetworkAclId")),
+    ("DescribeRouteTables", "RouteTableId", "RouteTableIds", "describe_route_tables", "RouteTables", "RouteTableId", lambda w: w.in_vpcs("describe_route_tables", "RouteTables", "RouteTableId")),
     ("DescribeSubnets", "SubnetId", "SubnetIds", "describe_subnets", "Subnets", "SubnetId", lambda w: [subnet["SubnetId"] for subnet in w.subnets]),
     ("DescribeVolumes", "VolumeId", "VolumeIds", "describe_volumes", "Volumes", "VolumeId", lambda w: w.volumes()),
 ]:
@@ -41,6 +44,7 @@ def declare_only(action, path, member, method, absent, code, present):
 
 
 for _row in [
+    ("DescribeDhcpOptions", "DhcpOptionsId", "DhcpOptionsIds", "describe_dhcp_options", "dopt-00000000000000000", "InvalidDhcpOptionID.NotFound", lambda w: w.vpc["DhcpOptionsId"]),
     ("DescribeRegions", "RegionName", "RegionNames", "describe_regions", "us-nowhere-1", "InvalidParameterValue", lambda w: "us-east-1"),
     ("DescribeSecurityGroups", "GroupId", "GroupIds", "describe_security_groups", "sg-00000000000000000", "InvalidGroup.NotFound", lambda w: w.group["GroupId"]),
     ("DescribeSecurityGroups", "GroupName", "GroupNames", "describe_security_groups", "nobody", "InvalidGroup.NotFound", lambda w: "default"),

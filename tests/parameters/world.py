@@ -26,6 +26,7 @@ class World:
         self.ec2.meta.events.register("before-call.ec2", self._remember)
         self.launched = []
         self.kept = []
+        self._block = 0
 
     def _remember(self, model, params, **_):
         self.sent[model.name].update(without_numbers(name) for name in params["body"])
@@ -95,11 +96,12 @@ class World:
 
     @cached_property
     def vpc(self):
-        return self.ec2.describe_vpcs()["Vpcs"][0]
+        return self.ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]
 
     @cached_property
     def subnets(self):
-        return sorted(self.ec2.describe_subnets()["Subnets"], key=lambda subnet: subnet["AvailabilityZone"])
+        of_default = self.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [self.vpc["VpcId"]]}])["Subnets"]
+        return sorted(of_default, key=lambda subnet: subnet["AvailabilityZone"])
 
     @cached_property
     def subnet(self):
@@ -108,7 +110,75 @@ class World:
 
     @cached_property
     def group(self):
-        return self.ec2.describe_security_groups()["SecurityGroups"][0]
+        return self.ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [self.vpc["VpcId"]]}])["SecurityGroups"][0]
+
+    def new_vpc(self, block="10.0.0.0/16", **parameters):
+        return self.ec2.create_vpc(CidrBlock=block, **parameters)["Vpc"]
+
+    @cached_property
+    def vpcs(self):
+        """Six VPCs that stay, so that there is more than a page of them and of what each has."""
+        return [self.new_vpc() for _ in range(6)]
+
+    @cached_property
+    def other_vpc(self):
+        """A VPC that stays, for subnets."""
+        return self.vpcs[0]
+
+    def new_subnet(self, **parameters):
+        """A subnet of its own, in the next free block of that VPC."""
+        return self.ec2.create_subnet(**{"VpcId": self.other_vpc["VpcId"], "CidrBlock": self.free_block()} | parameters)["Subnet"]
+
+    def free_block(self):
+        """A block that no subnet of that VPC has."""
+        self._block += 1
+        return f"10.0.{self._block}.0/24"
+
+    @cached_property
+    def many_subnets(self):
+        return [self.new_subnet() for _ in range(4)]
+
+    def without_default_subnet(self, zone="us-east-1c"):
+        """A zone whose default subnet is deleted, where there is one."""
+        for subnet in self.subnets_of(self.vpc["VpcId"]):
+            if subnet["AvailabilityZone"] == zone and subnet["DefaultForAz"]:
+                self.ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+        return zone
+
+    def without_default_vpc(self):
+        """Another account, which has deleted all that it began with."""
+        ec2 = self.cloud.create_account(self.unique("bare")).client("ec2")
+        ec2.meta.events.register("before-call.ec2", self._remember)
+        for subnet in ec2.describe_subnets()["Subnets"]:
+            ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+        for gateway in ec2.describe_internet_gateways()["InternetGateways"]:
+            gateway_id, vpc_id = gateway["InternetGatewayId"], gateway["Attachments"][0]["VpcId"]
+            ec2.detach_internet_gateway(InternetGatewayId=gateway_id, VpcId=vpc_id)
+            ec2.delete_internet_gateway(InternetGatewayId=gateway_id)
+        for vpc in ec2.describe_vpcs()["Vpcs"]:
+            ec2.delete_vpc(VpcId=vpc["VpcId"])
+        return ec2
+
+    def new_gateway(self, **parameters):
+        return self.ec2.create_internet_gateway(**parameters)["InternetGateway"]
+
+    def attached_gateway(self):
+        pair = {"InternetGatewayId": self.new_gateway()["InternetGatewayId"], "VpcId": self.new_vpc()["VpcId"]}
+        self.ec2.attach_internet_gateway(**pair)
+        return pair
+
+    @cached_property
+    def gateways(self):
+        """Six internet gateways that stay."""
+        return [self.new_gateway() for _ in range(6)]
+
+    def subnets_of(self, vpc_id):
+        return self.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc_id]}])["Subnets"]
+
+    def in_vpcs(self, method, answer, name):
+        """What two VPCs have each one of."""
+        found = [getattr(self.ec2, method)(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])[answer] for vpc in self.vpcs[:2]]
+        return [one[0][name] for one in found]
 
     def rules(self):
         return self.ec2.describe_security_groups(GroupIds=[self.group["GroupId"]])["SecurityGroups"][0]["IpPermissions"]

@@ -137,8 +137,9 @@ impl Tree {
         self.put(&at("security-group-ids"), interface.security_group_ids.join("\n"));
         self.put(&at("subnet-id"), &interface.subnet_id);
         self.put(&at("vpc-id"), &interface.vpc_id);
-        self.put(&at("vpc-ipv4-cidr-block"), vpc.cidr.to_string());
-        self.put(&at("vpc-ipv4-cidr-blocks"), vpc.cidr.to_string());
+        let blocks: Vec<String> = vpc.blocks.iter().map(ToString::to_string).collect();
+        self.put(&at("vpc-ipv4-cidr-block"), blocks.first().cloned().unwrap_or_default());
+        self.put(&at("vpc-ipv4-cidr-blocks"), blocks.join("\n"));
         if let Some(planned) = vpc.interfaces.get(&interface.network_interface_id) {
             self.put(&at("subnet-ipv4-cidr-block"), planned.subnet.to_string());
         }

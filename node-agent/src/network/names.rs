@@ -37,6 +37,16 @@ pub fn tap(network_interface_id: &str) -> String {
     format!("{TAP}{}", digits.get(start..).unwrap_or_default())
 }
 
+/// The routing table, inside a VPC's namespace, for what the namespace itself sends.
+pub const OWN_TABLE: u32 = 70;
+
+/// The routing table, inside a VPC's namespace, of a route table: a number of its own, whatever other tables there are, beyond those that
+/// the kernel and people use.
+pub fn routing_table(route_table_id: &str) -> u32 {
+    let hash = *blake3::hash(route_table_id.as_bytes()).as_bytes();
+    u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]) | 1 << 16
+}
+
 /// The host's own nftables table.
 pub fn host_table(host_id: &str) -> String {
     format!("freehold-{host_id}")

@@ -2,24 +2,23 @@
 //!
 //! Every call is idempotent: what is there already is no error, nor is what is gone already.
 
+mod route;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use futures_util::TryStreamExt;
-use ipnet::Ipv4Net;
 use nix::libc;
 use rtnetlink::packet_route::address::AddressAttribute;
 use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkMessage};
-use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType};
-use rtnetlink::{Handle, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
+use rtnetlink::{Handle, LinkMessageBuilder, LinkUnspec, LinkVeth};
 use tokio::task::JoinHandle;
+
+pub use route::{Route, Rule, Way};
 
 use super::Error;
 use super::namespace::Namespace;
 use super::plan::Mac;
-
-/// Marks the routes that are ours, as `ip route` shows it ("proto 70"); others are left alone.
-const PROTOCOL: RouteProtocol = RouteProtocol::Other(70);
 
 /// A netlink socket that lives in one namespace.
 #[derive(Debug)]
@@ -32,17 +31,6 @@ impl Drop for Netlink {
     fn drop(&mut self) {
         self.connection.abort();
     }
-}
-
-/// A route of ours.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Route {
-    pub to: Ipv4Net,
-    /// The interface's index; none for addresses that must lead nowhere.
-    pub link: Option<u32>,
-    /// A next hop that need not be on a common subnet.
-    pub via: Option<Ipv4Addr>,
-    pub source: Option<Ipv4Addr>,
 }
 
 impl Netlink {
@@ -114,76 +102,6 @@ impl Netlink {
     pub async fn add_neighbour(&self, index: u32, address: Ipv4Addr, mac: Mac) -> Result<(), Error> {
         let neighbour = self.handle.neighbours().add(index, address.into()).link_layer_address(&mac.0).replace();
         neighbour.execute().await.map_err(Error::netlink("add a neighbour"))
-    }
-
-    /// Our routes over links that `ours` names (or over none) are exactly these.
-    pub async fn routes(&self, wanted: &BTreeSet<Route>, ours: &BTreeSet<u32>) -> Result<(), Error> {
-        for route in wanted {
-            let added = self.handle.route().add(route.message()).replace().execute().await;
-            added.map_err(Error::netlink("add a route"))?;
-        }
-        for message in self.our_routes().await? {
-            let route = Route::read(&message);
-            let judged = route.link.is_none_or(|link| ours.contains(&link));
-            // The kernel names the loopback link for a route that leads nowhere.
-            let stays = wanted.iter().any(|wanted| wanted.to == route.to && (wanted.link == route.link || wanted.link.is_none()));
-            if judged && !stays {
-                let deleted = self.handle.route().del(message).execute().await;
-                ignoring(libc::ESRCH, deleted).map_err(Error::netlink("delete a route"))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Interfaces over which a default route leads.
-    pub async fn default_links(&self) -> Result<BTreeSet<u32>, Error> {
-        let routes = self.list_routes().await?;
-        let main = |route: &&RouteMessage| route.header.table == RouteHeader::RT_TABLE_MAIN && route.header.destination_prefix_length == 0;
-        Ok(routes.iter().filter(main).filter_map(|route| Route::read(route).link).collect())
-    }
-
-    async fn our_routes(&self) -> Result<Vec<RouteMessage>, Error> {
-        Ok(self.list_routes().await?.into_iter().filter(|route| route.header.protocol == PROTOCOL).collect())
-    }
-
-    async fn list_routes(&self) -> Result<Vec<RouteMessage>, Error> {
-        let all = RouteMessageBuilder::<Ipv4Addr>::new().build();
-        self.handle.route().get(all).execute().try_collect().await.map_err(Error::netlink("list routes"))
-    }
-}
-
-impl Route {
-    fn message(&self) -> RouteMessage {
-        let route = RouteMessageBuilder::<Ipv4Addr>::new().protocol(PROTOCOL).destination_prefix(self.to.addr(), self.to.prefix_len());
-        let route = match self.link {
-            Some(link) => route.output_interface(link),
-            None => route.kind(RouteType::Unreachable),
-        };
-        let route = match self.via {
-            Some(via) => route.gateway(via).onlink(),
-            None if self.link.is_some() => route.scope(RouteScope::Link),
-            None => route,
-        };
-        match self.source {
-            Some(source) => route.pref_source(source).build(),
-            None => route.build(),
-        }
-    }
-
-    fn read(message: &RouteMessage) -> Self {
-        let mut route = Self { to: Ipv4Net::default(), link: None, via: None, source: None };
-        for attribute in &message.attributes {
-            match attribute {
-                RouteAttribute::Destination(RouteAddress::Inet(address)) => {
-                    route.to = Ipv4Net::new(*address, message.header.destination_prefix_length).unwrap_or_default();
-                }
-                RouteAttribute::Oif(link) => route.link = Some(*link),
-                RouteAttribute::Gateway(RouteAddress::Inet(via)) => route.via = Some(*via),
-                RouteAttribute::PrefSource(RouteAddress::Inet(source)) => route.source = Some(*source),
-                _ => {}
-            }
-        }
-        route
     }
 }
 

@@ -11,7 +11,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::namespace::Namespace;
-use super::netlink::{Netlink, Route};
+use super::netlink::{Netlink, Route, Way};
 use super::plan::{HostPlan, Outside};
 use super::{Config, Error, firewall, names, nft, sysctl, vpc};
 
@@ -74,8 +74,8 @@ impl HostSide {
             let Some(index) = links.get(&plan.uplink).copied() else { continue };
             vpc::configure_uplink(&self.config, netlink, index).await?;
             uplink_settings(&plan.uplink).map_err(Error::io("set the sysctls of a pair"))?;
-            let (via, source) = (Some(self.config.vpc_address), Some(self.config.host_address));
-            routes.extend(plan.public().map(|(public, _)| Route { to: public.into(), link: Some(index), via, source }));
+            let (way, source) = (Way::Via(index, self.config.vpc_address), Some(self.config.host_address));
+            routes.extend(plan.public().map(|(public, _)| Route { source, ..Route::main(public.into(), way) }));
         }
         netlink.routes(&routes, &indices).await
     }

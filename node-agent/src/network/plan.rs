@@ -10,6 +10,7 @@
 
 mod filter;
 mod host;
+mod routes;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use freehold_proto::internal::host::{InstanceDesired, InterfaceAttachment, VpcDesired};
 use ipnet::Ipv4Net;
+pub use routes::{RouteTable, Target};
 
 use super::names;
 use crate::desired::Desired;
@@ -44,9 +46,14 @@ pub struct VpcPlan {
     pub namespace: String,
     /// The host's end of the pair to the namespace.
     pub uplink: String,
-    pub cidr: Ipv4Net,
+    /// The VPC's blocks, its first one first.
+    pub blocks: Vec<Ipv4Net>,
     pub domain: String,
     pub resolver: Ipv4Addr,
+    /// Whether the resolver answers.
+    pub resolves: bool,
+    /// By id: those of the subnets of `interfaces`.
+    pub route_tables: BTreeMap<String, RouteTable>,
     /// The first address of each subnet.
     pub gateways: BTreeSet<Ipv4Addr>,
     pub interfaces: BTreeMap<String, Interface>,
@@ -65,6 +72,8 @@ pub struct Interface {
     pub public: Option<Ipv4Addr>,
     pub subnet: Ipv4Net,
     pub gateway: Ipv4Addr,
+    /// The id of the route table of its subnet.
+    pub route_table: String,
     pub groups: Vec<String>,
     pub source_dest_check: bool,
     /// The first label of the instance's private DNS name.
@@ -114,6 +123,11 @@ impl VpcPlan {
     /// Who has this private address, for those who know a caller by it.
     pub fn interface_of(&self, address: Ipv4Addr) -> Option<&Interface> {
         self.interfaces.values().find(|interface| interface.address == address)
+    }
+
+    /// Whether an address is of one of the VPC's blocks.
+    pub fn contains(&self, address: Ipv4Addr) -> bool {
+        self.blocks.iter().any(|block| block.contains(&address))
     }
 
     /// Public and private address of every interface that has both.
@@ -183,6 +197,13 @@ fn add<'a>(
         std::collections::btree_map::Entry::Vacant(entry) => entry.insert(empty(host_id, stated)?),
     };
     let interface = interface(vpc, stated, instance, attachment)?;
+    if !vpc.route_tables.contains_key(&interface.route_table) {
+        let table = RouteTable::new(stated, &interface.route_table)?;
+        if vpc.route_tables.values().any(|other| other.number == table.number) {
+            return Err(format!("{} has the number of another route table", interface.route_table));
+        }
+        vpc.route_tables.insert(interface.route_table.clone(), table);
+    }
     vpc.gateways.insert(interface.gateway);
     vpc.instances.insert(instance.instance_id.clone(), Arc::clone(instance));
     vpc.interfaces.insert(interface.network_interface_id.clone(), interface);
@@ -190,14 +211,18 @@ fn add<'a>(
 }
 
 fn empty(host_id: &str, stated: &VpcDesired) -> Result<VpcPlan, String> {
-    let cidr: Ipv4Net = stated.cidr_block.parse().map_err(|_| format!("the VPC's block {:?} is not a CIDR block", stated.cidr_block))?;
+    let block = |text: &String| text.parse::<Ipv4Net>().map_err(|_| format!("the VPC's block {text:?} is not a CIDR block"));
+    let first = block(&stated.cidr_block)?;
+    let others = stated.other_cidr_blocks.iter().map(block);
     Ok(VpcPlan {
         vpc_id: checked_id(&stated.vpc_id)?.to_owned(),
         namespace: names::namespace(host_id, &stated.vpc_id),
         uplink: names::uplink(host_id, &stated.vpc_id),
-        cidr: cidr.trunc(),
+        blocks: [Ok(first)].into_iter().chain(others).map(|block| block.map(|block| block.trunc())).collect::<Result<_, _>>()?,
         domain: stated.domain_name.clone(),
-        resolver: nth(cidr, 2).ok_or("the VPC's block is too small for its resolver")?,
+        resolver: nth(first, 2).ok_or("the VPC's block is too small for its resolver")?,
+        resolves: !stated.without_resolver,
+        route_tables: BTreeMap::new(),
         gateways: BTreeSet::new(),
         interfaces: BTreeMap::new(),
         instances: BTreeMap::new(),
@@ -211,16 +236,16 @@ fn interface(
     instance: &InstanceDesired,
     attachment: &InterfaceAttachment,
 ) -> Result<Interface, String> {
-    let subnet = stated
+    let stated = stated
         .subnets
         .iter()
         .find(|subnet| subnet.subnet_id == attachment.subnet_id)
         .ok_or_else(|| format!("its subnet {} is not known yet", attachment.subnet_id))?;
     let subnet: Ipv4Net =
-        subnet.cidr_block.parse().map_err(|_| format!("the subnet's block {:?} is not a CIDR block", subnet.cidr_block))?;
+        stated.cidr_block.parse().map_err(|_| format!("the subnet's block {:?} is not a CIDR block", stated.cidr_block))?;
     let address = address(&attachment.private_ip_address)?;
-    if !subnet.contains(&address) || !vpc.cidr.contains(&subnet) {
-        return Err(format!("{address} is not within its subnet {subnet} of {}", vpc.cidr));
+    if !subnet.contains(&address) || !vpc.blocks.iter().any(|block| block.contains(&subnet)) {
+        return Err(format!("{address} is not within its subnet {subnet} of {}", vpc.vpc_id));
     }
     let tap = names::tap(checked_id(&attachment.network_interface_id)?);
     if vpc.interfaces.values().any(|other| other.tap == tap || other.address == address) {
@@ -236,6 +261,7 @@ fn interface(
         public: if attachment.public_ip_address.is_empty() { None } else { Some(self::address(&attachment.public_ip_address)?) },
         subnet: subnet.trunc(),
         gateway: nth(subnet, 1).ok_or("its subnet is too small for a gateway")?,
+        route_table: stated.route_table_id.clone(),
         groups: attachment.security_group_ids.iter().map(|id| checked_id(id).map(str::to_owned)).collect::<Result<_, _>>()?,
         source_dest_check: attachment.source_dest_check,
         hostname: private_dns_name.split('.').next().unwrap_or_default().to_owned(),

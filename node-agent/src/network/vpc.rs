@@ -9,14 +9,18 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 
 use super::namespace::{self, Namespace};
-use super::netlink::{Netlink, Route};
-use super::plan::{METADATA, Mac, Mentioned, RESOLVER, VpcPlan};
+use super::netlink::{Netlink, Route, Rule, Way};
+use super::plan::{METADATA, Mac, Mentioned, RESOLVER, Target, VpcPlan};
 use super::{Config, Error, names, nft, sysctl, tap};
 
 /// What every guest sees as its gateway's, on every host.
 pub const GATEWAY_MAC: Mac = Mac([0x02, 0x46, 0x48, 0, 0, 0x01]);
 const HOST_END_MAC: Mac = Mac([0x02, 0x46, 0x48, 0, 0, 0xfe]);
 const VPC_END_MAC: Mac = Mac([0x02, 0x46, 0x48, 0, 0, 0xfd]);
+
+/// When a rule is asked: before the main table, or after it.
+const BY_SUBNET: u32 = 100;
+const OF_THE_NAMESPACE: u32 = 32_800;
 
 /// A VPC's namespace as it is now, with the interface behind each tap's index.
 pub struct Applied {
@@ -31,13 +35,14 @@ pub async fn apply(config: &Config, plan: &VpcPlan, mentioned: &Mentioned) -> Re
     nft::load(&namespace, &plan.ruleset).await?;
     let netlink = Netlink::open(&namespace).await?;
     loopback(&netlink, plan).await?;
-    let mut routes = BTreeSet::from([Route { to: plan.cidr, link: None, via: None, source: None }]);
     let external = external(config, plan, &namespace, &netlink).await?;
-    routes.insert(Route { to: Ipv4Net::default(), link: Some(external), via: Some(config.host_address), source: None });
-    let taps = taps(config, plan, &namespace, &netlink, &mut routes).await?;
+    let taps = taps(config, plan, &namespace, &netlink).await?;
     drop_stale_taps(&netlink, mentioned).await?;
     let ours = taps.keys().copied().chain([external]).collect();
+    let routes = routes(plan, &taps, Way::Via(external, config.host_address));
+    // The tables stand before packets are led to them, which find no way at all until then.
     netlink.routes(&routes, &ours).await?;
+    netlink.rules(&rules(plan)).await?;
     Ok(Applied { namespace, taps })
 }
 
@@ -88,13 +93,7 @@ pub async fn configure_uplink(config: &Config, netlink: &Netlink, index: u32) ->
     netlink.add_neighbour(index, config.vpc_address, VPC_END_MAC).await
 }
 
-async fn taps(
-    config: &Config,
-    plan: &VpcPlan,
-    namespace: &Namespace,
-    netlink: &Netlink,
-    routes: &mut BTreeSet<Route>,
-) -> Result<BTreeMap<u32, String>, Error> {
+async fn taps(config: &Config, plan: &VpcPlan, namespace: &Namespace, netlink: &Netlink) -> Result<BTreeMap<u32, String>, Error> {
     let missing: Vec<String> = {
         let there = netlink.links().await?;
         plan.interfaces.values().filter(|i| !there.contains_key(&i.tap)).map(|i| i.tap.clone()).collect()
@@ -106,12 +105,46 @@ async fn taps(
         let index = *links.get(&interface.tap).ok_or(Error::Missing("tap"))?;
         netlink.configure(index, GATEWAY_MAC, config.mtu).await?;
         netlink.add_neighbour(index, interface.address, interface.mac).await?;
-        routes.insert(Route { to: interface.address.into(), link: Some(index), via: None, source: None });
         taps.insert(index, interface.network_interface_id.clone());
     }
     let names: Vec<String> = plan.interfaces.values().map(|interface| interface.tap.clone()).collect();
     namespace.run(move || names.iter().try_for_each(|name| answer_for_others(name))).await.map_err(Error::io("set a tap's sysctls"))?;
     Ok(taps)
+}
+
+/// In the main table: where each guest is, and that nothing else of the VPC's blocks is anywhere. In the table of each route table: the
+/// routes as the client has them, by longest prefix; for the VPC's own blocks the main table is asked. What is in neither is nowhere.
+fn routes(plan: &VpcPlan, taps: &BTreeMap<u32, String>, outside: Way) -> BTreeSet<Route> {
+    let links: BTreeMap<&str, u32> = taps.iter().map(|(index, id)| (id.as_str(), *index)).collect();
+    let mut routes: BTreeSet<Route> = plan.blocks.iter().map(|block| Route::main(*block, Way::Unreachable)).collect();
+    for interface in plan.interfaces.values() {
+        let link = links.get(interface.network_interface_id.as_str());
+        routes.extend(link.map(|link| Route::main(interface.address.into(), Way::Link(*link))));
+    }
+    for table in plan.route_tables.values() {
+        let here = |to: Ipv4Net, way: Way| Route { table: table.number, ..Route::main(to, way) };
+        routes.extend(plan.blocks.iter().filter(|block| !table.routes.contains_key(block)).map(|block| here(*block, Way::Elsewhere)));
+        for (to, target) in &table.routes {
+            let way = match target {
+                Target::Outside => outside,
+                Target::Interface { id, address } => links.get(id.as_str()).map_or(Way::Unreachable, |link| Way::Via(*link, *address)),
+                Target::Nowhere => Way::Unreachable,
+            };
+            routes.insert(here(*to, way));
+        }
+    }
+    // What the namespace itself has to say to the outside: that a packet came to its end here.
+    routes.insert(Route { table: names::OWN_TABLE, ..Route::main(Ipv4Net::default(), outside) });
+    routes
+}
+
+/// A guest's packets are routed by its subnet's table, then by the main one.
+fn rules(plan: &VpcPlan) -> BTreeSet<Rule> {
+    let by_subnet = plan.interfaces.values().filter_map(|interface| {
+        let table = plan.route_tables.get(&interface.route_table)?.number;
+        Some(Rule { priority: BY_SUBNET, from: interface.tap.clone(), table })
+    });
+    by_subnet.chain([Rule { priority: OF_THE_NAMESPACE, from: "lo".into(), table: names::OWN_TABLE }]).collect()
 }
 
 /// Guests of one subnet reach each other through the host, which answers their ARP at once.

@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use freehold_node_agent::desired::Desired;
 use freehold_node_agent::network::{Config, DataPlane};
 use freehold_proto::clock::{Clock, SystemClock};
+use freehold_proto::internal::host::route_desired::Target;
 use freehold_proto::internal::host::rule_desired::Peer;
 use freehold_proto::internal::host::{
-    InstanceDesired, InterfaceAttachment, Metadata, RuleDesired, SecurityGroupDesired, SubnetDesired, VpcDesired,
+    InstanceDesired, InterfaceAttachment, Metadata, RouteDesired, RouteTableDesired, RouterInterface, RuleDesired, SecurityGroupDesired,
+    SubnetDesired, VpcDesired,
 };
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -118,18 +120,28 @@ pub struct World(pub Desired);
 
 impl World {
     pub fn vpc(mut self, vpc_id: &str) -> Self {
-        let subnets = vec![
-            SubnetDesired { subnet_id: "subnet-a".into(), cidr_block: "172.31.0.0/20".into() },
-            SubnetDesired { subnet_id: "subnet-b".into(), cidr_block: "172.31.16.0/20".into() },
-        ];
+        let subnet = |id: &str, block: &str| SubnetDesired {
+            subnet_id: format!("subnet-{id}"),
+            cidr_block: block.into(),
+            route_table_id: format!("rtb-{id}"),
+        };
         let vpc = VpcDesired {
             vpc_id: vpc_id.into(),
             cidr_block: "172.31.0.0/16".into(),
             domain_name: "ec2.internal".into(),
-            subnets,
+            subnets: vec![subnet("a", "172.31.0.0/20"), subnet("b", "172.31.16.0/20")],
+            route_tables: vec![table("rtb-a", &[("0.0.0.0/0", Some(gateway()))]), table("rtb-b", &[("0.0.0.0/0", Some(gateway()))])],
             ..VpcDesired::default()
         };
         self.0.vpcs.insert(vpc_id.into(), Arc::new(vpc));
+        self
+    }
+
+    /// Other routes for a subnet of a VPC.
+    pub fn routes(mut self, vpc_id: &str, route_table_id: &str, routes: &[(&str, Option<Target>)]) -> Self {
+        let vpc = Arc::make_mut(self.0.vpcs.get_mut(vpc_id).unwrap());
+        vpc.route_tables.retain(|table| table.route_table_id != route_table_id);
+        vpc.route_tables.push(table(route_table_id, routes));
         self
     }
 
@@ -143,6 +155,15 @@ impl World {
         self.0.instances.insert(guest.instance_id(), Arc::new(guest.instance()));
         self
     }
+}
+
+fn table(route_table_id: &str, routes: &[(&str, Option<Target>)]) -> RouteTableDesired {
+    let route = |(to, target): &(&str, Option<Target>)| RouteDesired { cidr_block: (*to).into(), target: target.clone() };
+    RouteTableDesired { route_table_id: route_table_id.into(), routes: routes.iter().map(route).collect() }
+}
+
+pub fn gateway() -> Target {
+    Target::InternetGatewayId("igw-1".into())
 }
 
 pub fn rule(egress: bool, ip_protocol: &str, from_port: i32, to_port: i32, block: &str) -> RuleDesired {
@@ -194,6 +215,18 @@ impl Guest {
     pub fn at(mut self, subnet_id: &str, address: &str) -> Self {
         (self.subnet_id, self.address) = (subnet_id.into(), address.into());
         self
+    }
+
+    /// It forwards what is not for it, as a NAT instance does.
+    pub fn forwarding(mut self) -> Self {
+        self.source_dest_check = false;
+        self
+    }
+
+    /// This guest as the target of a route.
+    pub fn target(&self) -> Target {
+        let (network_interface_id, private_ip_address) = (self.interface_id(), self.address.clone());
+        Target::NetworkInterface(RouterInterface { network_interface_id, private_ip_address })
     }
 
     pub fn instance_id(&self) -> String {

@@ -11,4 +11,5 @@ mod addresses;
 mod day;
 mod filters;
 mod outside;
+mod routes;
 mod services;

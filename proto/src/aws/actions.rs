@@ -14,6 +14,17 @@ impl Action for ec2::DescribeAccountAttributesRequest {
     }
 }
 
+impl Action for ec2::DescribeDhcpOptionsRequest {
+    type Answer = ec2::DescribeDhcpOptionsResult;
+
+    const NAME: &'static str = "DescribeDhcpOptions";
+    const PATH: &'static str = "/aws.ec2.DhcpOptionSets/DescribeDhcpOptions";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::DeregisterImageRequest {
     type Answer = ec2::DeregisterImageResult;
 
@@ -297,6 +308,61 @@ impl Action for ec2::UnmonitorInstancesRequest {
     }
 }
 
+impl Action for ec2::AttachInternetGatewayRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "AttachInternetGateway";
+    const PATH: &'static str = "/aws.ec2.InternetGateways/AttachInternetGateway";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::CreateInternetGatewayRequest {
+    type Answer = ec2::CreateInternetGatewayResult;
+
+    const NAME: &'static str = "CreateInternetGateway";
+    const PATH: &'static str = "/aws.ec2.InternetGateways/CreateInternetGateway";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DeleteInternetGatewayRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "DeleteInternetGateway";
+    const PATH: &'static str = "/aws.ec2.InternetGateways/DeleteInternetGateway";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DescribeInternetGatewaysRequest {
+    type Answer = ec2::DescribeInternetGatewaysResult;
+
+    const NAME: &'static str = "DescribeInternetGateways";
+    const PATH: &'static str = "/aws.ec2.InternetGateways/DescribeInternetGateways";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DetachInternetGatewayRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "DetachInternetGateway";
+    const PATH: &'static str = "/aws.ec2.InternetGateways/DetachInternetGateway";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::CreateKeyPairRequest {
     type Answer = ec2::KeyPair;
 
@@ -441,6 +507,17 @@ impl Action for ec2::ModifyLaunchTemplateRequest {
     }
 }
 
+impl Action for ec2::DescribeNetworkAclsRequest {
+    type Answer = ec2::DescribeNetworkAclsResult;
+
+    const NAME: &'static str = "DescribeNetworkAcls";
+    const PATH: &'static str = "/aws.ec2.NetworkAcls/DescribeNetworkAcls";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::DescribeNetworkInterfacesRequest {
     type Answer = ec2::DescribeNetworkInterfacesResult;
 
@@ -514,6 +591,17 @@ impl Action for ec2::DescribeRegionsRequest {
     }
 }
 
+impl Action for ec2::DescribeRouteTablesRequest {
+    type Answer = ec2::DescribeRouteTablesResult;
+
+    const NAME: &'static str = "DescribeRouteTables";
+    const PATH: &'static str = "/aws.ec2.RouteTables/DescribeRouteTables";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::AuthorizeSecurityGroupIngressRequest {
     type Answer = ec2::AuthorizeSecurityGroupIngressResult;
 
@@ -547,6 +635,39 @@ impl Action for ec2::RevokeSecurityGroupIngressRequest {
     }
 }
 
+impl Action for ec2::CreateDefaultSubnetRequest {
+    type Answer = ec2::CreateDefaultSubnetResult;
+
+    const NAME: &'static str = "CreateDefaultSubnet";
+    const PATH: &'static str = "/aws.ec2.Subnets/CreateDefaultSubnet";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::CreateSubnetRequest {
+    type Answer = ec2::CreateSubnetResult;
+
+    const NAME: &'static str = "CreateSubnet";
+    const PATH: &'static str = "/aws.ec2.Subnets/CreateSubnet";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DeleteSubnetRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "DeleteSubnet";
+    const PATH: &'static str = "/aws.ec2.Subnets/DeleteSubnet";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::DescribeSubnetsRequest {
     type Answer = ec2::DescribeSubnetsResult;
 
@@ -556,6 +677,13 @@ impl Action for ec2::DescribeSubnetsRequest {
     fn dry_run(&self) -> bool {
         self.dry_run.unwrap_or_default()
     }
+}
+
+impl Action for ec2::ModifySubnetAttributeRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "ModifySubnetAttribute";
+    const PATH: &'static str = "/aws.ec2.Subnets/ModifySubnetAttribute";
 }
 
 impl Action for ec2::CreateTagsRequest {
@@ -602,6 +730,57 @@ impl Action for ec2::DescribeVolumesRequest {
     }
 }
 
+impl Action for ec2::AssociateVpcCidrBlockRequest {
+    type Answer = ec2::AssociateVpcCidrBlockResult;
+
+    const NAME: &'static str = "AssociateVpcCidrBlock";
+    const PATH: &'static str = "/aws.ec2.Vpcs/AssociateVpcCidrBlock";
+}
+
+impl Action for ec2::CreateDefaultVpcRequest {
+    type Answer = ec2::CreateDefaultVpcResult;
+
+    const NAME: &'static str = "CreateDefaultVpc";
+    const PATH: &'static str = "/aws.ec2.Vpcs/CreateDefaultVpc";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::CreateVpcRequest {
+    type Answer = ec2::CreateVpcResult;
+
+    const NAME: &'static str = "CreateVpc";
+    const PATH: &'static str = "/aws.ec2.Vpcs/CreateVpc";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DeleteVpcRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "DeleteVpc";
+    const PATH: &'static str = "/aws.ec2.Vpcs/DeleteVpc";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DescribeVpcAttributeRequest {
+    type Answer = ec2::DescribeVpcAttributeResult;
+
+    const NAME: &'static str = "DescribeVpcAttribute";
+    const PATH: &'static str = "/aws.ec2.Vpcs/DescribeVpcAttribute";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::DescribeVpcsRequest {
     type Answer = ec2::DescribeVpcsResult;
 
@@ -611,6 +790,20 @@ impl Action for ec2::DescribeVpcsRequest {
     fn dry_run(&self) -> bool {
         self.dry_run.unwrap_or_default()
     }
+}
+
+impl Action for ec2::DisassociateVpcCidrBlockRequest {
+    type Answer = ec2::DisassociateVpcCidrBlockResult;
+
+    const NAME: &'static str = "DisassociateVpcCidrBlock";
+    const PATH: &'static str = "/aws.ec2.Vpcs/DisassociateVpcCidrBlock";
+}
+
+impl Action for ec2::ModifyVpcAttributeRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "ModifyVpcAttribute";
+    const PATH: &'static str = "/aws.ec2.Vpcs/ModifyVpcAttribute";
 }
 
 impl Action for sts::GetCallerIdentityRequest {
@@ -626,6 +819,7 @@ macro_rules! for_each_action {
     ($callback:ident) => {
         $callback! {
             $crate::aws::ec2::DescribeAccountAttributesRequest,
+            $crate::aws::ec2::DescribeDhcpOptionsRequest,
             $crate::aws::ec2::DeregisterImageRequest,
             $crate::aws::ec2::DescribeImagesRequest,
             $crate::aws::ec2::DescribeInstanceTypeOfferingsRequest,
@@ -651,6 +845,11 @@ macro_rules! for_each_action {
             $crate::aws::ec2::StopInstancesRequest,
             $crate::aws::ec2::TerminateInstancesRequest,
             $crate::aws::ec2::UnmonitorInstancesRequest,
+            $crate::aws::ec2::AttachInternetGatewayRequest,
+            $crate::aws::ec2::CreateInternetGatewayRequest,
+            $crate::aws::ec2::DeleteInternetGatewayRequest,
+            $crate::aws::ec2::DescribeInternetGatewaysRequest,
+            $crate::aws::ec2::DetachInternetGatewayRequest,
             $crate::aws::ec2::CreateKeyPairRequest,
             $crate::aws::ec2::DeleteKeyPairRequest,
             $crate::aws::ec2::DescribeKeyPairsRequest,
@@ -663,6 +862,7 @@ macro_rules! for_each_action {
             $crate::aws::ec2::DescribeLaunchTemplatesRequest,
             $crate::aws::ec2::GetLaunchTemplateDataRequest,
             $crate::aws::ec2::ModifyLaunchTemplateRequest,
+            $crate::aws::ec2::DescribeNetworkAclsRequest,
             $crate::aws::ec2::DescribeNetworkInterfacesRequest,
             $crate::aws::ec2::CreatePlacementGroupRequest,
             $crate::aws::ec2::DeletePlacementGroupRequest,
@@ -670,15 +870,27 @@ macro_rules! for_each_action {
             $crate::aws::ec2::ModifyInstancePlacementRequest,
             $crate::aws::ec2::DescribeAvailabilityZonesRequest,
             $crate::aws::ec2::DescribeRegionsRequest,
+            $crate::aws::ec2::DescribeRouteTablesRequest,
             $crate::aws::ec2::AuthorizeSecurityGroupIngressRequest,
             $crate::aws::ec2::DescribeSecurityGroupsRequest,
             $crate::aws::ec2::RevokeSecurityGroupIngressRequest,
+            $crate::aws::ec2::CreateDefaultSubnetRequest,
+            $crate::aws::ec2::CreateSubnetRequest,
+            $crate::aws::ec2::DeleteSubnetRequest,
             $crate::aws::ec2::DescribeSubnetsRequest,
+            $crate::aws::ec2::ModifySubnetAttributeRequest,
             $crate::aws::ec2::CreateTagsRequest,
             $crate::aws::ec2::DeleteTagsRequest,
             $crate::aws::ec2::DescribeTagsRequest,
             $crate::aws::ec2::DescribeVolumesRequest,
+            $crate::aws::ec2::AssociateVpcCidrBlockRequest,
+            $crate::aws::ec2::CreateDefaultVpcRequest,
+            $crate::aws::ec2::CreateVpcRequest,
+            $crate::aws::ec2::DeleteVpcRequest,
+            $crate::aws::ec2::DescribeVpcAttributeRequest,
             $crate::aws::ec2::DescribeVpcsRequest,
+            $crate::aws::ec2::DisassociateVpcCidrBlockRequest,
+            $crate::aws::ec2::ModifyVpcAttributeRequest,
             $crate::aws::sts::GetCallerIdentityRequest,
         }
     };
@@ -690,6 +902,7 @@ macro_rules! for_each_known_action {
     ($callback:ident) => {
         $callback! {
             $crate::aws::ec2::DescribeAccountAttributesRequest,
+            $crate::aws::ec2::DescribeDhcpOptionsRequest,
             $crate::aws::ec2::DeregisterImageRequest,
             $crate::aws::ec2::DescribeImagesRequest,
             $crate::aws::ec2::DescribeInstanceTypeOfferingsRequest,
@@ -715,6 +928,11 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::StopInstancesRequest,
             $crate::aws::ec2::TerminateInstancesRequest,
             $crate::aws::ec2::UnmonitorInstancesRequest,
+            $crate::aws::ec2::AttachInternetGatewayRequest,
+            $crate::aws::ec2::CreateInternetGatewayRequest,
+            $crate::aws::ec2::DeleteInternetGatewayRequest,
+            $crate::aws::ec2::DescribeInternetGatewaysRequest,
+            $crate::aws::ec2::DetachInternetGatewayRequest,
             $crate::aws::ec2::CreateKeyPairRequest,
             $crate::aws::ec2::DeleteKeyPairRequest,
             $crate::aws::ec2::DescribeKeyPairsRequest,
@@ -727,6 +945,7 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::DescribeLaunchTemplatesRequest,
             $crate::aws::ec2::GetLaunchTemplateDataRequest,
             $crate::aws::ec2::ModifyLaunchTemplateRequest,
+            $crate::aws::ec2::DescribeNetworkAclsRequest,
             $crate::aws::ec2::DescribeNetworkInterfacesRequest,
             $crate::aws::ec2::CreatePlacementGroupRequest,
             $crate::aws::ec2::DeletePlacementGroupRequest,
@@ -734,15 +953,27 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::ModifyInstancePlacementRequest,
             $crate::aws::ec2::DescribeAvailabilityZonesRequest,
             $crate::aws::ec2::DescribeRegionsRequest,
+            $crate::aws::ec2::DescribeRouteTablesRequest,
             $crate::aws::ec2::AuthorizeSecurityGroupIngressRequest,
             $crate::aws::ec2::DescribeSecurityGroupsRequest,
             $crate::aws::ec2::RevokeSecurityGroupIngressRequest,
+            $crate::aws::ec2::CreateDefaultSubnetRequest,
+            $crate::aws::ec2::CreateSubnetRequest,
+            $crate::aws::ec2::DeleteSubnetRequest,
             $crate::aws::ec2::DescribeSubnetsRequest,
+            $crate::aws::ec2::ModifySubnetAttributeRequest,
             $crate::aws::ec2::CreateTagsRequest,
             $crate::aws::ec2::DeleteTagsRequest,
             $crate::aws::ec2::DescribeTagsRequest,
             $crate::aws::ec2::DescribeVolumesRequest,
+            $crate::aws::ec2::AssociateVpcCidrBlockRequest,
+            $crate::aws::ec2::CreateDefaultVpcRequest,
+            $crate::aws::ec2::CreateVpcRequest,
+            $crate::aws::ec2::DeleteVpcRequest,
+            $crate::aws::ec2::DescribeVpcAttributeRequest,
             $crate::aws::ec2::DescribeVpcsRequest,
+            $crate::aws::ec2::DisassociateVpcCidrBlockRequest,
+            $crate::aws::ec2::ModifyVpcAttributeRequest,
             $crate::aws::sts::GetCallerIdentityRequest,
         }
     };

@@ -40,6 +40,16 @@ pub struct AcceleratorTotalMemoryMiBRequest {
     pub max: ::core::option::Option<i32>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AttributeBooleanValue {
+    #[prost(bool, optional, tag = "1")]
+    pub value: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AttributeValue {
+    #[prost(string, optional, tag = "1")]
+    pub value: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BaselineEbsBandwidthMbpsRequest {
     #[prost(int32, optional, tag = "1")]
     pub min: ::core::option::Option<i32>,
@@ -327,6 +337,44 @@ pub struct VCpuCountRangeRequest {
     pub min: i32,
     #[prost(int32, optional, tag = "2")]
     pub max: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeDhcpOptionsRequest {
+    #[prost(string, repeated, tag = "1")]
+    pub dhcp_options_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "3")]
+    pub max_results: ::core::option::Option<i32>,
+    #[prost(bool, optional, tag = "4")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(message, repeated, tag = "5")]
+    pub filters: ::prost::alloc::vec::Vec<Filter>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeDhcpOptionsResult {
+    #[prost(string, optional, tag = "1")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "2")]
+    pub dhcp_options: ::prost::alloc::vec::Vec<DhcpOptions>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DhcpConfiguration {
+    #[prost(string, optional, tag = "1")]
+    pub key: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "2")]
+    pub values: ::prost::alloc::vec::Vec<AttributeValue>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DhcpOptions {
+    #[prost(string, optional, tag = "1")]
+    pub owner_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "2")]
+    pub tags: ::prost::alloc::vec::Vec<Tag>,
+    #[prost(string, optional, tag = "3")]
+    pub dhcp_options_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "4")]
+    pub dhcp_configurations: ::prost::alloc::vec::Vec<DhcpConfiguration>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeleteSnapshotReturnCode {
@@ -916,16 +964,6 @@ pub struct VCpuInfo {
     pub valid_cores: ::prost::alloc::vec::Vec<i32>,
     #[prost(int32, repeated, tag = "5")]
     pub valid_threads_per_core: ::prost::alloc::vec::Vec<i32>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AttributeBooleanValue {
-    #[prost(bool, optional, tag = "1")]
-    pub value: ::core::option::Option<bool>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AttributeValue {
-    #[prost(string, optional, tag = "1")]
-    pub value: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BlobAttributeValue {
@@ -2191,6 +2229,81 @@ pub struct UnsuccessfulInstanceCreditSpecificationItemError {
     #[prost(string, optional, tag = "2")]
     pub message: ::core::option::Option<::prost::alloc::string::String>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AttachInternetGatewayRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub internet_gateway_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub vpc_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateInternetGatewayRequest {
+    #[prost(message, repeated, tag = "1")]
+    pub tag_specifications: ::prost::alloc::vec::Vec<TagSpecification>,
+    #[prost(bool, optional, tag = "2")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateInternetGatewayResult {
+    #[prost(message, optional, tag = "1")]
+    pub internet_gateway: ::core::option::Option<InternetGateway>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteInternetGatewayRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub internet_gateway_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeInternetGatewaysRequest {
+    #[prost(string, optional, tag = "1")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "2")]
+    pub max_results: ::core::option::Option<i32>,
+    #[prost(bool, optional, tag = "3")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, repeated, tag = "4")]
+    pub internet_gateway_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "5")]
+    pub filters: ::prost::alloc::vec::Vec<Filter>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeInternetGatewaysResult {
+    #[prost(message, repeated, tag = "1")]
+    pub internet_gateways: ::prost::alloc::vec::Vec<InternetGateway>,
+    #[prost(string, optional, tag = "2")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DetachInternetGatewayRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub internet_gateway_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub vpc_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct InternetGateway {
+    #[prost(message, repeated, tag = "1")]
+    pub attachments: ::prost::alloc::vec::Vec<InternetGatewayAttachment>,
+    #[prost(string, optional, tag = "2")]
+    pub internet_gateway_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub owner_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "4")]
+    pub tags: ::prost::alloc::vec::Vec<Tag>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InternetGatewayAttachment {
+    #[prost(string, optional, tag = "1")]
+    pub state: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub vpc_id: ::core::option::Option<::prost::alloc::string::String>,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CreateKeyPairRequest {
     #[prost(string, tag = "1")]
@@ -3338,6 +3451,85 @@ pub struct ValidationWarning {
     #[prost(message, repeated, tag = "1")]
     pub errors: ::prost::alloc::vec::Vec<ValidationError>,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeNetworkAclsRequest {
+    #[prost(string, optional, tag = "1")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "2")]
+    pub max_results: ::core::option::Option<i32>,
+    #[prost(bool, optional, tag = "3")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, repeated, tag = "4")]
+    pub network_acl_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "5")]
+    pub filters: ::prost::alloc::vec::Vec<Filter>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeNetworkAclsResult {
+    #[prost(message, repeated, tag = "1")]
+    pub network_acls: ::prost::alloc::vec::Vec<NetworkAcl>,
+    #[prost(string, optional, tag = "2")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IcmpTypeCode {
+    #[prost(int32, optional, tag = "1")]
+    pub code: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub r#type: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NetworkAcl {
+    #[prost(message, repeated, tag = "1")]
+    pub associations: ::prost::alloc::vec::Vec<NetworkAclAssociation>,
+    #[prost(message, repeated, tag = "2")]
+    pub entries: ::prost::alloc::vec::Vec<NetworkAclEntry>,
+    #[prost(bool, optional, tag = "3")]
+    pub is_default: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "4")]
+    pub network_acl_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "5")]
+    pub tags: ::prost::alloc::vec::Vec<Tag>,
+    #[prost(string, optional, tag = "6")]
+    pub vpc_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub owner_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NetworkAclAssociation {
+    #[prost(string, optional, tag = "1")]
+    pub network_acl_association_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub network_acl_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub subnet_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NetworkAclEntry {
+    #[prost(string, optional, tag = "1")]
+    pub cidr_block: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "2")]
+    pub egress: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "3")]
+    pub icmp_type_code: ::core::option::Option<IcmpTypeCode>,
+    #[prost(string, optional, tag = "4")]
+    pub ipv6_cidr_block: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "5")]
+    pub port_range: ::core::option::Option<PortRange>,
+    #[prost(string, optional, tag = "6")]
+    pub protocol: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub rule_action: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "8")]
+    pub rule_number: ::core::option::Option<i32>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PortRange {
+    #[prost(int32, optional, tag = "1")]
+    pub from: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "2")]
+    pub to: ::core::option::Option<i32>,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AttachmentEnaSrdSpecification {
     #[prost(bool, optional, tag = "1")]
@@ -3720,6 +3912,111 @@ pub struct RegionGeography {
     pub name: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeRouteTablesRequest {
+    #[prost(string, optional, tag = "1")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "2")]
+    pub max_results: ::core::option::Option<i32>,
+    #[prost(bool, optional, tag = "3")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, repeated, tag = "4")]
+    pub route_table_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "5")]
+    pub filters: ::prost::alloc::vec::Vec<Filter>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeRouteTablesResult {
+    #[prost(message, repeated, tag = "1")]
+    pub route_tables: ::prost::alloc::vec::Vec<RouteTable>,
+    #[prost(string, optional, tag = "2")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PropagatingVgw {
+    #[prost(string, optional, tag = "1")]
+    pub gateway_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Route {
+    #[prost(string, optional, tag = "1")]
+    pub destination_cidr_block: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub destination_ipv6_cidr_block: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub destination_prefix_list_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub egress_only_internet_gateway_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub gateway_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub instance_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub instance_owner_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "8")]
+    pub nat_gateway_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "9")]
+    pub transit_gateway_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "10")]
+    pub local_gateway_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "11")]
+    pub carrier_gateway_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "12")]
+    pub network_interface_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "13")]
+    pub origin: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "14")]
+    pub state: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "15")]
+    pub vpc_peering_connection_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "16")]
+    pub core_network_arn: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "17")]
+    pub odb_network_arn: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "18")]
+    pub ip_address: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RouteTable {
+    #[prost(message, repeated, tag = "1")]
+    pub associations: ::prost::alloc::vec::Vec<RouteTableAssociation>,
+    #[prost(message, repeated, tag = "2")]
+    pub propagating_vgws: ::prost::alloc::vec::Vec<PropagatingVgw>,
+    #[prost(string, optional, tag = "3")]
+    pub route_table_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "4")]
+    pub routes: ::prost::alloc::vec::Vec<Route>,
+    #[prost(message, repeated, tag = "5")]
+    pub tags: ::prost::alloc::vec::Vec<Tag>,
+    #[prost(string, optional, tag = "6")]
+    pub vpc_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub owner_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RouteTableAssociation {
+    #[prost(bool, optional, tag = "1")]
+    pub main: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "2")]
+    pub route_table_association_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub route_table_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub subnet_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub gateway_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub public_ipv4_pool: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "7")]
+    pub association_state: ::core::option::Option<RouteTableAssociationState>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RouteTableAssociationState {
+    #[prost(string, optional, tag = "1")]
+    pub state: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub status_message: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AuthorizeSecurityGroupIngressRequest {
     #[prost(string, optional, tag = "1")]
     pub cidr_ip: ::core::option::Option<::prost::alloc::string::String>,
@@ -3952,6 +4249,63 @@ pub struct UserIdGroupPair {
     #[prost(string, optional, tag = "7")]
     pub peering_status: ::core::option::Option<::prost::alloc::string::String>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateDefaultSubnetRequest {
+    #[prost(string, optional, tag = "1")]
+    pub availability_zone: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "2")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(bool, optional, tag = "3")]
+    pub ipv6_native: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "4")]
+    pub availability_zone_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateDefaultSubnetResult {
+    #[prost(message, optional, tag = "1")]
+    pub subnet: ::core::option::Option<Subnet>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateSubnetRequest {
+    #[prost(message, repeated, tag = "1")]
+    pub tag_specifications: ::prost::alloc::vec::Vec<TagSpecification>,
+    #[prost(string, optional, tag = "2")]
+    pub availability_zone: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub availability_zone_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub cidr_block: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub ipv6_cidr_block: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub outpost_arn: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, tag = "7")]
+    pub vpc_id: ::prost::alloc::string::String,
+    #[prost(bool, optional, tag = "8")]
+    pub ipv6_native: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "9")]
+    pub ipv4_ipam_pool_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "10")]
+    pub ipv4_netmask_length: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "11")]
+    pub ipv6_ipam_pool_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "12")]
+    pub ipv6_netmask_length: ::core::option::Option<i32>,
+    #[prost(bool, optional, tag = "13")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateSubnetResult {
+    #[prost(message, optional, tag = "1")]
+    pub subnet: ::core::option::Option<Subnet>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteSubnetRequest {
+    #[prost(string, tag = "1")]
+    pub subnet_id: ::prost::alloc::string::String,
+    #[prost(bool, optional, tag = "2")]
+    pub dry_run: ::core::option::Option<bool>,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DescribeSubnetsRequest {
     #[prost(message, repeated, tag = "1")]
@@ -3971,6 +4325,31 @@ pub struct DescribeSubnetsResult {
     pub next_token: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(message, repeated, tag = "2")]
     pub subnets: ::prost::alloc::vec::Vec<Subnet>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModifySubnetAttributeRequest {
+    #[prost(message, optional, tag = "1")]
+    pub assign_ipv6_address_on_creation: ::core::option::Option<AttributeBooleanValue>,
+    #[prost(message, optional, tag = "2")]
+    pub map_public_ip_on_launch: ::core::option::Option<AttributeBooleanValue>,
+    #[prost(string, tag = "3")]
+    pub subnet_id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "4")]
+    pub map_customer_owned_ip_on_launch: ::core::option::Option<AttributeBooleanValue>,
+    #[prost(string, optional, tag = "5")]
+    pub customer_owned_ipv4_pool: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "6")]
+    pub enable_dns64: ::core::option::Option<AttributeBooleanValue>,
+    #[prost(string, optional, tag = "7")]
+    pub private_dns_hostname_type_on_launch: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "8")]
+    pub enable_resource_name_dns_a_record_on_launch: ::core::option::Option<AttributeBooleanValue>,
+    #[prost(message, optional, tag = "9")]
+    pub enable_resource_name_dns_aaaa_record_on_launch: ::core::option::Option<AttributeBooleanValue>,
+    #[prost(int32, optional, tag = "10")]
+    pub enable_lni_at_device_index: ::core::option::Option<i32>,
+    #[prost(message, optional, tag = "11")]
+    pub disable_lni_at_device_index: ::core::option::Option<AttributeBooleanValue>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PrivateDnsNameOptionsOnLaunch {
@@ -4185,6 +4564,109 @@ pub struct VolumeAttachment {
     #[prost(message, optional, tag = "9")]
     pub attach_time: ::core::option::Option<::prost_types::Timestamp>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AssociateVpcCidrBlockRequest {
+    #[prost(string, optional, tag = "1")]
+    pub cidr_block: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub ipv6_cidr_block_network_border_group: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub ipv6_pool: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub ipv6_cidr_block: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub ipv4_ipam_pool_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "6")]
+    pub ipv4_netmask_length: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "7")]
+    pub ipv6_ipam_pool_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "8")]
+    pub ipv6_netmask_length: ::core::option::Option<i32>,
+    #[prost(string, tag = "9")]
+    pub vpc_id: ::prost::alloc::string::String,
+    #[prost(bool, optional, tag = "10")]
+    pub amazon_provided_ipv6_cidr_block: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AssociateVpcCidrBlockResult {
+    #[prost(message, optional, tag = "1")]
+    pub ipv6_cidr_block_association: ::core::option::Option<VpcIpv6CidrBlockAssociation>,
+    #[prost(message, optional, tag = "2")]
+    pub cidr_block_association: ::core::option::Option<VpcCidrBlockAssociation>,
+    #[prost(string, optional, tag = "3")]
+    pub vpc_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateDefaultVpcRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateDefaultVpcResult {
+    #[prost(message, optional, tag = "1")]
+    pub vpc: ::core::option::Option<Vpc>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateVpcRequest {
+    #[prost(string, optional, tag = "1")]
+    pub cidr_block: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub ipv6_pool: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub ipv6_cidr_block: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub ipv4_ipam_pool_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "5")]
+    pub ipv4_netmask_length: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "6")]
+    pub ipv6_ipam_pool_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "7")]
+    pub ipv6_netmask_length: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "8")]
+    pub ipv6_cidr_block_network_border_group: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "9")]
+    pub vpc_encryption_control: ::core::option::Option<VpcEncryptionControlConfiguration>,
+    #[prost(message, repeated, tag = "10")]
+    pub tag_specifications: ::prost::alloc::vec::Vec<TagSpecification>,
+    #[prost(bool, optional, tag = "11")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "12")]
+    pub instance_tenancy: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "13")]
+    pub amazon_provided_ipv6_cidr_block: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateVpcResult {
+    #[prost(message, optional, tag = "1")]
+    pub vpc: ::core::option::Option<Vpc>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteVpcRequest {
+    #[prost(string, tag = "1")]
+    pub vpc_id: ::prost::alloc::string::String,
+    #[prost(bool, optional, tag = "2")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DescribeVpcAttributeRequest {
+    #[prost(string, tag = "1")]
+    pub attribute: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub vpc_id: ::prost::alloc::string::String,
+    #[prost(bool, optional, tag = "3")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DescribeVpcAttributeResult {
+    #[prost(message, optional, tag = "1")]
+    pub enable_dns_hostnames: ::core::option::Option<AttributeBooleanValue>,
+    #[prost(message, optional, tag = "2")]
+    pub enable_dns_support: ::core::option::Option<AttributeBooleanValue>,
+    #[prost(message, optional, tag = "3")]
+    pub enable_network_address_usage_metrics: ::core::option::Option<AttributeBooleanValue>,
+    #[prost(string, optional, tag = "4")]
+    pub vpc_id: ::core::option::Option<::prost::alloc::string::String>,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DescribeVpcsRequest {
     #[prost(message, repeated, tag = "1")]
@@ -4204,6 +4686,31 @@ pub struct DescribeVpcsResult {
     pub next_token: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(message, repeated, tag = "2")]
     pub vpcs: ::prost::alloc::vec::Vec<Vpc>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DisassociateVpcCidrBlockRequest {
+    #[prost(string, tag = "1")]
+    pub association_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DisassociateVpcCidrBlockResult {
+    #[prost(message, optional, tag = "1")]
+    pub ipv6_cidr_block_association: ::core::option::Option<VpcIpv6CidrBlockAssociation>,
+    #[prost(message, optional, tag = "2")]
+    pub cidr_block_association: ::core::option::Option<VpcCidrBlockAssociation>,
+    #[prost(string, optional, tag = "3")]
+    pub vpc_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModifyVpcAttributeRequest {
+    #[prost(message, optional, tag = "1")]
+    pub enable_dns_hostnames: ::core::option::Option<AttributeBooleanValue>,
+    #[prost(message, optional, tag = "2")]
+    pub enable_dns_support: ::core::option::Option<AttributeBooleanValue>,
+    #[prost(string, tag = "3")]
+    pub vpc_id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "4")]
+    pub enable_network_address_usage_metrics: ::core::option::Option<AttributeBooleanValue>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Vpc {
@@ -4264,6 +4771,27 @@ pub struct VpcEncryptionControl {
     pub resource_exclusions: ::core::option::Option<VpcEncryptionControlExclusions>,
     #[prost(message, repeated, tag = "7")]
     pub tags: ::prost::alloc::vec::Vec<Tag>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VpcEncryptionControlConfiguration {
+    #[prost(string, tag = "1")]
+    pub mode: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "2")]
+    pub internet_gateway_exclusion: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub egress_only_internet_gateway_exclusion: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub nat_gateway_exclusion: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub virtual_private_gateway_exclusion: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub vpc_peering_exclusion: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub lambda_exclusion: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "8")]
+    pub vpc_lattice_exclusion: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "9")]
+    pub elastic_file_system_exclusion: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct VpcEncryptionControlExclusion {

@@ -623,6 +623,32 @@ pub mod root_device_type {
     pub const INSTANCE_STORE: &str = "instance-store";
 }
 
+pub mod route_origin {
+    pub const CREATE_ROUTE_TABLE: &str = "CreateRouteTable";
+    pub const CREATE_ROUTE: &str = "CreateRoute";
+    pub const ENABLE_VGW_ROUTE_PROPAGATION: &str = "EnableVgwRoutePropagation";
+    pub const ADVERTISEMENT: &str = "Advertisement";
+}
+
+pub mod route_state {
+    pub const ACTIVE: &str = "active";
+    pub const BLACKHOLE: &str = "blackhole";
+    pub const FILTERED: &str = "filtered";
+}
+
+pub mod route_table_association_state_code {
+    pub const ASSOCIATING: &str = "associating";
+    pub const ASSOCIATED: &str = "associated";
+    pub const DISASSOCIATING: &str = "disassociating";
+    pub const DISASSOCIATED: &str = "disassociated";
+    pub const FAILED: &str = "failed";
+}
+
+pub mod rule_action {
+    pub const ALLOW: &str = "allow";
+    pub const DENY: &str = "deny";
+}
+
 pub mod sse_type {
     pub const SSE_EBS: &str = "sse-ebs";
     pub const SSE_KMS: &str = "sse-kms";
@@ -757,6 +783,12 @@ pub mod volume_type {
     pub const GP3: &str = "gp3";
 }
 
+pub mod vpc_attribute_name {
+    pub const ENABLE_DNS_SUPPORT: &str = "enableDnsSupport";
+    pub const ENABLE_DNS_HOSTNAMES: &str = "enableDnsHostnames";
+    pub const ENABLE_NETWORK_ADDRESS_USAGE_METRICS: &str = "enableNetworkAddressUsageMetrics";
+}
+
 pub mod vpc_cidr_block_state_code {
     pub const ASSOCIATING: &str = "associating";
     pub const ASSOCIATED: &str = "associated";
@@ -771,6 +803,11 @@ pub mod vpc_encryption_control_exclusion_state {
     pub const ENABLED: &str = "enabled";
     pub const DISABLING: &str = "disabling";
     pub const DISABLED: &str = "disabled";
+}
+
+pub mod vpc_encryption_control_exclusion_state_input {
+    pub const ENABLE: &str = "enable";
+    pub const DISABLE: &str = "disable";
 }
 
 pub mod vpc_encryption_control_mode {

@@ -287,6 +287,14 @@ pub struct VpcDesired {
     /// "ec2.internal" in us-east-1, "REGION.compute.internal" elsewhere.
     #[prost(string, tag = "7")]
     pub domain_name: ::prost::alloc::string::String,
+    /// Blocks beyond the first.
+    #[prost(string, repeated, tag = "8")]
+    pub other_cidr_blocks: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "9")]
+    pub route_tables: ::prost::alloc::vec::Vec<RouteTableDesired>,
+    /// The resolver does not answer: enableDnsSupport is off.
+    #[prost(bool, tag = "10")]
+    pub without_resolver: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SubnetDesired {
@@ -294,6 +302,46 @@ pub struct SubnetDesired {
     pub subnet_id: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub cidr_block: ::prost::alloc::string::String,
+    /// The subnet's own table or the main one. Empty from a scheduler that knew no route tables: everything outside is reached by the VPC's
+    /// internet gateway.
+    #[prost(string, tag = "3")]
+    pub route_table_id: ::prost::alloc::string::String,
+}
+/// Where packets to other networks go. To the VPC's own blocks they always go directly, but for a narrower route.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RouteTableDesired {
+    #[prost(string, tag = "1")]
+    pub route_table_id: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub routes: ::prost::alloc::vec::Vec<RouteDesired>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RouteDesired {
+    /// The longest prefix that holds the destination wins.
+    #[prost(string, tag = "1")]
+    pub cidr_block: ::prost::alloc::string::String,
+    /// None: packets are dropped, since what they went to is gone.
+    #[prost(oneof = "route_desired::Target", tags = "2, 3")]
+    pub target: ::core::option::Option<route_desired::Target>,
+}
+/// Nested message and enum types in `RouteDesired`.
+pub mod route_desired {
+    /// None: packets are dropped, since what they went to is gone.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Target {
+        #[prost(string, tag = "2")]
+        InternetGatewayId(::prost::alloc::string::String),
+        #[prost(message, tag = "3")]
+        NetworkInterface(super::RouterInterface),
+    }
+}
+/// An interface that packets for others are handed to.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RouterInterface {
+    #[prost(string, tag = "1")]
+    pub network_interface_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub private_ip_address: ::prost::alloc::string::String,
 }
 /// A group's rules, and its members anywhere in the VPC (for rules that name the group as source).
 #[derive(Clone, PartialEq, ::prost::Message)]

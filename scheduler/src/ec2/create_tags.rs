@@ -9,8 +9,8 @@ use super::message::{given_tags, missing};
 use super::resolve::{self, Kind};
 use crate::engine::Command;
 use crate::store::{
-    Outcome, Tx, image, instance, internet_gateway, key_pair, launch_template, network_interface, placement_group, security_group,
-    security_group_rule, snapshot, subnet, tag, volume, vpc,
+    Outcome, Tx, dhcp_options, image, instance, internet_gateway, key_pair, launch_template, network_acl, network_interface,
+    placement_group, route_table, security_group, security_group_rule, snapshot, subnet, tag, volume, vpc,
 };
 use crate::tags::{self, Tags};
 
@@ -34,6 +34,8 @@ impl Command for ec2::CreateTagsRequest {
 pub(super) const TAGGING_ERRORS: &[ErrorCode] = &[
     ErrorCode::InvalidAmiIdMalformed,
     ErrorCode::InvalidAmiIdNotFound,
+    ErrorCode::InvalidDhcpOptionsIdMalformed,
+    ErrorCode::InvalidDhcpOptionsIdNotFound,
     ErrorCode::InvalidGroupIdMalformed,
     ErrorCode::InvalidGroupNotFound,
     ErrorCode::InvalidId,
@@ -44,11 +46,15 @@ pub(super) const TAGGING_ERRORS: &[ErrorCode] = &[
     ErrorCode::InvalidKeyPairNotFound,
     ErrorCode::InvalidLaunchTemplateIdMalformed,
     ErrorCode::InvalidLaunchTemplateIdNotFound,
+    ErrorCode::InvalidNetworkAclIdMalformed,
+    ErrorCode::InvalidNetworkAclIdNotFound,
     ErrorCode::InvalidNetworkInterfaceIdMalformed,
     ErrorCode::InvalidNetworkInterfaceIdNotFound,
     ErrorCode::InvalidParameterValue,
     ErrorCode::InvalidPlacementGroupIdMalformed,
     ErrorCode::InvalidPlacementGroupUnknown,
+    ErrorCode::InvalidRouteTableIdMalformed,
+    ErrorCode::InvalidRouteTableIdNotFound,
     ErrorCode::InvalidSecurityGroupRuleIdMalformed,
     ErrorCode::InvalidSecurityGroupRuleIdNotFound,
     ErrorCode::InvalidSnapshotIdMalformed,
@@ -88,13 +94,16 @@ async fn exists(tx: &Tx, id: &str, kind: &Kind) -> Outcome<bool> {
         };
     }
     let rows = match kind.resource_type {
+        "dhcp-options" => owned!(dhcp_options, DhcpOptionsId).await?,
         "image" => owned!(image, ImageId).await?,
         "instance" => owned!(instance, InstanceId).await?,
         "internet-gateway" => owned!(internet_gateway, InternetGatewayId).await?,
         "key-pair" => owned!(key_pair, KeyPairId).await?,
         "launch-template" => owned!(launch_template, LaunchTemplateId).await?,
+        "network-acl" => owned!(network_acl, NetworkAclId).await?,
         "network-interface" => owned!(network_interface, NetworkInterfaceId).await?,
         "placement-group" => owned!(placement_group, GroupId).await?,
+        "route-table" => owned!(route_table, RouteTableId).await?,
         "security-group" => owned!(security_group, GroupId).await?,
         "security-group-rule" => owned!(security_group_rule, SecurityGroupRuleId).await?,
         "snapshot" => owned!(snapshot, SnapshotId).await?,

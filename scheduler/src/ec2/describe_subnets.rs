@@ -5,7 +5,7 @@ use freehold_proto::aws::ec2;
 
 use super::find::{Search, find_as};
 use super::message;
-use super::model::subnet::{FILTERS, Subnet, SubnetView, available_addresses};
+use super::model::subnet::{FILTERS, Subnet, SubnetView};
 use super::resolve::SUBNET;
 use crate::engine::{Ask, Query};
 use crate::store::{Outcome, Rows};
@@ -35,11 +35,6 @@ fn subnet_id(view: &SubnetView) -> &str {
 }
 
 fn view(ask: &Ask, rows: &Rows, subnet: Subnet) -> SubnetView {
-    let row = &subnet.item;
-    SubnetView {
-        availability_zone_id: ask.settings.zone(&row.availability_zone).map(|zone| zone.id.clone()).unwrap_or_default(),
-        arn: format!("arn:aws:ec2:{}:{}:subnet/{}", ask.settings.region, row.account_id, row.subnet_id),
-        available_ip_address_count: available_addresses(&row.cidr_block, rows.private_addresses.count(&row.subnet_id)),
-        subnet,
-    }
+    let used = rows.private_addresses.count(&subnet.item.subnet_id);
+    SubnetView::new(subnet, &ask.settings, used)
 }

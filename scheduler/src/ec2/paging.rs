@@ -32,6 +32,7 @@ macro_rules! paged {
     )*};
 }
 paged! {
+    DescribeDhcpOptionsRequest, 5..=1000, dhcp_options_ids = "dhcpOptionsIdSet";
     DescribeImagesRequest, 1..=1000, image_ids = "imagesSet";
     DescribeInstanceCreditSpecificationsRequest, 5..=1000, instance_ids = "instancesSet";
     DescribeInstanceStatusRequest, 5..=1000, instance_ids = "instancesSet";
@@ -39,9 +40,12 @@ paged! {
     DescribeInstanceTypeOfferingsRequest, 5..=1000, ;
     DescribeInstanceTypesRequest, 5..=100, instance_types = "instanceTypeSet";
     DescribeInstancesRequest, 5..=1000, instance_ids = "instancesSet";
+    DescribeInternetGatewaysRequest, 5..=1000, internet_gateway_ids = "internetGatewayIdSet";
     DescribeLaunchTemplateVersionsRequest, 1..=200, ;
     DescribeLaunchTemplatesRequest, 1..=200, launch_template_ids = "launchTemplateIdSet", launch_template_names = "launchTemplateNameSet";
+    DescribeNetworkAclsRequest, 5..=1000, network_acl_ids = "networkAclIdSet";
     DescribeNetworkInterfacesRequest, 5..=1000, network_interface_ids = "networkInterfaceIdSet";
+    DescribeRouteTablesRequest, 5..=100, route_table_ids = "routeTableIdSet";
     DescribeSecurityGroupsRequest, 5..=1000, group_ids = "securityGroupIdSet", group_names = "securityGroupSet";
     DescribeSubnetsRequest, 5..=1000, subnet_ids = "subnetSet";
     DescribeTagsRequest, 5..=1000, ;

@@ -4,12 +4,14 @@
 use std::collections::HashSet;
 
 use freehold_proto::id::{
-    ImageId, InstanceId, InternetGatewayId, KeyPairId, LaunchTemplateId, NetworkInterfaceId, PlacementGroupId, SecurityGroupId,
-    SecurityGroupRuleId, SnapshotId, SubnetId, VolumeId, VpcId,
+    DhcpOptionsId, ImageId, InstanceId, InternetGatewayId, KeyPairId, LaunchTemplateId, NetworkAclId, NetworkInterfaceId, PlacementGroupId,
+    RouteTableId, SecurityGroupId, SecurityGroupRuleId, SnapshotId, SubnetId, VolumeId, VpcCidrAssociationId, VpcId,
 };
 use freehold_proto::{ErrorCode, Fault};
+use sea_orm::{EntityTrait, PrimaryKeyTrait};
 
 use crate::store::read::Select;
+use crate::store::{Outcome, Tx, dhcp_options, internet_gateway, network_acl, route_table, security_group, subnet, vpc, vpc_cidr_block};
 
 /// A kind of resource as EC2 speaks of its ids.
 #[derive(Debug)]
@@ -39,13 +41,16 @@ macro_rules! kinds {
     };
 }
 kinds! {
+    DHCP_OPTIONS: DhcpOptionsId, "dhcp-options", InvalidDhcpOptionsIdMalformed, InvalidDhcpOptionsIdNotFound, "dhcpOption ID";
     IMAGE: ImageId, "image", InvalidAmiIdMalformed, InvalidAmiIdNotFound, "image id";
     INSTANCE: InstanceId, "instance", InvalidInstanceIdMalformed, InvalidInstanceIdNotFound, "instance ID";
     INTERNET_GATEWAY: InternetGatewayId, "internet-gateway", InvalidInternetGatewayIdMalformed, InvalidInternetGatewayIdNotFound, "internetGateway ID";
     KEY_PAIR: KeyPairId, "key-pair", InvalidKeyPairNotFound, InvalidKeyPairNotFound, "key pair";
     LAUNCH_TEMPLATE: LaunchTemplateId, "launch-template", InvalidLaunchTemplateIdMalformed, InvalidLaunchTemplateIdNotFound, "launch template ID";
+    NETWORK_ACL: NetworkAclId, "network-acl", InvalidNetworkAclIdMalformed, InvalidNetworkAclIdNotFound, "networkAcl ID";
     NETWORK_INTERFACE: NetworkInterfaceId, "network-interface", InvalidNetworkInterfaceIdMalformed, InvalidNetworkInterfaceIdNotFound, "networkInterface ID";
     PLACEMENT_GROUP: PlacementGroupId, "placement-group", InvalidPlacementGroupIdMalformed, InvalidPlacementGroupUnknown, "Placement Group";
+    ROUTE_TABLE: RouteTableId, "route-table", InvalidRouteTableIdMalformed, InvalidRouteTableIdNotFound, "routeTable ID";
     SECURITY_GROUP: SecurityGroupId, "security-group", InvalidGroupIdMalformed, InvalidGroupNotFound, "security group";
     SECURITY_GROUP_RULE: SecurityGroupRuleId, "security-group-rule", InvalidSecurityGroupRuleIdMalformed, InvalidSecurityGroupRuleIdNotFound, "security group rule ID";
     SNAPSHOT: SnapshotId, "snapshot", InvalidSnapshotIdMalformed, InvalidSnapshotNotFound, "snapshot";
@@ -54,7 +59,53 @@ kinds! {
     VPC: VpcId, "vpc", InvalidVpcIdMalformed, InvalidVpcIdNotFound, "vpc ID";
 }
 
+/// What has no tags of its own, and so is no `ResourceType`.
+pub const VPC_CIDR_ASSOCIATION: Kind = Kind {
+    resource_type: "",
+    prefix: VpcCidrAssociationId::PREFIX,
+    well_formed: |text| VpcCidrAssociationId::parse(text).is_ok(),
+    malformed: ErrorCode::InvalidVpcCidrBlockAssociationIdMalformed,
+    not_found: ErrorCode::InvalidVpcCidrBlockAssociationIdNotFound,
+    noun: "vpc CIDR block association ID",
+};
+
+/// A row of one account.
+pub trait Owned {
+    fn account_id(&self) -> &str;
+}
+
+macro_rules! owned {
+    ($($table:ident,)*) => {$(
+        impl Owned for $table::Model {
+            fn account_id(&self) -> &str {
+                &self.account_id
+            }
+        }
+    )*};
+}
+owned! {
+    dhcp_options,
+    internet_gateway,
+    network_acl,
+    route_table,
+    security_group,
+    subnet,
+    vpc,
+    vpc_cidr_block,
+}
+
 impl Kind {
+    /// The caller's own row of an id, as the transaction has it.
+    pub async fn own<E: EntityTrait>(&self, tx: &Tx, id: &str) -> Outcome<E::Model>
+    where
+        E::Model: Owned,
+        <E::PrimaryKey as PrimaryKeyTrait>::ValueType: From<String>,
+    {
+        self.check(id)?;
+        let row = E::find_by_id(id.to_owned()).one(tx.db()).await?;
+        Ok(row.filter(|row| row.account_id() == tx.account()).ok_or_else(|| self.absent(id))?)
+    }
+
     /// Checks the form of one id.
     pub fn check(&self, id: &str) -> Result<(), Fault> {
         if (self.well_formed)(id) {

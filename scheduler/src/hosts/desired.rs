@@ -3,11 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use freehold_proto::internal::host::{
-    InstanceDesired, InterfaceAttachment, Metadata, PowerState, RuleDesired, SecurityGroupDesired, SubnetDesired, VolumeAttachment,
-    VpcDesired, rule_desired,
+    InstanceDesired, InterfaceAttachment, Metadata, PowerState, RuleDesired, SecurityGroupDesired, VolumeAttachment, VpcDesired,
+    rule_desired,
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 
+use super::routes::{route_tables, subnets};
 use crate::Settings;
 use crate::ec2::cpu_options;
 use crate::lifecycle::step::State;
@@ -18,7 +19,7 @@ use crate::store::read::interfaces::InterfaceView;
 use crate::store::read::volumes::VolumeView;
 use crate::store::{
     Outcome, Select, instance, interface_security_group, network_interface_attachment, private_address, security_group,
-    security_group_rule, subnet, vpc,
+    security_group_rule, vpc, vpc_cidr_block,
 };
 
 fn unsigned(value: i64) -> u64 {
@@ -97,7 +98,6 @@ fn metadata(view: &InstanceView, settings: &Settings) -> Metadata {
     let row = &view.instance;
     let primary = view.interfaces.first();
     let user_data = row.user_data.as_ref().map(|text| base64::engine::general_purpose::STANDARD.decode(text).unwrap_or_default());
-    let public = primary.and_then(|interface| interface.public_address.as_deref());
     Metadata {
         ami_id: row.image_id.clone(),
         reservation_id: row.reservation_id.clone(),
@@ -107,7 +107,7 @@ fn metadata(view: &InstanceView, settings: &Settings) -> Metadata {
         key_name: row.key_name.clone().unwrap_or_default(),
         public_key: row.public_key.clone().unwrap_or_default(),
         private_dns_name: settings.private_dns_name(&row.private_ip_address),
-        public_dns_name: public.map(|address| settings.public_dns_name(address)).unwrap_or_default(),
+        public_dns_name: primary.and_then(|interface| interface.public_name(settings)).unwrap_or_default(),
         region: settings.region.clone(),
         availability_zone: row.availability_zone.clone(),
         availability_zone_id: settings.zone(&row.availability_zone).map(|zone| zone.id.clone()).unwrap_or_default(),
@@ -139,15 +139,19 @@ pub async fn uses(db: &impl ConnectionTrait, host_id: &str, vpc_id: &str) -> Res
 
 pub async fn vpc(db: &impl ConnectionTrait, settings: &Settings, vpc_id: &str) -> Result<Option<VpcDesired>, DbErr> {
     let Some(row) = vpc::Entity::find_by_id(vpc_id).one(db).await? else { return Ok(None) };
-    let subnets = subnet::Entity::find().filter(subnet::Column::VpcId.eq(vpc_id)).order_by_asc(subnet::Column::SubnetId).all(db).await?;
+    let blocks = vpc_cidr_block::Entity::find().filter(vpc_cidr_block::Column::VpcId.eq(vpc_id));
+    let blocks = blocks.order_by_asc(vpc_cidr_block::Column::AssociationId).all(db).await?;
     Ok(Some(VpcDesired {
         vpc_id: row.vpc_id,
         account_id: row.account_id,
         generation: unsigned(row.generation),
         cidr_block: row.cidr_block,
         vni: u32::try_from(row.vni).unwrap_or_default(),
-        subnets: subnets.into_iter().map(|row| SubnetDesired { subnet_id: row.subnet_id, cidr_block: row.cidr_block }).collect(),
+        subnets: subnets(db, vpc_id).await?,
         domain_name: settings.private_domain(),
+        other_cidr_blocks: blocks.into_iter().map(|row| row.cidr_block).collect(),
+        route_tables: route_tables(db, vpc_id).await?,
+        without_resolver: !row.enable_dns_support,
     }))
 }
 

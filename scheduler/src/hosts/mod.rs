@@ -21,6 +21,7 @@ mod hello;
 mod observed;
 mod presence;
 mod relay;
+mod routes;
 mod seat;
 mod service;
 mod session;

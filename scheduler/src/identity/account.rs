@@ -4,7 +4,7 @@ use freehold_proto::id::Entropy;
 use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, QueryOrder};
 
-use crate::default_vpc;
+use crate::network;
 use crate::store::{Failure, Outcome, Store, account, is_unique_violation};
 
 const LONGEST_NAME: usize = 128;
@@ -24,7 +24,7 @@ pub async fn create(store: &Store, account_id: &str, name: &str) -> Outcome<acco
         Err(error) if is_unique_violation(&error) => return Err(invalid(format!("There is an account {account_id} already."))),
         inserted => inserted?,
     };
-    default_vpc::create(&mut tx).await?;
+    network::default::create(&mut tx).await?;
     tx.commit().await?;
     Ok(row)
 }

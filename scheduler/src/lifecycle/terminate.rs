@@ -9,6 +9,7 @@ use sea_orm::{
 
 use super::step::State;
 use super::transition::{power, save, save_restated};
+use crate::network::restate;
 use crate::store::{
     Kind, Outcome, Tx, instance, interface_security_group, network_interface, network_interface_attachment, private_address,
     public_address, security_group, tag, tombstone, volume, volume_attachment,
@@ -141,7 +142,7 @@ pub async fn enter_vpc(tx: &mut Tx, host_id: &str, vpc_id: &str) -> Outcome<()> 
         let (kind, id) = (order.kind.clone(), order.id.clone());
         order.delete(tx.db()).await?;
         match kind.as_str() {
-            kind::VPC => restate_vpc(tx, &id).await?,
+            kind::VPC => restate(tx, &id).await?,
             _ => groups.push(id),
         }
     }
@@ -159,16 +160,6 @@ async fn orders_of_vpc(tx: &Tx, host_id: &str, vpc_id: &str) -> Outcome<Vec<tomb
     let of_vpc = Column::Kind.eq(kind::VPC).and(Column::Id.eq(vpc_id));
     let of_groups = Column::Kind.eq(kind::SECURITY_GROUP).and(Column::Id.in_subquery(groups));
     Ok(Entity::find().filter(Column::HostId.eq(host_id)).filter(of_vpc.or(of_groups)).all(tx.db()).await?)
-}
-
-async fn restate_vpc(tx: &mut Tx, vpc_id: &str) -> Outcome<()> {
-    crate::store::vpc::Entity::update_many()
-        .col_expr(crate::store::vpc::Column::Generation, Expr::col(crate::store::vpc::Column::Generation).add(1))
-        .filter(crate::store::vpc::Column::VpcId.eq(vpc_id))
-        .exec(tx.db())
-        .await?;
-    tx.changed(Kind::Vpc, vpc_id);
-    Ok(())
 }
 
 /// Raises the generation of groups whose rules or members changed.

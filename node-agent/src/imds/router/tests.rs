@@ -61,7 +61,9 @@ fn vpc() -> VpcPlan {
         vpc_id: "vpc-1".into(),
         namespace: String::new(),
         uplink: String::new(),
-        cidr: "172.31.0.0/16".parse().unwrap(),
+        blocks: vec!["172.31.0.0/16".parse().unwrap(), "100.64.0.0/24".parse().unwrap()],
+        resolves: true,
+        route_tables: BTreeMap::new(),
         domain: "ec2.internal".into(),
         resolver: Ipv4Addr::new(172, 31, 0, 2),
         gateways: BTreeSet::new(),
@@ -149,6 +151,7 @@ fn values_are_the_instances() {
         (format!("{interface}/security-group-ids"), "sg-1\nsg-2"),
         (format!("{interface}/ipv4-associations/198.18.0.5"), "172.31.0.5"),
         (format!("{interface}/vpc-ipv4-cidr-block"), "172.31.0.0/16"),
+        (format!("{interface}/vpc-ipv4-cidr-blocks"), "172.31.0.0/16\n100.64.0.0/24"),
         (format!("{interface}/owner-id"), "123456789012"),
     ];
     for (path, expected) in table {

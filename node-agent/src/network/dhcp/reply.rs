@@ -186,6 +186,7 @@ mod tests {
             public: None,
             subnet: "172.31.0.0/20".parse().unwrap(),
             gateway: GATEWAY,
+            route_table: String::new(),
             groups: vec![],
             source_dest_check: true,
             hostname: "ip-172-31-0-5".into(),

@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::{A, PTR, SOA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 
 use crate::network::plan::VpcPlan;
 
@@ -91,7 +91,7 @@ fn authority(vpc: &VpcPlan) -> Option<Record> {
 fn known(name: &Name, vpc: &VpcPlan) -> Known {
     let text = name.to_ascii().to_ascii_lowercase();
     let text = text.trim_end_matches('.');
-    if let Some(address) = reverse(name, vpc.cidr) {
+    if let Some(address) = reverse(name, vpc) {
         let host = format!("{}.{}.", host_name(address), vpc.domain);
         return Name::from_ascii(host).map_or(Known::Nothing, Known::Name);
     }
@@ -104,14 +104,14 @@ fn known(name: &Name, vpc: &VpcPlan) -> Known {
         _ => return Known::Foreign,
     };
     match address_of(host) {
-        Some(address) if vpc.cidr.contains(&address) => Known::Address(address),
+        Some(address) if vpc.contains(address) => Known::Address(address),
         _ => Known::Nothing,
     }
 }
 
-fn reverse(name: &Name, cidr: Ipv4Net) -> Option<Ipv4Addr> {
+fn reverse(name: &Name, vpc: &VpcPlan) -> Option<Ipv4Addr> {
     match name.parse_arpa_name().ok()? {
-        IpNet::V4(net) if net.prefix_len() == 32 && cidr.contains(&net.addr()) => Some(net.addr()),
+        IpNet::V4(net) if net.prefix_len() == 32 && vpc.contains(net.addr()) => Some(net.addr()),
         _ => None,
     }
 }
@@ -148,7 +148,9 @@ mod tests {
             vpc_id: "vpc-1".into(),
             namespace: String::new(),
             uplink: String::new(),
-            cidr: "172.31.0.0/16".parse().unwrap(),
+            blocks: vec!["172.31.0.0/16".parse().unwrap()],
+            resolves: true,
+            route_tables: BTreeMap::new(),
             domain: "ec2.internal".into(),
             resolver: Ipv4Addr::new(172, 31, 0, 2),
             gateways: BTreeSet::new(),

@@ -47,6 +47,7 @@ fn bindings(text: &mut String, vpc: &VpcPlan) {
     let hardware = |interface: &Interface| format!("\"{}\" . {}", interface.tap, interface.mac);
     set(text, "bound", "ifname . ether_addr . ipv4_addr", all().map(bound));
     set(text, "hardware", "ifname . ether_addr", all().map(hardware));
+    set(text, "addressed", "ifname . ipv4_addr", all().map(|i| format!("\"{}\" . {}", i.tap, i.address)));
     set(text, "routers", "ifname", all().filter(|i| !i.source_dest_check).map(|i| format!("\"{}\"", i.tap)));
     set(text, "published", "ipv4_addr", vpc.public().map(|(_, private)| private));
     map(text, "to_private", "ipv4_addr : ipv4_addr", vpc.public().map(|(public, private)| format!("{public} : {private}")));
@@ -74,6 +75,7 @@ fn verdicts(text: &mut String, vpc: &VpcPlan, name: &str, direction: &str) {
 
 fn base_chains(vpc: &VpcPlan) -> String {
     let resolver = vpc.resolver;
+    let resolve = if vpc.resolves { "accept" } else { "drop" };
     format!(
         r#"
 	chain spoofed {{
@@ -100,7 +102,7 @@ fn base_chains(vpc: &VpcPlan) -> String {
 		ct state established,related accept
 		iifname "lo" accept
 		iifname "tap*" udp dport 67 accept
-		iifname "tap*" ip daddr {{ {resolver}, {RESOLVER} }} meta l4proto {{ tcp, udp }} th dport 53 accept
+		iifname "tap*" ip daddr {{ {resolver}, {RESOLVER} }} meta l4proto {{ tcp, udp }} th dport 53 {resolve}
 		iifname "tap*" ip daddr {METADATA} tcp dport 80 accept
 	}}
 	chain leave {{
@@ -112,6 +114,7 @@ fn base_chains(vpc: &VpcPlan) -> String {
 	}}
 	chain arrive {{
 		type filter hook forward priority filter + 10; policy drop;
+		oifname "tap*" oifname . ip daddr != @addressed oifname != @routers drop
 		ct state established,related accept
 		oifname "ext0" ip saddr @published accept
 		oifname vmap @arriving

@@ -1,5 +1,7 @@
 use freehold_proto::internal::host::rule_desired::Peer;
-use freehold_proto::internal::host::{Metadata, RuleDesired, SecurityGroupDesired, SubnetDesired};
+use freehold_proto::internal::host::{
+    Metadata, RouteDesired, RouteTableDesired, RouterInterface, RuleDesired, SecurityGroupDesired, SubnetDesired, route_desired,
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -7,8 +9,10 @@ use super::*;
 const HOST: &str = "host-0123456789abcdef0";
 
 fn vpc(id: &str) -> (String, Arc<VpcDesired>) {
-    let subnets = vec![SubnetDesired { subnet_id: "subnet-1".into(), cidr_block: "172.31.0.0/20".into() }];
+    let subnets = vec![SubnetDesired { subnet_id: "subnet-1".into(), cidr_block: "172.31.0.0/20".into(), route_table_id: "rtb-1".into() }];
+    let route = RouteDesired { cidr_block: "0.0.0.0/0".into(), target: Some(route_desired::Target::InternetGatewayId("igw-1".into())) };
     let vpc = VpcDesired {
+        route_tables: vec![RouteTableDesired { route_table_id: "rtb-1".into(), routes: vec![route] }],
         vpc_id: id.into(),
         cidr_block: "172.31.0.0/16".into(),
         domain_name: "ec2.internal".into(),
@@ -75,6 +79,67 @@ fn an_interface_has_its_gateway_resolver_tap_and_public_address() {
     assert!(vpc.ruleset.contains("\"tap000000000005\" . 0a:00:00:00:00:05 . 172.31.0.5"));
     assert!(vpc.ruleset.contains("198.18.0.5 : 172.31.0.5"));
     assert_eq!(vpc.interface_of(Ipv4Addr::new(172, 31, 0, 5)), Some(interface));
+}
+
+fn routed(routes: &[(&str, Option<route_desired::Target>)]) -> HostPlan {
+    let mut desired = one();
+    let route = |(to, target): &(&str, Option<route_desired::Target>)| RouteDesired { cidr_block: (*to).into(), target: target.clone() };
+    let vpc = Arc::make_mut(desired.vpcs.get_mut("vpc-1").expect("a VPC"));
+    vpc.route_tables = vec![RouteTableDesired { route_table_id: "rtb-1".into(), routes: routes.iter().map(route).collect() }];
+    HostPlan::new(HOST, &desired)
+}
+
+#[test]
+fn a_subnets_route_table_says_where_its_packets_go() {
+    let forwarder = RouterInterface { network_interface_id: "eni-00000000000000007".into(), private_ip_address: "172.31.0.7".into() };
+    let plan = routed(&[
+        ("0.0.0.0/0", Some(route_desired::Target::InternetGatewayId("igw-1".into()))),
+        ("10.0.0.0/8", Some(route_desired::Target::NetworkInterface(forwarder))),
+        ("192.168.0.0/16", None),
+    ]);
+    assert_eq!(plan.faults, []);
+    let vpc = &plan.vpcs["vpc-1"];
+    let table = &vpc.route_tables[&vpc.interfaces["eni-00000000000000005"].route_table];
+    let to = |block: &str| table.routes[&block.parse::<Ipv4Net>().expect("a block")].clone();
+    assert_eq!(to("0.0.0.0/0"), Target::Outside);
+    let interface = Target::Interface { id: "eni-00000000000000007".into(), address: Ipv4Addr::new(172, 31, 0, 7) };
+    assert_eq!((to("10.0.0.0/8"), to("192.168.0.0/16")), (interface, Target::Nowhere));
+}
+
+#[test]
+fn a_route_that_makes_no_sense_takes_its_interfaces_out_of_the_plan() {
+    let odd = RouterInterface { network_interface_id: "eni\"; drop".into(), private_ip_address: "172.31.0.7".into() };
+    for (to, target) in [("everywhere", None), ("10.0.0.0/8", Some(route_desired::Target::NetworkInterface(odd)))] {
+        let plan = routed(&[(to, target)]);
+        assert_eq!(plan.faults.len(), 1, "{to}");
+        assert!(plan.vpcs.values().all(|vpc| vpc.interfaces.is_empty()));
+    }
+}
+
+#[test]
+fn a_scheduler_that_knows_no_route_tables_means_the_way_out() {
+    let mut desired = one();
+    let vpc = Arc::make_mut(desired.vpcs.get_mut("vpc-1").expect("a VPC"));
+    vpc.route_tables.clear();
+    vpc.subnets[0].route_table_id.clear();
+    let plan = HostPlan::new(HOST, &desired);
+    assert_eq!(plan.faults, []);
+    assert_eq!(plan.vpcs["vpc-1"].route_tables[""].routes, [(Ipv4Net::default(), Target::Outside)].into());
+}
+
+#[test]
+fn a_further_block_of_the_vpc_has_subnets_too_and_the_resolver_can_be_off() {
+    let mut desired = one();
+    let vpc = Arc::make_mut(desired.vpcs.get_mut("vpc-1").expect("a VPC"));
+    vpc.other_cidr_blocks = vec!["100.64.0.0/24".into()];
+    vpc.subnets[0].cidr_block = "100.64.0.0/25".into();
+    vpc.without_resolver = true;
+    let attachment = InterfaceAttachment { private_ip_address: "100.64.0.5".into(), ..attachment(5, "vpc-1") };
+    desired.instances = [instance(5, attachment)].into();
+    let plan = HostPlan::new(HOST, &desired);
+    assert_eq!(plan.faults, []);
+    assert_eq!(plan.vpcs["vpc-1"].blocks.len(), 2);
+    assert!(plan.vpcs["vpc-1"].ruleset.contains("th dport 53 drop"));
 }
 
 #[test]

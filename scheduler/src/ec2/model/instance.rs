@@ -142,7 +142,7 @@ fn network(view: &InstanceView, settings: &Settings) -> ec2::Instance {
         private_ip_address: Some(row.private_ip_address.clone()),
         private_dns_name: Some(settings.private_dns_name(&row.private_ip_address)),
         public_ip_address: public_address(view).map(str::to_owned),
-        public_dns_name: public_address(view).map(|address| settings.public_dns_name(address)),
+        public_dns_name: view.interfaces.first().and_then(|primary| primary.public_name(settings)),
         security_groups: groups(view).map(identifier).collect(),
         source_dest_check: view.interfaces.first().map(|interface| interface.interface.source_dest_check),
         network_interfaces: view.interfaces.iter().map(|interface| network_interface(interface, settings)).collect(),
@@ -163,7 +163,7 @@ fn network_interface(view: &InterfaceView, settings: &Settings) -> ec2::Instance
     let row = &view.interface;
     let association = view.public_address.as_ref().map(|address| ec2::InstanceNetworkInterfaceAssociation {
         ip_owner_id: Some("amazon".into()),
-        public_dns_name: Some(settings.public_dns_name(address)),
+        public_dns_name: Some(view.public_name(settings).unwrap_or_default()),
         public_ip: Some(address.clone()),
         ..ec2::InstanceNetworkInterfaceAssociation::default()
     });

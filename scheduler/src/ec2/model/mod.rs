@@ -1,14 +1,18 @@
 //! Resources as EC2 shows them: for each its message, and the table of its filters.
 
+pub mod dhcp_options;
 pub mod image;
 pub mod instance;
 pub mod instance_filters;
 pub mod instance_status;
 pub mod instance_type;
+pub mod internet_gateway;
 pub mod key_pair;
 pub mod launch_template;
+pub mod network_acl;
 pub mod network_interface;
 pub mod placement_group;
+pub mod route_table;
 pub mod security_group;
 pub mod subnet;
 pub mod tag;

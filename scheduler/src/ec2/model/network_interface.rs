@@ -103,7 +103,7 @@ fn association(view: &InterfaceView, settings: &Settings) -> Option<ec2::Network
     Some(ec2::NetworkInterfaceAssociation {
         // The pool's addresses belong to the cloud, not to the account.
         ip_owner_id: Some("amazon".into()),
-        public_dns_name: Some(settings.public_dns_name(address)),
+        public_dns_name: Some(view.public_name(settings).unwrap_or_default()),
         public_ip: Some(address.to_owned()),
         ..Default::default()
     })

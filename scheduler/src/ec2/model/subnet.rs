@@ -5,6 +5,7 @@ use std::sync::Arc;
 use freehold_proto::aws::ec2;
 use ipnet::Ipv4Net;
 
+use crate::Settings;
 use crate::ec2::message;
 use crate::ec2::shown::never;
 use crate::filter::{Table, flag};
@@ -23,13 +24,24 @@ pub struct SubnetView {
 }
 
 const STATE: &str = "available";
-/// Names are made of addresses.
-const HOSTNAMES: &str = "ip-name";
 /// The first four addresses of a subnet and the last. Source: <https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html>.
 const RESERVED: usize = 5;
 
+impl SubnetView {
+    /// `used` are the addresses of it that are taken.
+    pub fn new(subnet: Subnet, settings: &Settings, used: usize) -> Self {
+        let row = &subnet.item;
+        Self {
+            availability_zone_id: settings.zone(&row.availability_zone).map(|zone| zone.id.clone()).unwrap_or_default(),
+            arn: format!("arn:aws:ec2:{}:{}:subnet/{}", settings.region, row.account_id, row.subnet_id),
+            available_ip_address_count: available_addresses(&row.cidr_block, used),
+            subnet,
+        }
+    }
+}
+
 /// The addresses that are left where `used` are taken.
-pub fn available_addresses(cidr_block: &str, used: usize) -> i32 {
+fn available_addresses(cidr_block: &str, used: usize) -> i32 {
     let prefix = cidr_block.parse::<Ipv4Net>().map_or(32, |net| net.prefix_len());
     let all = 1_usize << (32 - u32::from(prefix)).min(31);
     i32::try_from(all.saturating_sub(RESERVED + used)).unwrap_or(i32::MAX)
@@ -56,9 +68,11 @@ pub const FILTERS: Table<SubnetView> = Table {
         ("map-customer-owned-ip-on-launch", |_, say| say(flag(false))),
         ("map-public-ip-on-launch", |view, say| say(flag(view.subnet.item.map_public_ip_on_launch))),
         never!("outpost-arn"),
-        ("private-dns-name-options-on-launch.enable-resource-name-dns-a-record", |_, say| say(flag(false))),
+        ("private-dns-name-options-on-launch.enable-resource-name-dns-a-record", |view, say| {
+            say(flag(view.subnet.item.enable_resource_name_dns_a_record));
+        }),
         ("private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record", |_, say| say(flag(false))),
-        ("private-dns-name-options-on-launch.hostname-type", |_, say| say(HOSTNAMES)),
+        ("private-dns-name-options-on-launch.hostname-type", |view, say| say(&view.subnet.item.private_dns_hostname_type)),
         ("owner-id", |view, say| say(&view.subnet.item.account_id)),
         ("state", |_, say| say(STATE)),
         ("subnet-arn", |view, say| say(&view.arn)),
@@ -88,8 +102,8 @@ impl From<&SubnetView> for ec2::Subnet {
             ipv6_native: Some(false),
             map_customer_owned_ip_on_launch: Some(false),
             private_dns_name_options_on_launch: Some(ec2::PrivateDnsNameOptionsOnLaunch {
-                hostname_type: Some(HOSTNAMES.into()),
-                enable_resource_name_dns_a_record: Some(false),
+                hostname_type: Some(item.private_dns_hostname_type.clone()),
+                enable_resource_name_dns_a_record: Some(item.enable_resource_name_dns_a_record),
                 enable_resource_name_dns_aaaa_record: Some(false),
             }),
             state: Some(STATE.into()),

@@ -2,11 +2,11 @@
 
 use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
-use freehold_proto::id::{SecurityGroupId, SubnetId, VpcId};
+use freehold_proto::id::{SecurityGroupId, VpcId};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 
 use crate::lab::{ALICE, Agent, Lab};
-use crate::store::{Tx, security_group, subnet, vpc};
+use crate::store::{Tx, security_group, vpc};
 
 async fn default_vpc(tx: &Tx) -> vpc::Model {
     let vpcs = vpc::Entity::find().all(tx.db()).await.expect("vpcs");
@@ -46,19 +46,14 @@ async fn a_used_up_pool_of_public_addresses_is_insufficient_address_capacity() {
 async fn a_full_subnet_is_insufficient_free_addresses() {
     let lab = Lab::new().await;
     let _agent = Agent::silent(&lab).await;
-    let tx = lab.store().begin(ALICE).await.expect("begin");
-    let row = subnet::Model {
-        subnet_id: SubnetId::draw(tx.entropy()).into(),
-        account_id: ALICE.into(),
-        vpc_id: default_vpc(&tx).await.vpc_id,
-        availability_zone: "us-east-1a".into(),
-        cidr_block: "172.31.240.0/28".into(),
-        default_for_az: false,
-        map_public_ip_on_launch: false,
-        created: tx.now(),
+    let vpc = lab.ok(ec2::DescribeVpcsRequest::default()).await.vpcs.remove(0);
+    let request = ec2::CreateSubnetRequest {
+        vpc_id: vpc.vpc_id.expect("an id"),
+        cidr_block: Some("172.31.240.0/28".into()),
+        availability_zone: Some("us-east-1a".into()),
+        ..Default::default()
     };
-    let subnet_id = row.into_active_model().insert(tx.db()).await.expect("a subnet").subnet_id;
-    tx.commit().await.expect("commit");
+    let subnet_id = lab.ok(request).await.subnet.expect("a subnet").subnet_id.expect("an id");
     let launch =
         |count: i32| ec2::RunInstancesRequest { subnet_id: Some(subnet_id.clone()), min_count: count, max_count: count, ..lab.launch() };
     assert_eq!(lab.code(launch(12)).await, ErrorCode::InsufficientFreeAddressesInSubnet);
@@ -96,4 +91,38 @@ async fn without_a_default_vpc_a_subnet_must_be_named() {
     vpc.into_active_model().reset_all().update(tx.db()).await.expect("updated");
     tx.commit().await.expect("commit");
     assert_eq!(lab.code(lab.launch()).await, ErrorCode::VpcIdNotSpecified);
+}
+
+#[tokio::test]
+async fn a_network_goes_when_what_was_in_it_has_ended_and_is_still_shown() {
+    let lab = Lab::new().await;
+    let _agent = Agent::obedient(&lab).await;
+    let vpc = lab.ok(ec2::CreateVpcRequest { cidr_block: Some("10.0.0.0/16".into()), ..Default::default() }).await.vpc.expect("a VPC");
+    let vpc_id = vpc.vpc_id.expect("an id");
+    let subnet = ec2::CreateSubnetRequest { vpc_id: vpc_id.clone(), cidr_block: Some("10.0.0.0/24".into()), ..Default::default() };
+    let subnet_id = lab.ok(subnet).await.subnet.expect("a subnet").subnet_id.expect("an id");
+    let launched = lab.run(ec2::RunInstancesRequest { subnet_id: Some(subnet_id.clone()), ..lab.launch() }).await;
+    assert_eq!((launched.vpc_id.as_ref(), launched.public_ip_address), (Some(&vpc_id), None));
+    let id = launched.instance_id.expect("an id");
+    lab.until_state(&id, "running").await;
+    let delete_subnet = |id: &str| ec2::DeleteSubnetRequest { subnet_id: id.into(), dry_run: None };
+    let delete_vpc = || ec2::DeleteVpcRequest { vpc_id: vpc_id.clone(), dry_run: None };
+    assert_eq!(lab.code(delete_subnet(&subnet_id)).await, ErrorCode::DependencyViolation);
+    let of_default = lab.ok(ec2::DescribeInternetGatewaysRequest::default()).await.internet_gateways.remove(0);
+    let detach = ec2::DetachInternetGatewayRequest {
+        internet_gateway_id: of_default.internet_gateway_id.expect("an id"),
+        vpc_id: of_default.attachments[0].vpc_id.clone().expect("an id"),
+        dry_run: None,
+    };
+    lab.run(lab.launch()).await;
+    assert_eq!(lab.code(detach).await, ErrorCode::DependencyViolation, "a guest of the default VPC has a public address");
+    assert_eq!(lab.code(delete_subnet("")).await, ErrorCode::MissingParameter);
+    assert_eq!(lab.code(delete_subnet("subnet-zzz")).await, ErrorCode::InvalidSubnetIdMalformed);
+    assert_eq!(lab.code(delete_subnet("subnet-0123456789abcdef0")).await, ErrorCode::InvalidSubnetIdNotFound);
+    lab.ok(ec2::TerminateInstancesRequest { instance_ids: vec![id.clone()], ..Default::default() }).await;
+    lab.until_state(&id, "terminated").await;
+    lab.ok(delete_subnet(&subnet_id)).await;
+    lab.ok(delete_vpc()).await;
+    assert_eq!(lab.code(delete_vpc()).await, ErrorCode::InvalidVpcIdNotFound);
+    assert_eq!(lab.state(&id).await, "terminated");
 }

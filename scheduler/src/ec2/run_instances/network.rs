@@ -5,7 +5,8 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::request::{Asked, invalid};
 use crate::ec2::resolve::{SECURITY_GROUP, SUBNET};
-use crate::store::{Failure, Outcome, Tx, security_group, subnet, vpc};
+use crate::network::default;
+use crate::store::{Failure, Outcome, Tx, security_group, subnet};
 
 /// EC2's default quota.
 const MOST_GROUPS: usize = 5;
@@ -34,9 +35,7 @@ pub async fn candidates(tx: &Tx, asked: &Asked) -> Outcome<Vec<Network>> {
 }
 
 async fn named(tx: &Tx, id: &str, asked: &Asked) -> Outcome<subnet::Model> {
-    SUBNET.check(id)?;
-    let row = subnet::Entity::find_by_id(id).one(tx.db()).await?;
-    let row = row.filter(|row| row.account_id == tx.account()).ok_or_else(|| SUBNET.absent(id))?;
+    let row = SUBNET.own::<subnet::Entity>(tx, id).await?;
     match &asked.availability_zone {
         Some(zone) if *zone != row.availability_zone => {
             let message = format!("The subnet '{id}' is in {}, not in the requested Availability Zone {zone}.", row.availability_zone);
@@ -48,7 +47,7 @@ async fn named(tx: &Tx, id: &str, asked: &Asked) -> Outcome<subnet::Model> {
 
 async fn default_subnets(tx: &Tx, asked: &Asked) -> Outcome<Vec<subnet::Model>> {
     use subnet::{Column, Entity};
-    let Some(vpc) = default_vpc(tx).await? else { return Ok(Vec::new()) };
+    let Some(vpc) = default::of_account(tx).await? else { return Ok(Vec::new()) };
     let mut subnets = Entity::find()
         .filter(Column::VpcId.eq(vpc.vpc_id))
         .filter(Column::DefaultForAz.eq(true))
@@ -64,11 +63,6 @@ async fn default_subnets(tx: &Tx, asked: &Asked) -> Outcome<Vec<subnet::Model>> 
         }
     }
     Ok(subnets)
-}
-
-async fn default_vpc(tx: &Tx) -> Outcome<Option<vpc::Model>> {
-    let of_account = vpc::Entity::find().filter(vpc::Column::AccountId.eq(tx.account()));
-    Ok(of_account.filter(vpc::Column::IsDefault.eq(true)).one(tx.db()).await?)
 }
 
 fn no_default_subnet(asked: &Asked) -> Fault {
@@ -99,9 +93,7 @@ async fn groups(tx: &Tx, asked: &Asked, vpc_id: &str) -> Outcome<Vec<String>> {
 }
 
 async fn by_id(tx: &Tx, id: &str, vpc_id: &str) -> Outcome<String> {
-    SECURITY_GROUP.check(id)?;
-    let row = security_group::Entity::find_by_id(id).one(tx.db()).await?;
-    let row = row.filter(|row| row.account_id == tx.account()).ok_or_else(|| SECURITY_GROUP.absent(id))?;
+    let row = SECURITY_GROUP.own::<security_group::Entity>(tx, id).await?;
     if row.vpc_id != vpc_id {
         let message = format!("Security group {id} and the subnet belong to different networks.");
         return Err(Failure::refuse(ErrorCode::InvalidParameter, message));

@@ -4,6 +4,7 @@ mod images;
 mod key_pairs;
 mod launch_template_refusals;
 mod launch_templates;
+mod network_refusals;
 mod networks;
 mod offers;
 mod placement_groups;

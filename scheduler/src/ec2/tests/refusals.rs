@@ -9,6 +9,8 @@ use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
 /// Their codes need instances and hosts, and are provoked where those are made.
 const PROVOKED_ELSEWHERE: &[&str] = &[
     "DeletePlacementGroup",
+    "DeleteSubnet",
+    "DetachInternetGateway",
     "DescribeInstanceCreditSpecifications",
     "DescribeInstanceStatus",
     "DescribeInstances",
@@ -36,6 +38,7 @@ async fn every_declared_code_is_provoked() {
     key_pairs(&bench).await;
     placement_groups(&bench).await;
     images(&bench).await;
+    super::network_refusals::refusals(&bench).await;
     tags(&bench).await;
     authorize_rules(&bench).await;
     revoke_rules(&bench).await;
@@ -49,16 +52,19 @@ async fn every_declared_code_is_provoked() {
     }
 }
 
-fn strings(words: &[&str]) -> Vec<String> {
+pub(super) fn strings(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 /// Checks of filters, for an action with `filters`.
 macro_rules! refuse_filters {
     ($bench:expr, $request:ident) => {
+        refuse_filters!($bench, $request, "state");
+    };
+    ($bench:expr, $request:ident, $known:literal) => {
         let with = |filters| ec2::$request { filters, ..Default::default() };
         $bench.refused(ErrorCode::InvalidParameterValue, with(vec![filter("no-such-filter", &["x"])])).await;
-        $bench.refused(ErrorCode::FilterLimitExceeded, with(vec![filter("state", &["x"; 201])])).await;
+        $bench.refused(ErrorCode::FilterLimitExceeded, with(vec![filter($known, &["x"; 201])])).await;
     };
 }
 
@@ -83,6 +89,8 @@ macro_rules! refuse_ids {
         $bench.refused(ErrorCode::InvalidParameterCombination, both).await;
     };
 }
+
+pub(super) use {refuse_filters, refuse_ids, refuse_pages};
 
 async fn describes(bench: &Bench) {
     named_describes(bench).await;
@@ -272,7 +280,7 @@ async fn placement_groups(bench: &Bench) {
     bench.refused(ErrorCode::InvalidPlacementGroupUnknown, delete("nobody's")).await;
 }
 
-fn many_keys() -> Vec<String> {
+pub(super) fn many_keys() -> Vec<String> {
     (0..51).map(|n| format!("k{n}")).collect()
 }
 

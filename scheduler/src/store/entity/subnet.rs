@@ -13,6 +13,9 @@ pub struct Model {
     pub cidr_block: String,
     pub default_for_az: bool,
     pub map_public_ip_on_launch: bool,
+    /// `ip-name` or `resource-name`.
+    pub private_dns_hostname_type: String,
+    pub enable_resource_name_dns_a_record: bool,
     pub created: i64,
 }
 

@@ -12,7 +12,11 @@ pub struct Model {
     pub cidr_association_id: String,
     pub is_default: bool,
     pub vni: i64,
+    /// Or the word `default`: nothing but an address is told.
     pub dhcp_options_id: String,
+    pub enable_dns_support: bool,
+    pub enable_dns_hostnames: bool,
+    pub enable_network_address_usage_metrics: bool,
     pub generation: i64,
     pub created: i64,
 }

@@ -43,6 +43,7 @@ macro_rules! followed {
 followed! {
     AccessKey = "access_key" by "access_key_id",
     Account = "account" by "account_id",
+    DhcpOptions = "dhcp_options" by "dhcp_options_id",
     Host = "host" by "host_id",
     Image = "image" by "image_id",
     Instance = "instance" by "instance_id",
@@ -51,6 +52,9 @@ followed! {
     KeyPair = "key_pair" by "key_pair_id",
     LaunchTemplate = "launch_template" by "launch_template_id",
     LaunchTemplateVersion = "launch_template_version" by "launch_template_version_id",
+    NetworkAcl = "network_acl" by "network_acl_id",
+    NetworkAclAssociation = "network_acl_association" by "network_acl_id",
+    NetworkAclEntry = "network_acl_entry" by "network_acl_id",
     NetworkInterface = "network_interface" by "network_interface_id",
     NetworkInterfaceAttachment = "network_interface_attachment" by "network_interface_id",
     Part = "part" by "name",
@@ -58,6 +62,9 @@ followed! {
     PrivateAddress = "private_address" by "network_interface_id",
     PublicAddress = "public_address" by "network_interface_id",
     Reservation = "reservation" by "reservation_id",
+    Route = "route" by "route_table_id",
+    RouteTable = "route_table" by "route_table_id",
+    RouteTableAssociation = "route_table_association" by "route_table_id",
     SecurityGroup = "security_group" by "group_id",
     SecurityGroupRule = "security_group_rule" by "group_id",
     Snapshot = "snapshot" by "snapshot_id",
@@ -67,6 +74,7 @@ followed! {
     Volume = "volume" by "volume_id",
     VolumeAttachment = "volume_attachment" by "volume_id",
     Vpc = "vpc" by "vpc_id",
+    VpcCidrBlock = "vpc_cidr_block" by "vpc_id",
 }
 
 /// Tables that nobody follows, each for a reason. The test of this file finds a table that stands in neither list.

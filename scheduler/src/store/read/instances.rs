@@ -10,7 +10,7 @@ use super::volumes::VolumeView;
 use super::{Select, View, chosen, chosen_pairs};
 use crate::store::{
     Rows, host, instance, interface_security_group, network_interface, network_interface_attachment, placement_group, private_address,
-    public_address, security_group, tag, volume, volume_attachment,
+    public_address, security_group, tag, volume, volume_attachment, vpc,
 };
 
 /// An instance as Describe shows it.
@@ -89,6 +89,8 @@ async fn load_interfaces(db: &impl ConnectionTrait, rows: &mut Rows, instances: 
     let by_instance = network_interface_attachment::Column::InstanceId;
     let (attachments, interfaces) = chosen_pairs(db, attached_interfaces(), by_instance, instances).await?;
     let ids = Select::Ids(interfaces.iter().map(|row| row.network_interface_id.clone()).collect());
+    let vpcs: BTreeSet<String> = interfaces.iter().map(|row| row.vpc_id.clone()).collect();
+    rows.vpcs.add(chosen(db, vpc::Entity::find(), vpc::Column::VpcId, &Select::Ids(vpcs.into_iter().collect())).await?);
     rows.network_interface_attachments.add(attachments);
     rows.network_interfaces.add(interfaces);
     let (private, public) = chosen_pairs(db, addresses(), private_address::Column::NetworkInterfaceId, &ids).await?;

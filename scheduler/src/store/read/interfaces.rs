@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::View;
 use super::resources::Tagged;
+use crate::Settings;
 use crate::store::{Rows, network_interface, network_interface_attachment, private_address, security_group};
 
 /// An interface as Describe shows it.
@@ -15,6 +16,8 @@ pub struct InterfaceView {
     /// The primary one first.
     pub private_addresses: Vec<Arc<private_address::Model>>,
     pub public_address: Option<String>,
+    /// Whether its VPC gives public names to public addresses.
+    pub has_public_names: bool,
     /// By group id.
     pub groups: Vec<Arc<security_group::Model>>,
     /// Its own, not those of the instance that it is attached to. A transaction does not read them.
@@ -26,6 +29,11 @@ impl InterfaceView {
         self.private_addresses.first().map_or("", |address| &address.address)
     }
 
+    /// Of its public address, if it has one and its VPC gives names.
+    pub fn public_name(&self, settings: &Settings) -> Option<String> {
+        self.public_address.as_deref().filter(|_| self.has_public_names).map(|address| settings.public_dns_name(address))
+    }
+
     fn put_together(rows: &Rows, id: &str) -> Option<Self> {
         let memberships = rows.interface_security_groups.get(id);
         let interface = rows.network_interfaces.one(id)?;
@@ -35,6 +43,7 @@ impl InterfaceView {
             attachment: rows.network_interface_attachments.one(id).cloned(),
             private_addresses: rows.private_addresses.get(id).to_vec(),
             public_address: rows.public_addresses.one(id).map(|row| row.address.clone()),
+            has_public_names: rows.vpcs.one(&interface.vpc_id).is_some_and(|vpc| vpc.enable_dns_support && vpc.enable_dns_hostnames),
             groups: memberships.iter().filter_map(|row| rows.security_groups.one(&row.group_id).cloned()).collect(),
         })
     }

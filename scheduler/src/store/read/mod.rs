@@ -5,6 +5,7 @@
 
 pub mod instances;
 pub mod interfaces;
+pub mod networks;
 pub mod resources;
 pub mod volumes;
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::View;
-use crate::store::{Rows, key_pair, launch_template, placement_group, security_group, security_group_rule, subnet, vpc};
+use crate::store::{
+    Rows, dhcp_options, internet_gateway, key_pair, launch_template, placement_group, security_group, security_group_rule, subnet,
+};
 
 /// Something with its tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,11 +34,12 @@ macro_rules! resources {
     )*};
 }
 resources! {
+    dhcp_options.dhcp_options_id in dhcp_options,
+    internet_gateway.internet_gateway_id in internet_gateways,
     key_pair.key_pair_id in key_pairs,
     placement_group.group_id in placement_groups,
     launch_template.launch_template_id in launch_templates,
     subnet.subnet_id in subnets,
-    vpc.vpc_id in vpcs,
 }
 
 /// A security group as Describe shows it.

@@ -15,9 +15,10 @@ pub use mirror::{Mirror, Mirrored};
 use super::feed::triggers::Table;
 use super::read::{Select, chosen};
 use super::{
-    host, image, instance, interface_security_group, key_pair, launch_template, launch_template_version, network_interface,
-    network_interface_attachment, part, placement_group, private_address, public_address, security_group, security_group_rule, snapshot,
-    subnet, tag, volume, volume_attachment, vpc,
+    dhcp_options, host, image, instance, interface_security_group, internet_gateway, key_pair, launch_template, launch_template_version,
+    network_acl, network_acl_association, network_acl_entry, network_interface, network_interface_attachment, part, placement_group,
+    private_address, public_address, route, route_table, route_table_association, security_group, security_group_rule, snapshot, subnet,
+    tag, volume, volume_attachment, vpc, vpc_cidr_block,
 };
 
 /// The owner of what everybody may see.
@@ -85,6 +86,7 @@ macro_rules! mirrored {
     };
 }
 mirrored! {
+    dhcp_options = dhcp_options (DhcpOptions) by DhcpOptionsId dhcp_options_id, of |row, say| say(&row.account_id);
     hosts = host (Host) by HostId host_id, of |_, _| {};
     images = image (Image) by ImageId image_id, of |row, say| {
         say(&row.account_id);
@@ -98,6 +100,10 @@ mirrored! {
     };
     interface_security_groups = interface_security_group (InterfaceSecurityGroup) by NetworkInterfaceId network_interface_id,
         of |row, say| say(&row.group_id), ranked |row| (0, &row.group_id);
+    internet_gateways = internet_gateway (InternetGateway) by InternetGatewayId internet_gateway_id, of |row, say| {
+        say(&row.account_id);
+        row.vpc_id.iter().for_each(|vpc_id| say(vpc_id));
+    };
     key_pairs = key_pair (KeyPair) by KeyPairId key_pair_id, of |row, say| say(&row.account_id);
     launch_templates = launch_template (LaunchTemplate) by LaunchTemplateId launch_template_id, of |row, say| {
         say(&row.account_id);
@@ -105,6 +111,14 @@ mirrored! {
     };
     launch_template_versions = launch_template_version (LaunchTemplateVersion) by LaunchTemplateVersionId launch_template_version_id,
         of |row, say| say(&row.launch_template_id);
+    network_acls = network_acl (NetworkAcl) by NetworkAclId network_acl_id, of |row, say| {
+        say(&row.account_id);
+        say(&row.vpc_id);
+    };
+    network_acl_associations = network_acl_association (NetworkAclAssociation) by NetworkAclId network_acl_id,
+        of |row, say| say(&row.subnet_id), ranked |row| (0, &row.association_id);
+    network_acl_entries = network_acl_entry (NetworkAclEntry) by NetworkAclId network_acl_id,
+        of |_, _| {}, ranked |row| (i64::from(row.rule_number) * 2 + i64::from(row.is_egress), "");
     network_interfaces = network_interface (NetworkInterface) by NetworkInterfaceId network_interface_id,
         of |row, say| say(&row.account_id);
     network_interface_attachments = network_interface_attachment (NetworkInterfaceAttachment) by NetworkInterfaceId network_interface_id,
@@ -114,6 +128,14 @@ mirrored! {
     private_addresses = private_address (PrivateAddress) by NetworkInterfaceId network_interface_id,
         of |row, say| say(&row.subnet_id), ranked |row| (i64::from(!row.is_primary), &row.address);
     public_addresses = public_address (PublicAddress) by NetworkInterfaceId network_interface_id, of |_, _| {};
+    routes = route (Route) by RouteTableId route_table_id, of |_, _| {}, ranked |row| (row.created, &row.destination);
+    route_tables = route_table (RouteTable) by RouteTableId route_table_id, of |row, say| {
+        say(&row.account_id);
+        say(&row.vpc_id);
+    };
+    route_table_associations = route_table_association (RouteTableAssociation) by RouteTableId route_table_id, of |row, say| {
+        row.subnet_id.iter().for_each(|subnet_id| say(subnet_id));
+    }, ranked |row| (row.created, &row.association_id);
     security_groups = security_group (SecurityGroup) by GroupId group_id, of |row, say| {
         say(&row.account_id);
         say(&row.vpc_id);
@@ -132,6 +154,8 @@ mirrored! {
     volumes = volume (Volume) by VolumeId volume_id, of |row, say| say(&row.account_id);
     volume_attachments = volume_attachment (VolumeAttachment) by VolumeId volume_id, of |row, say| say(&row.instance_id);
     vpcs = vpc (Vpc) by VpcId vpc_id, of |row, say| say(&row.account_id);
+    vpc_cidr_blocks = vpc_cidr_block (VpcCidrBlock) by VpcId vpc_id, of |row, say| say(&row.association_id),
+        ranked |row| (row.created, &row.association_id);
 }
 
 /// The owner of what an account has tagged so.

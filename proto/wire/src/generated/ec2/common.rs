@@ -12,6 +12,11 @@ pub(super) static ACCELERATOR_TOTAL_MEMORY_MI_B_REQUEST: Shape = Shape {
     fields: &[Field::new(1, "Min", "min", Kind::Int32), Field::new(2, "Max", "max", Kind::Int32)],
 };
 
+pub(super) static ATTRIBUTE_BOOLEAN_VALUE: Shape =
+    Shape { name: "AttributeBooleanValue", fields: &[Field::new(1, "Value", "value", Kind::Bool)] };
+
+pub(super) static ATTRIBUTE_VALUE: Shape = Shape { name: "AttributeValue", fields: &[Field::new(1, "Value", "value", Kind::Text)] };
+
 pub(super) static BASELINE_EBS_BANDWIDTH_MBPS_REQUEST: Shape = Shape {
     name: "BaselineEbsBandwidthMbpsRequest",
     fields: &[Field::new(1, "Min", "min", Kind::Int32), Field::new(2, "Max", "max", Kind::Int32)],

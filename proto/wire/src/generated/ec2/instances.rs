@@ -2,11 +2,6 @@
 
 use crate::table::{Field, Kind, Shape};
 
-pub(super) static ATTRIBUTE_BOOLEAN_VALUE: Shape =
-    Shape { name: "AttributeBooleanValue", fields: &[Field::new(1, "Value", "value", Kind::Bool)] };
-
-pub(super) static ATTRIBUTE_VALUE: Shape = Shape { name: "AttributeValue", fields: &[Field::new(1, "Value", "value", Kind::Text)] };
-
 pub(super) static BLOB_ATTRIBUTE_VALUE: Shape =
     Shape { name: "BlobAttributeValue", fields: &[Field::new(1, "Value", "value", Kind::Blob)] };
 
@@ -406,26 +401,26 @@ pub(super) static INSTANCE_ATTRIBUTE: Shape = Shape {
     fields: &[
         Field::new(1, "BlockDeviceMappings", "blockDeviceMapping", Kind::Message(&super::instances::INSTANCE_BLOCK_DEVICE_MAPPING))
             .list("item"),
-        Field::new(2, "DisableApiTermination", "disableApiTermination", Kind::Message(&super::instances::ATTRIBUTE_BOOLEAN_VALUE)),
-        Field::new(3, "EnaSupport", "enaSupport", Kind::Message(&super::instances::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(2, "DisableApiTermination", "disableApiTermination", Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(3, "EnaSupport", "enaSupport", Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE)),
         Field::new(4, "EnclaveOptions", "enclaveOptions", Kind::Message(&super::instances::ENCLAVE_OPTIONS)),
-        Field::new(5, "EbsOptimized", "ebsOptimized", Kind::Message(&super::instances::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(5, "EbsOptimized", "ebsOptimized", Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE)),
         Field::new(6, "InstanceId", "instanceId", Kind::Id),
         Field::new(
             7,
             "InstanceInitiatedShutdownBehavior",
             "instanceInitiatedShutdownBehavior",
-            Kind::Message(&super::instances::ATTRIBUTE_VALUE),
+            Kind::Message(&super::common::ATTRIBUTE_VALUE),
         ),
-        Field::new(8, "InstanceType", "instanceType", Kind::Message(&super::instances::ATTRIBUTE_VALUE)),
-        Field::new(9, "KernelId", "kernel", Kind::Message(&super::instances::ATTRIBUTE_VALUE)),
+        Field::new(8, "InstanceType", "instanceType", Kind::Message(&super::common::ATTRIBUTE_VALUE)),
+        Field::new(9, "KernelId", "kernel", Kind::Message(&super::common::ATTRIBUTE_VALUE)),
         Field::new(10, "ProductCodes", "productCodes", Kind::Message(&super::common::PRODUCT_CODE)).list("item"),
-        Field::new(11, "RamdiskId", "ramdisk", Kind::Message(&super::instances::ATTRIBUTE_VALUE)),
-        Field::new(12, "RootDeviceName", "rootDeviceName", Kind::Message(&super::instances::ATTRIBUTE_VALUE)),
-        Field::new(13, "SourceDestCheck", "sourceDestCheck", Kind::Message(&super::instances::ATTRIBUTE_BOOLEAN_VALUE)),
-        Field::new(14, "SriovNetSupport", "sriovNetSupport", Kind::Message(&super::instances::ATTRIBUTE_VALUE)),
-        Field::new(15, "UserData", "userData", Kind::Message(&super::instances::ATTRIBUTE_VALUE)),
-        Field::new(16, "DisableApiStop", "disableApiStop", Kind::Message(&super::instances::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(11, "RamdiskId", "ramdisk", Kind::Message(&super::common::ATTRIBUTE_VALUE)),
+        Field::new(12, "RootDeviceName", "rootDeviceName", Kind::Message(&super::common::ATTRIBUTE_VALUE)),
+        Field::new(13, "SourceDestCheck", "sourceDestCheck", Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(14, "SriovNetSupport", "sriovNetSupport", Kind::Message(&super::common::ATTRIBUTE_VALUE)),
+        Field::new(15, "UserData", "userData", Kind::Message(&super::common::ATTRIBUTE_VALUE)),
+        Field::new(16, "DisableApiStop", "disableApiStop", Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE)),
         Field::new(17, "Groups", "groupSet", Kind::Message(&super::common::GROUP_IDENTIFIER)).list("item"),
     ],
 };
@@ -791,8 +786,8 @@ pub(super) static LICENSE_CONFIGURATION_REQUEST: Shape = Shape {
 pub(super) static MODIFY_INSTANCE_ATTRIBUTE_REQUEST: Shape = Shape {
     name: "ModifyInstanceAttributeRequest",
     fields: &[
-        Field::new(1, "SourceDestCheck", "sourceDestCheck", Kind::Message(&super::instances::ATTRIBUTE_BOOLEAN_VALUE)),
-        Field::new(2, "DisableApiStop", "disableApiStop", Kind::Message(&super::instances::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(1, "SourceDestCheck", "sourceDestCheck", Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(2, "DisableApiStop", "disableApiStop", Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE)),
         Field::new(3, "DryRun", "dryRun", Kind::Bool),
         Field::new(4, "InstanceId", "instanceId", Kind::Id).required(),
         Field::new(5, "Attribute", "attribute", Kind::Words(super::instances::INSTANCE_ATTRIBUTE_NAME)),
@@ -804,21 +799,21 @@ pub(super) static MODIFY_INSTANCE_ATTRIBUTE_REQUEST: Shape = Shape {
             Kind::Message(&super::instances::INSTANCE_BLOCK_DEVICE_MAPPING_SPECIFICATION),
         )
         .list("item"),
-        Field::new(8, "DisableApiTermination", "disableApiTermination", Kind::Message(&super::instances::ATTRIBUTE_BOOLEAN_VALUE)),
-        Field::new(9, "InstanceType", "instanceType", Kind::Message(&super::instances::ATTRIBUTE_VALUE)),
-        Field::new(10, "Kernel", "kernel", Kind::Message(&super::instances::ATTRIBUTE_VALUE)),
-        Field::new(11, "Ramdisk", "ramdisk", Kind::Message(&super::instances::ATTRIBUTE_VALUE)),
+        Field::new(8, "DisableApiTermination", "disableApiTermination", Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(9, "InstanceType", "instanceType", Kind::Message(&super::common::ATTRIBUTE_VALUE)),
+        Field::new(10, "Kernel", "kernel", Kind::Message(&super::common::ATTRIBUTE_VALUE)),
+        Field::new(11, "Ramdisk", "ramdisk", Kind::Message(&super::common::ATTRIBUTE_VALUE)),
         Field::new(12, "UserData", "userData", Kind::Message(&super::instances::BLOB_ATTRIBUTE_VALUE)),
         Field::new(
             13,
             "InstanceInitiatedShutdownBehavior",
             "instanceInitiatedShutdownBehavior",
-            Kind::Message(&super::instances::ATTRIBUTE_VALUE),
+            Kind::Message(&super::common::ATTRIBUTE_VALUE),
         ),
         Field::new(14, "GroupId", "groups", Kind::Id).list("item"),
-        Field::new(15, "EbsOptimized", "ebsOptimized", Kind::Message(&super::instances::ATTRIBUTE_BOOLEAN_VALUE)),
-        Field::new(16, "SriovNetSupport", "sriovNetSupport", Kind::Message(&super::instances::ATTRIBUTE_VALUE)),
-        Field::new(17, "EnaSupport", "enaSupport", Kind::Message(&super::instances::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(15, "EbsOptimized", "ebsOptimized", Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(16, "SriovNetSupport", "sriovNetSupport", Kind::Message(&super::common::ATTRIBUTE_VALUE)),
+        Field::new(17, "EnaSupport", "enaSupport", Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE)),
     ],
 };
 

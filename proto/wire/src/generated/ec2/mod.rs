@@ -4,14 +4,18 @@ use crate::table::{Operation, Parameter, Protocol, Service, Standing, Status};
 
 mod account_attributes;
 mod common;
+mod dhcp_option_sets;
 mod images;
 mod instance_types;
 mod instances;
+mod internet_gateways;
 mod key_pairs;
 mod launch_templates;
+mod network_acls;
 mod network_interfaces;
 mod placement_groups;
 mod regions;
+mod route_tables;
 mod security_groups;
 mod subnets;
 mod tags;
@@ -24,6 +28,34 @@ pub(super) static SERVICE: Service = Service {
     protocol: Protocol::Ec2,
     namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
     operations: &[
+        Operation {
+            service: &SERVICE,
+            name: "AssociateVpcCidrBlock",
+            path: "/aws.ec2.Vpcs/AssociateVpcCidrBlock",
+            status: Status::Served,
+            request: &vpcs::ASSOCIATE_VPC_CIDR_BLOCK_REQUEST,
+            answer: Some(&vpcs::ASSOCIATE_VPC_CIDR_BLOCK_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "AmazonProvidedIpv6CidrBlock", standing: Standing::DefaultOnly("false") },
+                Parameter { path: "CidrBlock", standing: Standing::Done },
+                Parameter { path: "VpcId", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "AttachInternetGateway",
+            path: "/aws.ec2.InternetGateways/AttachInternetGateway",
+            status: Status::Served,
+            request: &internet_gateways::ATTACH_INTERNET_GATEWAY_REQUEST,
+            answer: None,
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "InternetGatewayId", standing: Standing::Done },
+                Parameter { path: "VpcId", standing: Standing::Done },
+            ],
+        },
         Operation {
             service: &SERVICE,
             name: "AuthorizeSecurityGroupIngress",
@@ -52,6 +84,46 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "TagSpecification.Tag.Key", standing: Standing::Done },
                 Parameter { path: "TagSpecification.Tag.Value", standing: Standing::Done },
                 Parameter { path: "ToPort", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "CreateDefaultSubnet",
+            path: "/aws.ec2.Subnets/CreateDefaultSubnet",
+            status: Status::Served,
+            request: &subnets::CREATE_DEFAULT_SUBNET_REQUEST,
+            answer: Some(&subnets::CREATE_DEFAULT_SUBNET_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "AvailabilityZone", standing: Standing::Done },
+                Parameter { path: "AvailabilityZoneId", standing: Standing::Done },
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "Ipv6Native", standing: Standing::DefaultOnly("false") },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "CreateDefaultVpc",
+            path: "/aws.ec2.Vpcs/CreateDefaultVpc",
+            status: Status::Served,
+            request: &vpcs::CREATE_DEFAULT_VPC_REQUEST,
+            answer: Some(&vpcs::CREATE_DEFAULT_VPC_RESULT),
+            result: None,
+            parameters: &[Parameter { path: "DryRun", standing: Standing::Done }],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "CreateInternetGateway",
+            path: "/aws.ec2.InternetGateways/CreateInternetGateway",
+            status: Status::Served,
+            request: &internet_gateways::CREATE_INTERNET_GATEWAY_REQUEST,
+            answer: Some(&internet_gateways::CREATE_INTERNET_GATEWAY_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "TagSpecification.ResourceType", standing: Standing::Done },
+                Parameter { path: "TagSpecification.Tag.Key", standing: Standing::Done },
+                Parameter { path: "TagSpecification.Tag.Value", standing: Standing::Done },
             ],
         },
         Operation {
@@ -483,6 +555,26 @@ pub(super) static SERVICE: Service = Service {
         },
         Operation {
             service: &SERVICE,
+            name: "CreateSubnet",
+            path: "/aws.ec2.Subnets/CreateSubnet",
+            status: Status::Served,
+            request: &subnets::CREATE_SUBNET_REQUEST,
+            answer: Some(&subnets::CREATE_SUBNET_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "AvailabilityZone", standing: Standing::Done },
+                Parameter { path: "AvailabilityZoneId", standing: Standing::Done },
+                Parameter { path: "CidrBlock", standing: Standing::Done },
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "Ipv6Native", standing: Standing::DefaultOnly("false") },
+                Parameter { path: "TagSpecification.ResourceType", standing: Standing::Done },
+                Parameter { path: "TagSpecification.Tag.Key", standing: Standing::Done },
+                Parameter { path: "TagSpecification.Tag.Value", standing: Standing::Done },
+                Parameter { path: "VpcId", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
             name: "CreateTags",
             path: "/aws.ec2.Tags/CreateTags",
             status: Status::Served,
@@ -494,6 +586,37 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "ResourceId", standing: Standing::Done },
                 Parameter { path: "Tag.Key", standing: Standing::Done },
                 Parameter { path: "Tag.Value", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "CreateVpc",
+            path: "/aws.ec2.Vpcs/CreateVpc",
+            status: Status::Served,
+            request: &vpcs::CREATE_VPC_REQUEST,
+            answer: Some(&vpcs::CREATE_VPC_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "AmazonProvidedIpv6CidrBlock", standing: Standing::DefaultOnly("false") },
+                Parameter { path: "CidrBlock", standing: Standing::Done },
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "InstanceTenancy", standing: Standing::DefaultOnly("default") },
+                Parameter { path: "TagSpecification.ResourceType", standing: Standing::Done },
+                Parameter { path: "TagSpecification.Tag.Key", standing: Standing::Done },
+                Parameter { path: "TagSpecification.Tag.Value", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "DeleteInternetGateway",
+            path: "/aws.ec2.InternetGateways/DeleteInternetGateway",
+            status: Status::Served,
+            request: &internet_gateways::DELETE_INTERNET_GATEWAY_REQUEST,
+            answer: None,
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "InternetGatewayId", standing: Standing::Done },
             ],
         },
         Operation {
@@ -554,6 +677,16 @@ pub(super) static SERVICE: Service = Service {
         },
         Operation {
             service: &SERVICE,
+            name: "DeleteSubnet",
+            path: "/aws.ec2.Subnets/DeleteSubnet",
+            status: Status::Served,
+            request: &subnets::DELETE_SUBNET_REQUEST,
+            answer: None,
+            result: None,
+            parameters: &[Parameter { path: "DryRun", standing: Standing::Done }, Parameter { path: "SubnetId", standing: Standing::Done }],
+        },
+        Operation {
+            service: &SERVICE,
             name: "DeleteTags",
             path: "/aws.ec2.Tags/DeleteTags",
             status: Status::Served,
@@ -566,6 +699,16 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "Tag.Key", standing: Standing::Done },
                 Parameter { path: "Tag.Value", standing: Standing::Done },
             ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "DeleteVpc",
+            path: "/aws.ec2.Vpcs/DeleteVpc",
+            status: Status::Served,
+            request: &vpcs::DELETE_VPC_REQUEST,
+            answer: None,
+            result: None,
+            parameters: &[Parameter { path: "DryRun", standing: Standing::Done }, Parameter { path: "VpcId", standing: Standing::Done }],
         },
         Operation {
             service: &SERVICE,
@@ -609,6 +752,23 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "Filter.Value", standing: Standing::Done },
                 Parameter { path: "ZoneId", standing: Standing::Done },
                 Parameter { path: "ZoneName", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "DescribeDhcpOptions",
+            path: "/aws.ec2.DhcpOptionSets/DescribeDhcpOptions",
+            status: Status::Served,
+            request: &dhcp_option_sets::DESCRIBE_DHCP_OPTIONS_REQUEST,
+            answer: Some(&dhcp_option_sets::DESCRIBE_DHCP_OPTIONS_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DhcpOptionsId", standing: Standing::Done },
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "Filter.Name", standing: Standing::Done },
+                Parameter { path: "Filter.Value", standing: Standing::Done },
+                Parameter { path: "MaxResults", standing: Standing::Done },
+                Parameter { path: "NextToken", standing: Standing::Done },
             ],
         },
         Operation {
@@ -753,6 +913,23 @@ pub(super) static SERVICE: Service = Service {
         },
         Operation {
             service: &SERVICE,
+            name: "DescribeInternetGateways",
+            path: "/aws.ec2.InternetGateways/DescribeInternetGateways",
+            status: Status::Served,
+            request: &internet_gateways::DESCRIBE_INTERNET_GATEWAYS_REQUEST,
+            answer: Some(&internet_gateways::DESCRIBE_INTERNET_GATEWAYS_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "Filter.Name", standing: Standing::Done },
+                Parameter { path: "Filter.Value", standing: Standing::Done },
+                Parameter { path: "InternetGatewayId", standing: Standing::Done },
+                Parameter { path: "MaxResults", standing: Standing::Done },
+                Parameter { path: "NextToken", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
             name: "DescribeKeyPairs",
             path: "/aws.ec2.KeyPairs/DescribeKeyPairs",
             status: Status::Served,
@@ -812,6 +989,23 @@ pub(super) static SERVICE: Service = Service {
         },
         Operation {
             service: &SERVICE,
+            name: "DescribeNetworkAcls",
+            path: "/aws.ec2.NetworkAcls/DescribeNetworkAcls",
+            status: Status::Served,
+            request: &network_acls::DESCRIBE_NETWORK_ACLS_REQUEST,
+            answer: Some(&network_acls::DESCRIBE_NETWORK_ACLS_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "Filter.Name", standing: Standing::Done },
+                Parameter { path: "Filter.Value", standing: Standing::Done },
+                Parameter { path: "MaxResults", standing: Standing::Done },
+                Parameter { path: "NetworkAclId", standing: Standing::Done },
+                Parameter { path: "NextToken", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
             name: "DescribeNetworkInterfaces",
             path: "/aws.ec2.NetworkInterfaces/DescribeNetworkInterfaces",
             status: Status::Served,
@@ -857,6 +1051,23 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "Filter.Name", standing: Standing::Done },
                 Parameter { path: "Filter.Value", standing: Standing::Done },
                 Parameter { path: "RegionName", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "DescribeRouteTables",
+            path: "/aws.ec2.RouteTables/DescribeRouteTables",
+            status: Status::Served,
+            request: &route_tables::DESCRIBE_ROUTE_TABLES_REQUEST,
+            answer: Some(&route_tables::DESCRIBE_ROUTE_TABLES_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "Filter.Name", standing: Standing::Done },
+                Parameter { path: "Filter.Value", standing: Standing::Done },
+                Parameter { path: "MaxResults", standing: Standing::Done },
+                Parameter { path: "NextToken", standing: Standing::Done },
+                Parameter { path: "RouteTableId", standing: Standing::Done },
             ],
         },
         Operation {
@@ -929,6 +1140,20 @@ pub(super) static SERVICE: Service = Service {
         },
         Operation {
             service: &SERVICE,
+            name: "DescribeVpcAttribute",
+            path: "/aws.ec2.Vpcs/DescribeVpcAttribute",
+            status: Status::Served,
+            request: &vpcs::DESCRIBE_VPC_ATTRIBUTE_REQUEST,
+            answer: Some(&vpcs::DESCRIBE_VPC_ATTRIBUTE_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "Attribute", standing: Standing::Done },
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "VpcId", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
             name: "DescribeVpcs",
             path: "/aws.ec2.Vpcs/DescribeVpcs",
             status: Status::Served,
@@ -943,6 +1168,30 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "NextToken", standing: Standing::Done },
                 Parameter { path: "VpcId", standing: Standing::Done },
             ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "DetachInternetGateway",
+            path: "/aws.ec2.InternetGateways/DetachInternetGateway",
+            status: Status::Served,
+            request: &internet_gateways::DETACH_INTERNET_GATEWAY_REQUEST,
+            answer: None,
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "InternetGatewayId", standing: Standing::Done },
+                Parameter { path: "VpcId", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "DisassociateVpcCidrBlock",
+            path: "/aws.ec2.Vpcs/DisassociateVpcCidrBlock",
+            status: Status::Served,
+            request: &vpcs::DISASSOCIATE_VPC_CIDR_BLOCK_REQUEST,
+            answer: Some(&vpcs::DISASSOCIATE_VPC_CIDR_BLOCK_RESULT),
+            result: None,
+            parameters: &[Parameter { path: "AssociationId", standing: Standing::Done }],
         },
         Operation {
             service: &SERVICE,
@@ -1167,6 +1416,40 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "LaunchTemplateId", standing: Standing::Done },
                 Parameter { path: "LaunchTemplateName", standing: Standing::Done },
                 Parameter { path: "SetDefaultVersion", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "ModifySubnetAttribute",
+            path: "/aws.ec2.Subnets/ModifySubnetAttribute",
+            status: Status::Served,
+            request: &subnets::MODIFY_SUBNET_ATTRIBUTE_REQUEST,
+            answer: None,
+            result: None,
+            parameters: &[
+                Parameter { path: "AssignIpv6AddressOnCreation.Value", standing: Standing::DefaultOnly("false") },
+                Parameter { path: "EnableDns64.Value", standing: Standing::DefaultOnly("false") },
+                Parameter { path: "EnableResourceNameDnsAAAARecordOnLaunch.Value", standing: Standing::DefaultOnly("false") },
+                Parameter { path: "EnableResourceNameDnsARecordOnLaunch.Value", standing: Standing::Done },
+                Parameter { path: "MapCustomerOwnedIpOnLaunch.Value", standing: Standing::DefaultOnly("false") },
+                Parameter { path: "MapPublicIpOnLaunch.Value", standing: Standing::Done },
+                Parameter { path: "PrivateDnsHostnameTypeOnLaunch", standing: Standing::Done },
+                Parameter { path: "SubnetId", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "ModifyVpcAttribute",
+            path: "/aws.ec2.Vpcs/ModifyVpcAttribute",
+            status: Status::Served,
+            request: &vpcs::MODIFY_VPC_ATTRIBUTE_REQUEST,
+            answer: None,
+            result: None,
+            parameters: &[
+                Parameter { path: "EnableDnsHostnames.Value", standing: Standing::Done },
+                Parameter { path: "EnableDnsSupport.Value", standing: Standing::Done },
+                Parameter { path: "EnableNetworkAddressUsageMetrics.Value", standing: Standing::Done },
+                Parameter { path: "VpcId", standing: Standing::Done },
             ],
         },
         Operation {

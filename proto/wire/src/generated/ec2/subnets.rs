@@ -2,6 +2,46 @@
 
 use crate::table::{Field, Kind, Shape};
 
+pub(super) static CREATE_DEFAULT_SUBNET_REQUEST: Shape = Shape {
+    name: "CreateDefaultSubnetRequest",
+    fields: &[
+        Field::new(1, "AvailabilityZone", "availabilityZone", Kind::Text),
+        Field::new(2, "DryRun", "dryRun", Kind::Bool),
+        Field::new(3, "Ipv6Native", "ipv6Native", Kind::Bool),
+        Field::new(4, "AvailabilityZoneId", "availabilityZoneId", Kind::Id),
+    ],
+};
+
+pub(super) static CREATE_DEFAULT_SUBNET_RESULT: Shape =
+    Shape { name: "CreateDefaultSubnetResult", fields: &[Field::new(1, "Subnet", "subnet", Kind::Message(&super::subnets::SUBNET))] };
+
+pub(super) static CREATE_SUBNET_REQUEST: Shape = Shape {
+    name: "CreateSubnetRequest",
+    fields: &[
+        Field::new(1, "TagSpecification", "tagSpecifications", Kind::Message(&super::common::TAG_SPECIFICATION)).list("item"),
+        Field::new(2, "AvailabilityZone", "availabilityZone", Kind::Text),
+        Field::new(3, "AvailabilityZoneId", "availabilityZoneId", Kind::Id),
+        Field::new(4, "CidrBlock", "cidrBlock", Kind::Text),
+        Field::new(5, "Ipv6CidrBlock", "ipv6CidrBlock", Kind::Text),
+        Field::new(6, "OutpostArn", "outpostArn", Kind::Text),
+        Field::new(7, "VpcId", "vpcId", Kind::Id).required(),
+        Field::new(8, "Ipv6Native", "ipv6Native", Kind::Bool),
+        Field::new(9, "Ipv4IpamPoolId", "ipv4IpamPoolId", Kind::Id),
+        Field::new(10, "Ipv4NetmaskLength", "ipv4NetmaskLength", Kind::Int32),
+        Field::new(11, "Ipv6IpamPoolId", "ipv6IpamPoolId", Kind::Id),
+        Field::new(12, "Ipv6NetmaskLength", "ipv6NetmaskLength", Kind::Int32),
+        Field::new(13, "DryRun", "dryRun", Kind::Bool),
+    ],
+};
+
+pub(super) static CREATE_SUBNET_RESULT: Shape =
+    Shape { name: "CreateSubnetResult", fields: &[Field::new(1, "Subnet", "subnet", Kind::Message(&super::subnets::SUBNET))] };
+
+pub(super) static DELETE_SUBNET_REQUEST: Shape = Shape {
+    name: "DeleteSubnetRequest",
+    fields: &[Field::new(1, "SubnetId", "subnetId", Kind::Id).required(), Field::new(2, "DryRun", "dryRun", Kind::Bool)],
+};
+
 pub(super) static DESCRIBE_SUBNETS_REQUEST: Shape = Shape {
     name: "DescribeSubnetsRequest",
     fields: &[
@@ -18,6 +58,33 @@ pub(super) static DESCRIBE_SUBNETS_RESULT: Shape = Shape {
     fields: &[
         Field::new(1, "NextToken", "nextToken", Kind::Text),
         Field::new(2, "Subnets", "subnetSet", Kind::Message(&super::subnets::SUBNET)).list("item"),
+    ],
+};
+
+pub(super) static MODIFY_SUBNET_ATTRIBUTE_REQUEST: Shape = Shape {
+    name: "ModifySubnetAttributeRequest",
+    fields: &[
+        Field::new(1, "AssignIpv6AddressOnCreation", "assignIpv6AddressOnCreation", Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(2, "MapPublicIpOnLaunch", "mapPublicIpOnLaunch", Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(3, "SubnetId", "subnetId", Kind::Id).required(),
+        Field::new(4, "MapCustomerOwnedIpOnLaunch", "mapCustomerOwnedIpOnLaunch", Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(5, "CustomerOwnedIpv4Pool", "customerOwnedIpv4Pool", Kind::Text),
+        Field::new(6, "EnableDns64", "enableDns64", Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(7, "PrivateDnsHostnameTypeOnLaunch", "privateDnsHostnameTypeOnLaunch", Kind::Words(super::common::HOSTNAME_TYPE)),
+        Field::new(
+            8,
+            "EnableResourceNameDnsARecordOnLaunch",
+            "enableResourceNameDnsARecordOnLaunch",
+            Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE),
+        ),
+        Field::new(
+            9,
+            "EnableResourceNameDnsAAAARecordOnLaunch",
+            "enableResourceNameDnsAaaaRecordOnLaunch",
+            Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE),
+        ),
+        Field::new(10, "EnableLniAtDeviceIndex", "enableLniAtDeviceIndex", Kind::Int32),
+        Field::new(11, "DisableLniAtDeviceIndex", "disableLniAtDeviceIndex", Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE)),
     ],
 };
 

@@ -2,6 +2,88 @@
 
 use crate::table::{Field, Kind, Shape};
 
+pub(super) static ASSOCIATE_VPC_CIDR_BLOCK_REQUEST: Shape = Shape {
+    name: "AssociateVpcCidrBlockRequest",
+    fields: &[
+        Field::new(1, "CidrBlock", "cidrBlock", Kind::Text),
+        Field::new(2, "Ipv6CidrBlockNetworkBorderGroup", "ipv6CidrBlockNetworkBorderGroup", Kind::Text),
+        Field::new(3, "Ipv6Pool", "ipv6Pool", Kind::Text),
+        Field::new(4, "Ipv6CidrBlock", "ipv6CidrBlock", Kind::Text),
+        Field::new(5, "Ipv4IpamPoolId", "ipv4IpamPoolId", Kind::Id),
+        Field::new(6, "Ipv4NetmaskLength", "ipv4NetmaskLength", Kind::Int32),
+        Field::new(7, "Ipv6IpamPoolId", "ipv6IpamPoolId", Kind::Id),
+        Field::new(8, "Ipv6NetmaskLength", "ipv6NetmaskLength", Kind::Int32),
+        Field::new(9, "VpcId", "vpcId", Kind::Id).required(),
+        Field::new(10, "AmazonProvidedIpv6CidrBlock", "amazonProvidedIpv6CidrBlock", Kind::Bool),
+    ],
+};
+
+pub(super) static ASSOCIATE_VPC_CIDR_BLOCK_RESULT: Shape = Shape {
+    name: "AssociateVpcCidrBlockResult",
+    fields: &[
+        Field::new(1, "Ipv6CidrBlockAssociation", "ipv6CidrBlockAssociation", Kind::Message(&super::vpcs::VPC_IPV6_CIDR_BLOCK_ASSOCIATION)),
+        Field::new(2, "CidrBlockAssociation", "cidrBlockAssociation", Kind::Message(&super::vpcs::VPC_CIDR_BLOCK_ASSOCIATION)),
+        Field::new(3, "VpcId", "vpcId", Kind::Id),
+    ],
+};
+
+pub(super) static CREATE_DEFAULT_VPC_REQUEST: Shape =
+    Shape { name: "CreateDefaultVpcRequest", fields: &[Field::new(1, "DryRun", "dryRun", Kind::Bool)] };
+
+pub(super) static CREATE_DEFAULT_VPC_RESULT: Shape =
+    Shape { name: "CreateDefaultVpcResult", fields: &[Field::new(1, "Vpc", "vpc", Kind::Message(&super::vpcs::VPC))] };
+
+pub(super) static CREATE_VPC_REQUEST: Shape = Shape {
+    name: "CreateVpcRequest",
+    fields: &[
+        Field::new(1, "CidrBlock", "cidrBlock", Kind::Text),
+        Field::new(2, "Ipv6Pool", "ipv6Pool", Kind::Text),
+        Field::new(3, "Ipv6CidrBlock", "ipv6CidrBlock", Kind::Text),
+        Field::new(4, "Ipv4IpamPoolId", "ipv4IpamPoolId", Kind::Id),
+        Field::new(5, "Ipv4NetmaskLength", "ipv4NetmaskLength", Kind::Int32),
+        Field::new(6, "Ipv6IpamPoolId", "ipv6IpamPoolId", Kind::Id),
+        Field::new(7, "Ipv6NetmaskLength", "ipv6NetmaskLength", Kind::Int32),
+        Field::new(8, "Ipv6CidrBlockNetworkBorderGroup", "ipv6CidrBlockNetworkBorderGroup", Kind::Text),
+        Field::new(9, "VpcEncryptionControl", "vpcEncryptionControl", Kind::Message(&super::vpcs::VPC_ENCRYPTION_CONTROL_CONFIGURATION)),
+        Field::new(10, "TagSpecification", "tagSpecifications", Kind::Message(&super::common::TAG_SPECIFICATION)).list("item"),
+        Field::new(11, "DryRun", "dryRun", Kind::Bool),
+        Field::new(12, "InstanceTenancy", "instanceTenancy", Kind::Words(super::common::TENANCY)),
+        Field::new(13, "AmazonProvidedIpv6CidrBlock", "amazonProvidedIpv6CidrBlock", Kind::Bool),
+    ],
+};
+
+pub(super) static CREATE_VPC_RESULT: Shape =
+    Shape { name: "CreateVpcResult", fields: &[Field::new(1, "Vpc", "vpc", Kind::Message(&super::vpcs::VPC))] };
+
+pub(super) static DELETE_VPC_REQUEST: Shape = Shape {
+    name: "DeleteVpcRequest",
+    fields: &[Field::new(1, "VpcId", "vpcId", Kind::Id).required(), Field::new(2, "DryRun", "dryRun", Kind::Bool)],
+};
+
+pub(super) static DESCRIBE_VPC_ATTRIBUTE_REQUEST: Shape = Shape {
+    name: "DescribeVpcAttributeRequest",
+    fields: &[
+        Field::new(1, "Attribute", "attribute", Kind::Words(super::vpcs::VPC_ATTRIBUTE_NAME)).required(),
+        Field::new(2, "VpcId", "vpcId", Kind::Id).required(),
+        Field::new(3, "DryRun", "dryRun", Kind::Bool),
+    ],
+};
+
+pub(super) static DESCRIBE_VPC_ATTRIBUTE_RESULT: Shape = Shape {
+    name: "DescribeVpcAttributeResult",
+    fields: &[
+        Field::new(1, "EnableDnsHostnames", "enableDnsHostnames", Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(2, "EnableDnsSupport", "enableDnsSupport", Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(
+            3,
+            "EnableNetworkAddressUsageMetrics",
+            "enableNetworkAddressUsageMetrics",
+            Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE),
+        ),
+        Field::new(4, "VpcId", "vpcId", Kind::Id),
+    ],
+};
+
 pub(super) static DESCRIBE_VPCS_REQUEST: Shape = Shape {
     name: "DescribeVpcsRequest",
     fields: &[
@@ -18,6 +100,33 @@ pub(super) static DESCRIBE_VPCS_RESULT: Shape = Shape {
     fields: &[
         Field::new(1, "NextToken", "nextToken", Kind::Text),
         Field::new(2, "Vpcs", "vpcSet", Kind::Message(&super::vpcs::VPC)).list("item"),
+    ],
+};
+
+pub(super) static DISASSOCIATE_VPC_CIDR_BLOCK_REQUEST: Shape =
+    Shape { name: "DisassociateVpcCidrBlockRequest", fields: &[Field::new(1, "AssociationId", "associationId", Kind::Id).required()] };
+
+pub(super) static DISASSOCIATE_VPC_CIDR_BLOCK_RESULT: Shape = Shape {
+    name: "DisassociateVpcCidrBlockResult",
+    fields: &[
+        Field::new(1, "Ipv6CidrBlockAssociation", "ipv6CidrBlockAssociation", Kind::Message(&super::vpcs::VPC_IPV6_CIDR_BLOCK_ASSOCIATION)),
+        Field::new(2, "CidrBlockAssociation", "cidrBlockAssociation", Kind::Message(&super::vpcs::VPC_CIDR_BLOCK_ASSOCIATION)),
+        Field::new(3, "VpcId", "vpcId", Kind::Id),
+    ],
+};
+
+pub(super) static MODIFY_VPC_ATTRIBUTE_REQUEST: Shape = Shape {
+    name: "ModifyVpcAttributeRequest",
+    fields: &[
+        Field::new(1, "EnableDnsHostnames", "enableDnsHostnames", Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(2, "EnableDnsSupport", "enableDnsSupport", Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(3, "VpcId", "vpcId", Kind::Id).required(),
+        Field::new(
+            4,
+            "EnableNetworkAddressUsageMetrics",
+            "enableNetworkAddressUsageMetrics",
+            Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE),
+        ),
     ],
 };
 
@@ -76,6 +185,41 @@ pub(super) static VPC_ENCRYPTION_CONTROL: Shape = Shape {
     ],
 };
 
+pub(super) static VPC_ENCRYPTION_CONTROL_CONFIGURATION: Shape = Shape {
+    name: "VpcEncryptionControlConfiguration",
+    fields: &[
+        Field::new(1, "Mode", "mode", Kind::Words(super::vpcs::VPC_ENCRYPTION_CONTROL_MODE)).required(),
+        Field::new(
+            2,
+            "InternetGatewayExclusion",
+            "internetGatewayExclusion",
+            Kind::Words(super::vpcs::VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE_INPUT),
+        ),
+        Field::new(
+            3,
+            "EgressOnlyInternetGatewayExclusion",
+            "egressOnlyInternetGatewayExclusion",
+            Kind::Words(super::vpcs::VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE_INPUT),
+        ),
+        Field::new(4, "NatGatewayExclusion", "natGatewayExclusion", Kind::Words(super::vpcs::VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE_INPUT)),
+        Field::new(
+            5,
+            "VirtualPrivateGatewayExclusion",
+            "virtualPrivateGatewayExclusion",
+            Kind::Words(super::vpcs::VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE_INPUT),
+        ),
+        Field::new(6, "VpcPeeringExclusion", "vpcPeeringExclusion", Kind::Words(super::vpcs::VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE_INPUT)),
+        Field::new(7, "LambdaExclusion", "lambdaExclusion", Kind::Words(super::vpcs::VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE_INPUT)),
+        Field::new(8, "VpcLatticeExclusion", "vpcLatticeExclusion", Kind::Words(super::vpcs::VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE_INPUT)),
+        Field::new(
+            9,
+            "ElasticFileSystemExclusion",
+            "elasticFileSystemExclusion",
+            Kind::Words(super::vpcs::VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE_INPUT),
+        ),
+    ],
+};
+
 pub(super) static VPC_ENCRYPTION_CONTROL_EXCLUSION: Shape = Shape {
     name: "VpcEncryptionControlExclusion",
     fields: &[
@@ -116,10 +260,14 @@ pub(super) static VPC_IPV6_CIDR_BLOCK_ASSOCIATION: Shape = Shape {
     ],
 };
 
+pub(super) static VPC_ATTRIBUTE_NAME: &[&str] = &["enableDnsSupport", "enableDnsHostnames", "enableNetworkAddressUsageMetrics"];
+
 pub(super) static VPC_CIDR_BLOCK_STATE_CODE: &[&str] =
     &["associating", "associated", "disassociating", "disassociated", "failing", "failed"];
 
 pub(super) static VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE: &[&str] = &["enabling", "enabled", "disabling", "disabled"];
+
+pub(super) static VPC_ENCRYPTION_CONTROL_EXCLUSION_STATE_INPUT: &[&str] = &["enable", "disable"];
 
 pub(super) static VPC_ENCRYPTION_CONTROL_MODE: &[&str] = &["monitor", "enforce"];
 
