@@ -222,6 +222,58 @@ async fn guests_and_plan_outlive_the_agent_and_the_scheduler() {
 }
 
 #[tokio::test]
+async fn a_guest_that_is_to_stay_down_is_impaired_until_it_is_rebooted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut scheduler, agent, mut line) = attended(folder.path()).await;
+    let mut launched = desired(1, "simulated");
+    launched.stays_down = true;
+    line.desire(&launched);
+    line.observed(&instance_id(1), GuestState::Running).await;
+    control(folder.path(), 1, "crash");
+    let observed = line.observed(&instance_id(1), GuestState::Impaired).await;
+    assert_eq!((observed.fault_code.as_str(), observed.guest_initiated_shutdown), ("guest-ended", false));
+
+    // Nor does an agent that comes after this one, as after the host's reboot, start it.
+    agent.stop().await;
+    let agent = Agent::start(folder.path());
+    let mut line = scheduler.attended(1).await;
+    line.desire(&launched);
+    line.complete();
+    let stated = line.statement().await;
+    assert_eq!(stated.iter().map(InstanceObserved::state).collect::<Vec<_>>(), [GuestState::Impaired]);
+
+    let rebooted = changed(&launched, |desired| desired.reboot_count = 1);
+    line.desire(&rebooted);
+    let observed = line.observed(&instance_id(1), GuestState::Running).await;
+    assert_eq!((observed.generation, observed.reboot_count, observed.fault_code.as_str()), (2, 1, ""));
+
+    // It is started again as soon as it need not stay down.
+    control(folder.path(), 1, "crash");
+    line.observed(&instance_id(1), GuestState::Impaired).await;
+    line.desire(&changed(&rebooted, |desired| desired.stays_down = false));
+    line.observed(&instance_id(1), GuestState::Running).await;
+
+    // Its own orderly shutdown is one, and a stop works of one that is down.
+    let mut other = desired(2, "simulated");
+    other.stays_down = true;
+    line.desire(&other);
+    line.observed(&instance_id(2), GuestState::Running).await;
+    control(folder.path(), 2, "crash");
+    line.observed(&instance_id(2), GuestState::Impaired).await;
+    let stopped = changed(&other, |desired| desired.power = PowerState::Stopped.into());
+    line.desire(&stopped);
+    assert!(!line.observed(&instance_id(2), GuestState::Stopped).await.guest_initiated_shutdown);
+    line.desire(&changed(&stopped, |desired| {
+        desired.power = PowerState::Running.into();
+        desired.start_count = 2;
+    }));
+    line.observed(&instance_id(2), GuestState::Running).await;
+    control(folder.path(), 2, "power-off");
+    assert!(line.observed(&instance_id(2), GuestState::Stopped).await.guest_initiated_shutdown);
+    agent.stop().await;
+}
+
+#[tokio::test]
 async fn a_quarantine_outlives_the_agent_and_its_scheduler() {
     let folder = tempfile::tempdir().unwrap();
     let (mut scheduler, agent, mut line) = attended(folder.path()).await;

@@ -224,6 +224,11 @@ impl Settings {
         format!("ip-{}.{}", address.replace('.', "-"), self.private_domain())
     }
 
+    /// `i-0123456789abcdef0.ec2.internal`
+    pub fn resource_dns_name(&self, instance_id: &str) -> String {
+        format!("{instance_id}.{}", self.private_domain())
+    }
+
     /// `ec2-198-18-0-1.compute-1.amazonaws.com`
     pub fn public_dns_name(&self, address: &str) -> String {
         let domain = if self.region == "us-east-1" { "compute-1".into() } else { format!("{}.compute", self.region) };

@@ -1,6 +1,8 @@
 """A tiny guest's life, in order: each test goes on where the one before stopped."""
 
 import base64
+import os
+import signal
 import socket
 import subprocess
 
@@ -193,6 +195,8 @@ def test_stop_and_start_keep_disk_and_private_address(cloud, ec2, key_file, ssh,
     wait(ec2, "stopped", story.instance_id)
     assert cloud.guests() == {}
     ec2.modify_instance_cpu_options(InstanceId=story.instance_id, CoreCount=1, ThreadsPerCore=1)
+    named = {"PrivateDnsHostnameType": "resource-name", "EnableResourceNameDnsARecord": True}
+    ec2.modify_private_dns_name_options(InstanceId=story.instance_id, **named)
     ec2.start_instances(InstanceIds=[story.instance_id])
     wait(ec2, "running", story.instance_id)
     restarted(story, ec2, ssh, key_file)
@@ -200,6 +204,35 @@ def test_stop_and_start_keep_disk_and_private_address(cloud, ec2, key_file, ssh,
     assert story.ssh("cat ~/note") == "kept"
     assert describe(ec2, story.instance_id)["PrivateIpAddress"] == before["PrivateIpAddress"]
     assert before["PrivateIpAddress"] in story.ssh("ip -4 addr show dev eth0")
+
+
+def test_it_is_called_by_its_id_as_it_was_asked_while_it_was_stopped(ec2, story):
+    address, name = describe(ec2, story.instance_id)["PrivateIpAddress"], f"{story.instance_id}.ec2.internal"
+    assert story.ssh("hostname") == story.instance_id
+    assert story.ssh.metadata("meta-data/local-hostname") == name
+    assert address in story.ssh(f"busybox nslookup {name}")
+    assert name in story.ssh(f"busybox nslookup {address}"), "and back"
+    ec2.modify_private_dns_name_options(InstanceId=story.instance_id, EnableResourceNameDnsARecord=False)
+    wait_until("nobody answers for the name", lambda: address not in story.ssh.run(f"busybox nslookup {name}").stdout)
+    assert f"ip-{address.replace('.', '-')}.ec2.internal" in story.ssh(f"busybox nslookup {address}")
+
+
+def test_a_guest_that_is_not_to_be_recovered_stays_down_until_it_is_rebooted(cloud, ec2, key_file, ssh, story):
+    def checks():
+        (found,) = ec2.describe_instance_status(InstanceIds=[story.instance_id])["InstanceStatuses"]
+        return found["SystemStatus"]["Status"], found["InstanceStatus"]["Status"]
+
+    ec2.modify_instance_maintenance_options(InstanceId=story.instance_id, AutoRecovery="disabled")
+    # Its host has to know of it.
+    wait_until("it is told", lambda: describe(ec2, story.instance_id)["MetadataOptions"]["State"] == "applied")
+    (pid,) = cloud.guests()
+    os.kill(pid, signal.SIGKILL)
+    wait_until("both checks fail", lambda: checks() == ("impaired", "impaired"))
+    assert (cloud.guests(), describe(ec2, story.instance_id)["State"]["Name"]) == ({}, "running")
+    ec2.reboot_instances(InstanceIds=[story.instance_id])
+    restarted(story, ec2, ssh, key_file)
+    wait_until("neither fails any more", lambda: "impaired" not in checks())
+    assert story.ssh("cat ~/note") == "kept"
 
 
 def test_a_guest_that_powers_itself_off_is_stopped(cloud, ec2, story):

@@ -39,6 +39,8 @@ pub enum FaultCode {
     Hypervisor,
     /// The host's own disk or kernel refused.
     Host,
+    /// The guest ended without an order, and is to stay so until there is one.
+    GuestEnded,
 }
 
 impl FaultCode {
@@ -50,6 +52,7 @@ impl FaultCode {
             Self::Network => "network",
             Self::Hypervisor => "hypervisor",
             Self::Host => "host",
+            Self::GuestEnded => "guest-ended",
         }
     }
 }

@@ -54,12 +54,46 @@ pub struct VpcPlan {
     pub resolves: bool,
     /// By id: those of the subnets of `interfaces`.
     pub route_tables: BTreeMap<String, RouteTable>,
+    /// Instances on any host that are called by their ids, too.
+    pub resource_names: ResourceNames,
     /// The first address of each subnet.
     pub gateways: BTreeSet<Ipv4Addr>,
     pub interfaces: BTreeMap<String, Interface>,
     pub instances: BTreeMap<String, Arc<InstanceDesired>>,
     /// The whole nftables input of the namespace.
     pub ruleset: String,
+}
+
+/// Names that are made of instances' ids, as the VPC's statement has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResourceNames {
+    addresses: BTreeMap<String, Ipv4Addr>,
+    hostnames: BTreeMap<Ipv4Addr, String>,
+}
+
+impl ResourceNames {
+    /// What is no id or no address is left out: that name does not exist.
+    pub fn new(stated: &VpcDesired) -> Self {
+        let mut names = Self::default();
+        for name in &stated.resource_names {
+            let (Ok(id), Ok(address)) = (checked_id(&name.instance_id), address(&name.private_ip_address)) else { continue };
+            names.addresses.insert(id.to_owned(), address);
+            if name.is_hostname {
+                names.hostnames.insert(address, id.to_owned());
+            }
+        }
+        names
+    }
+
+    /// What the id means.
+    pub fn address_of(&self, id: &str) -> Option<Ipv4Addr> {
+        self.addresses.get(id).copied()
+    }
+
+    /// The id by which the instance at an address calls itself.
+    pub fn hostname_of(&self, address: Ipv4Addr) -> Option<&str> {
+        self.hostnames.get(&address).map(String::as_str)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -223,6 +257,7 @@ fn empty(host_id: &str, stated: &VpcDesired) -> Result<VpcPlan, String> {
         resolver: nth(first, 2).ok_or("the VPC's block is too small for its resolver")?,
         resolves: !stated.without_resolver,
         route_tables: BTreeMap::new(),
+        resource_names: ResourceNames::new(stated),
         gateways: BTreeSet::new(),
         interfaces: BTreeMap::new(),
         instances: BTreeMap::new(),

@@ -27,6 +27,8 @@ enum Outcome {
     },
     /// Nothing new; what was stated stands.
     Later(Duration),
+    /// It ended by itself and stays so.
+    Down,
     Gone,
 }
 
@@ -48,6 +50,11 @@ impl Reconciler {
                 Ok(Outcome::Rest { state, again }) => {
                     self.rested(instance_id, &intent, state);
                     return Some(again);
+                }
+                Ok(Outcome::Down) => {
+                    self.attempts.succeeded(instance_id);
+                    self.observe(instance_id, &intent, GuestState::Impaired, Some(&ended()));
+                    return Some(LOOK_ANYWAY);
                 }
                 Err(error) => return Some(self.fault(instance_id, &intent, &error)),
             }
@@ -98,7 +105,7 @@ impl Reconciler {
         let driver = self.driver(desired, &record)?;
         let guest = driver.observe(instance_id).await?;
         let action = step(want, &record, guest, self.around.clock.now_millis(), self.around.stop_timeout);
-        if !matches!(action, Action::Rest(_) | Action::Wait(..)) {
+        if !matches!(action, Action::Rest(_) | Action::Wait(..) | Action::StayDown) {
             tracing::info!(instance_id, ?guest, ?action, "acting on an instance");
         }
         self.act(action, desired, &record, driver.as_ref()).await
@@ -122,6 +129,8 @@ impl Reconciler {
                 self.around.metrics.start(end_of(&outcome), began);
                 return outcome;
             }
+            Action::StayDown => return Ok(Outcome::Down),
+            Action::NoteCameUp => record.came_up = true,
             Action::Bury => return Ok(Outcome::Again),
             Action::Reset => {
                 if !self.resets.carried_out(id, desired.reboot_count) {
@@ -145,6 +154,7 @@ impl Reconciler {
                 self.attempts.ending(id);
                 driver.power_off(id).await?;
                 record.stopping_since = None;
+                record.came_up = false;
             }
             Action::NoteGuestShutdown => record.guest_shutdown = GuestShutdown::Unanswered,
             Action::NoteAnswered => record.guest_shutdown = GuestShutdown::Answered,
@@ -247,11 +257,17 @@ fn died(lived: Duration) -> DriverError {
     DriverError::new(FaultCode::Hypervisor, message)
 }
 
+fn ended() -> DriverError {
+    let message = "the guest's process ended, its host went down, or its hypervisor crashed, and it is not to be started again by itself \
+                   (its automatic recovery is disabled)";
+    DriverError::new(FaultCode::GuestEnded, message)
+}
+
 /// How a try to start a guest ended.
 fn end_of(outcome: &Result<Outcome, DriverError>) -> &'static str {
     match outcome {
         Ok(Outcome::Rest { .. } | Outcome::Later(_)) => "preparing",
-        Ok(Outcome::Again | Outcome::Gone) => "started",
+        Ok(Outcome::Again | Outcome::Down | Outcome::Gone) => "started",
         Err(_) => "failed",
     }
 }
@@ -265,11 +281,16 @@ fn want(intent: &Intent) -> Option<Want> {
         return Some(Want::Untouched);
     }
     let desired = intent.desired.as_deref()?;
+    let power = |on| Want::Power {
+        on,
+        force_stop: !on && desired.force_stop,
+        reboots: desired.reboot_count,
+        starts: desired.start_count,
+        stays_down: desired.stays_down,
+    };
     Some(match desired.power() {
-        PowerState::Running => Want::Power { on: true, force_stop: false, reboots: desired.reboot_count, starts: desired.start_count },
-        PowerState::Stopped => {
-            Want::Power { on: false, force_stop: desired.force_stop, reboots: desired.reboot_count, starts: desired.start_count }
-        }
+        PowerState::Running => power(true),
+        PowerState::Stopped => power(false),
         // A word of a later version: not understood is not acted on.
         PowerState::Unspecified => Want::Untouched,
     })

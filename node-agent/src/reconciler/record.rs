@@ -33,6 +33,10 @@ pub struct Record {
     pub guest_shutdown: GuestShutdown,
     /// Since when the guest is asked to shut down, in milliseconds since the Unix epoch.
     pub stopping_since: Option<i64>,
+    /// The guest was seen to run since it was last started, and its power was not taken away. Written for guests that are to stay down
+    /// when they end.
+    #[serde(default)]
+    pub came_up: bool,
 }
 
 impl Record {
@@ -42,6 +46,12 @@ impl Record {
         self.starts = starts;
         self.guest_shutdown = GuestShutdown::No;
         self.stopping_since = None;
+        self.came_up = false;
+    }
+
+    /// Whether nothing newer than this was asked for than what it was started, or reset, for.
+    pub fn is_of(&self, (reboots, starts): (u64, u64)) -> bool {
+        self.reboots >= reboots && self.starts >= starts
     }
 }
 

@@ -6,9 +6,13 @@
 //!  quarantined    any                                                Rest (untouched)
 //!  running        Off          guest powered itself off, not         Rest(Stopped)
 //!                              started again since
+//!                 Off          it is to stay down, ended by itself   StayDown
+//!                              and nobody has asked for it since
 //!                 Off          otherwise                             Start
 //!                 Starting                                           Wait(Preparing)
 //!                 Running      reboots behind                        Reset
+//!                 Running      it is to stay down once it ends, and  NoteCameUp
+//!                              that it came up is not written down
 //!                 Running      stop was requested, no longer wanted  Forget the request
 //!                 Running      otherwise                             Rest(Running)
 //!                 PoweredOff   stop was requested                    PowerOff (and then Start)
@@ -43,6 +47,8 @@ pub enum Want {
         force_stop: bool,
         reboots: u64,
         starts: u64,
+        /// A guest that ended by itself is not started again.
+        stays_down: bool,
     },
 }
 
@@ -53,6 +59,10 @@ pub enum Action {
     /// Something goes on by itself; look again later.
     Wait(GuestState, Duration),
     Start,
+    /// It ended without an order, and only an order starts it again.
+    StayDown,
+    /// It runs: from now on its end is one.
+    NoteCameUp,
     Reset,
     /// Ask the guest to switch itself off, and note when.
     RequestShutdown,
@@ -75,18 +85,20 @@ pub fn step(want: Want, record: &Record, guest: Guest, now_millis: i64, stop_tim
     match want {
         Want::Buried => Action::Bury,
         Want::Untouched => Action::Rest(GuestState::Quarantined),
-        Want::Power { on: true, reboots, starts, .. } => running(record, guest, reboots, starts),
+        Want::Power { on: true, reboots, starts, stays_down, .. } => running(record, guest, (reboots, starts), stays_down),
         Want::Power { on: false, force_stop, .. } => stopped(record, guest, force_stop, now_millis, stop_timeout),
     }
 }
 
-fn running(record: &Record, guest: Guest, reboots: u64, starts: u64) -> Action {
+fn running(record: &Record, guest: Guest, (reboots, starts): (u64, u64), stays_down: bool) -> Action {
     match guest {
         Guest::Off if record.guest_shutdown == GuestShutdown::Unanswered && starts <= record.starts => Action::Rest(GuestState::Stopped),
+        Guest::Off if stays_down && record.came_up && record.is_of((reboots, starts)) => Action::StayDown,
         Guest::Off => Action::Start,
         Guest::Starting => Action::Wait(GuestState::Preparing, LOOK_AGAIN),
         Guest::Running if record.reboots < reboots => Action::Reset,
         Guest::Running if record.stopping_since.is_some() => Action::ForgetRequest,
+        Guest::Running if stays_down && !record.came_up => Action::NoteCameUp,
         Guest::Running => Action::Rest(GuestState::Running),
         Guest::PoweredOff => switched_off(record),
     }
@@ -123,9 +135,13 @@ mod tests {
 
     use super::*;
 
-    const ON: Want = Want::Power { on: true, force_stop: false, reboots: 0, starts: 1 };
-    const OFF: Want = Want::Power { on: false, force_stop: false, reboots: 0, starts: 1 };
+    const ON: Want = on(0, 1);
+    const OFF: Want = Want::Power { on: false, force_stop: false, reboots: 0, starts: 1, stays_down: false };
     const TIMEOUT: Duration = Duration::from_mins(1);
+
+    const fn on(reboots: u64, starts: u64) -> Want {
+        Want::Power { on: true, force_stop: false, reboots, starts, stays_down: false }
+    }
 
     fn next(want: Want, record: &Record, guest: Guest) -> Action {
         step(want, record, guest, 1_000_000, TIMEOUT)
@@ -135,8 +151,7 @@ mod tests {
     fn a_guest_that_powered_itself_off_stays_off_until_it_is_started_again() {
         let record = Record { guest_shutdown: GuestShutdown::Unanswered, starts: 1, ..Record::default() };
         assert_eq!(next(ON, &record, Guest::Off), Action::Rest(GuestState::Stopped));
-        let started_again = Want::Power { on: true, force_stop: false, reboots: 0, starts: 2 };
-        assert_eq!(next(started_again, &record, Guest::Off), Action::Start);
+        assert_eq!(next(on(0, 2), &record, Guest::Off), Action::Start);
         assert_eq!(next(OFF, &record, Guest::Off), Action::NoteAnswered);
         let answered = Record { guest_shutdown: GuestShutdown::Answered, ..record };
         assert_eq!(next(ON, &answered, Guest::Off), Action::Start);
@@ -149,7 +164,7 @@ mod tests {
         assert_eq!(next(OFF, &asked(1_000_000 - 59_999), Guest::Running), Action::Wait(GuestState::Stopping, LOOK_AGAIN));
         assert_eq!(next(OFF, &asked(1_000_000 - 60_000), Guest::Running), Action::PowerOff);
         assert_eq!(next(OFF, &asked(1_000_001), Guest::Running), Action::RequestShutdown, "the clock was set back");
-        let force = Want::Power { on: false, force_stop: true, reboots: 0, starts: 1 };
+        let force = Want::Power { on: false, force_stop: true, reboots: 0, starts: 1, stays_down: false };
         assert_eq!(next(force, &asked(1_000_000), Guest::Running), Action::PowerOff);
     }
 
@@ -163,9 +178,27 @@ mod tests {
 
     #[test]
     fn a_reboot_resets_once() {
-        let want = Want::Power { on: true, force_stop: false, reboots: 2, starts: 1 };
+        let want = on(2, 1);
         assert_eq!(next(want, &Record { reboots: 1, ..Record::default() }, Guest::Running), Action::Reset);
         assert_eq!(next(want, &Record { reboots: 2, ..Record::default() }, Guest::Running), Action::Rest(GuestState::Running));
+    }
+
+    #[test]
+    fn a_guest_that_is_to_stay_down_is_started_again_by_an_order_alone() {
+        let staying = |reboots, starts| Want::Power { on: true, force_stop: false, reboots, starts, stays_down: true };
+        let launched = Record { starts: 1, ..Record::default() };
+        assert_eq!(next(staying(0, 1), &Record::default(), Guest::Off), Action::Start, "its launch");
+        assert_eq!(next(staying(0, 1), &launched, Guest::Off), Action::Start, "a launch that has not come up yet");
+        assert_eq!(next(staying(0, 1), &launched, Guest::Running), Action::NoteCameUp);
+        let up = Record { came_up: true, ..launched.clone() };
+        assert_eq!(next(staying(0, 1), &up, Guest::Running), Action::Rest(GuestState::Running));
+        assert_eq!(next(staying(0, 1), &up, Guest::Off), Action::StayDown);
+        assert_eq!(next(on(0, 1), &up, Guest::Off), Action::Start, "as soon as it need not stay down");
+        assert_eq!(next(staying(1, 1), &up, Guest::Off), Action::Start, "a reboot");
+        assert_eq!(next(staying(0, 2), &up, Guest::Off), Action::Start, "a start");
+        assert_eq!(next(staying(0, 1), &up, Guest::PoweredOff), Action::NoteGuestShutdown, "it shut itself down, and in order");
+        let shut_down = Record { guest_shutdown: GuestShutdown::Unanswered, ..up };
+        assert_eq!(next(staying(0, 1), &shut_down, Guest::Off), Action::Rest(GuestState::Stopped));
     }
 
     /// Carries the action out as a perfect driver would.
@@ -175,17 +208,19 @@ mod tests {
                 record.started(want_counts(want));
                 *guest = Guest::Starting;
             }
+            Action::NoteCameUp => record.came_up = true,
             Action::Reset => record.reboots = want_counts(want).0,
             Action::RequestShutdown => record.stopping_since = Some(0),
             Action::ForgetRequest => record.stopping_since = None,
             Action::PowerOff => {
                 record.stopping_since = None;
+                record.came_up = false;
                 *guest = Guest::Off;
             }
             Action::NoteGuestShutdown => record.guest_shutdown = GuestShutdown::Unanswered,
             Action::NoteAnswered => record.guest_shutdown = GuestShutdown::Answered,
             Action::Wait(..) if *guest == Guest::Starting => *guest = Guest::Running,
-            Action::Wait(..) | Action::Rest(_) | Action::Bury => {}
+            Action::Wait(..) | Action::Rest(_) | Action::StayDown | Action::Bury => {}
         }
     }
 
@@ -196,16 +231,22 @@ mod tests {
     proptest! {
         #[test]
         fn from_anywhere_it_comes_to_rest_where_it_was_wanted(
-            on: bool, force_stop: bool, reboots in 0..3_u64, starts in 0..3_u64,
+            on: bool, force_stop: bool, stays_down: bool, came_up: bool, reboots in 0..3_u64, starts in 0..3_u64,
             done in 0..3_u64, begun in 0..3_u64, asked in proptest::option::of(0..100_i64),
             shutdown in prop_oneof![Just(GuestShutdown::No), Just(GuestShutdown::Unanswered), Just(GuestShutdown::Answered)],
             guest in prop_oneof![Just(Guest::Off), Just(Guest::Starting), Just(Guest::Running), Just(Guest::PoweredOff)],
         ) {
-            let want = Want::Power { on, force_stop, reboots, starts };
-            let mut record = Record { reboots: done, starts: begun, stopping_since: asked, guest_shutdown: shutdown, ..Record::default() };
+            let want = Want::Power { on, force_stop, reboots, starts, stays_down };
+            let mut record =
+                Record { reboots: done, starts: begun, stopping_since: asked, guest_shutdown: shutdown, came_up, ..Record::default() };
             let mut guest = guest;
             for at in 0..12 {
                 let action = step(want, &record, guest, 1_000_000 * at, TIMEOUT);
+                if action == Action::StayDown {
+                    prop_assert!(on && stays_down && came_up && guest == Guest::Off, "{want:?} {record:?}");
+                    prop_assert!(record.reboots >= reboots && record.starts >= starts, "nobody has asked for it: {want:?} {record:?}");
+                    return Ok(());
+                }
                 if let Action::Rest(state) = action {
                     let rested = match (on, guest) {
                         (true, Guest::Running) => state == GuestState::Running && record.reboots >= reboots,

@@ -205,11 +205,33 @@ impl Action for ec2::ModifyInstanceCreditSpecificationRequest {
     }
 }
 
+impl Action for ec2::ModifyInstanceMaintenanceOptionsRequest {
+    type Answer = ec2::ModifyInstanceMaintenanceOptionsResult;
+
+    const NAME: &'static str = "ModifyInstanceMaintenanceOptions";
+    const PATH: &'static str = "/aws.ec2.Instances/ModifyInstanceMaintenanceOptions";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::ModifyInstanceMetadataOptionsRequest {
     type Answer = ec2::ModifyInstanceMetadataOptionsResult;
 
     const NAME: &'static str = "ModifyInstanceMetadataOptions";
     const PATH: &'static str = "/aws.ec2.Instances/ModifyInstanceMetadataOptions";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::ModifyPrivateDnsNameOptionsRequest {
+    type Answer = ec2::ModifyPrivateDnsNameOptionsResult;
+
+    const NAME: &'static str = "ModifyPrivateDnsNameOptions";
+    const PATH: &'static str = "/aws.ec2.Instances/ModifyPrivateDnsNameOptions";
 
     fn dry_run(&self) -> bool {
         self.dry_run.unwrap_or_default()
@@ -836,7 +858,9 @@ macro_rules! for_each_action {
             $crate::aws::ec2::ModifyInstanceAttributeRequest,
             $crate::aws::ec2::ModifyInstanceCpuOptionsRequest,
             $crate::aws::ec2::ModifyInstanceCreditSpecificationRequest,
+            $crate::aws::ec2::ModifyInstanceMaintenanceOptionsRequest,
             $crate::aws::ec2::ModifyInstanceMetadataOptionsRequest,
+            $crate::aws::ec2::ModifyPrivateDnsNameOptionsRequest,
             $crate::aws::ec2::MonitorInstancesRequest,
             $crate::aws::ec2::RebootInstancesRequest,
             $crate::aws::ec2::ResetInstanceAttributeRequest,
@@ -919,7 +943,9 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::ModifyInstanceAttributeRequest,
             $crate::aws::ec2::ModifyInstanceCpuOptionsRequest,
             $crate::aws::ec2::ModifyInstanceCreditSpecificationRequest,
+            $crate::aws::ec2::ModifyInstanceMaintenanceOptionsRequest,
             $crate::aws::ec2::ModifyInstanceMetadataOptionsRequest,
+            $crate::aws::ec2::ModifyPrivateDnsNameOptionsRequest,
             $crate::aws::ec2::MonitorInstancesRequest,
             $crate::aws::ec2::RebootInstancesRequest,
             $crate::aws::ec2::ResetInstanceAttributeRequest,

@@ -1931,6 +1931,26 @@ pub struct ModifyInstanceCreditSpecificationResult {
     pub unsuccessful_instance_credit_specifications: ::prost::alloc::vec::Vec<UnsuccessfulInstanceCreditSpecificationItem>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModifyInstanceMaintenanceOptionsRequest {
+    #[prost(string, tag = "1")]
+    pub instance_id: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "2")]
+    pub auto_recovery: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub reboot_migration: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "4")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModifyInstanceMaintenanceOptionsResult {
+    #[prost(string, optional, tag = "1")]
+    pub instance_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub auto_recovery: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub reboot_migration: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ModifyInstanceMetadataOptionsRequest {
     #[prost(string, tag = "1")]
     pub instance_id: ::prost::alloc::string::String,
@@ -1953,6 +1973,24 @@ pub struct ModifyInstanceMetadataOptionsResult {
     pub instance_id: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(message, optional, tag = "2")]
     pub instance_metadata_options: ::core::option::Option<InstanceMetadataOptionsResponse>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModifyPrivateDnsNameOptionsRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub instance_id: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "3")]
+    pub private_dns_hostname_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "4")]
+    pub enable_resource_name_dns_a_record: ::core::option::Option<bool>,
+    #[prost(bool, optional, tag = "5")]
+    pub enable_resource_name_dns_aaaa_record: ::core::option::Option<bool>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModifyPrivateDnsNameOptionsResult {
+    #[prost(bool, optional, tag = "1")]
+    pub r#return: ::core::option::Option<bool>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MonitorInstancesRequest {

@@ -162,6 +162,9 @@ pub struct InstanceDesired {
     pub cores: u32,
     #[prost(uint32, tag = "17")]
     pub threads_per_core: u32,
+    /// A guest that ended by itself, without shutting down, is not started again until `start_count` or `reboot_count` grows.
+    #[prost(bool, tag = "18")]
+    pub stays_down: bool,
     #[prost(message, repeated, tag = "20")]
     pub volumes: ::prost::alloc::vec::Vec<VolumeAttachment>,
     #[prost(message, repeated, tag = "21")]
@@ -295,6 +298,19 @@ pub struct VpcDesired {
     /// The resolver does not answer: enableDnsSupport is off.
     #[prost(bool, tag = "10")]
     pub without_resolver: bool,
+    /// Of the instances of the VPC on any host: whose own ids are names in the domain. Names made of addresses need no mention.
+    #[prost(message, repeated, tag = "11")]
+    pub resource_names: ::prost::alloc::vec::Vec<ResourceName>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResourceName {
+    #[prost(string, tag = "1")]
+    pub instance_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub private_ip_address: ::prost::alloc::string::String,
+    /// The instance calls itself so: it is what the address is called, too.
+    #[prost(bool, tag = "3")]
+    pub is_hostname: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SubnetDesired {

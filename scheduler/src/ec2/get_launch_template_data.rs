@@ -55,6 +55,12 @@ fn data(view: &InstanceView, settings: &Settings) -> ec2::ResponseLaunchTemplate
         }),
         hibernation_options: Some(ec2::LaunchTemplateHibernationOptions { configured: Some(false) }),
         metadata_options: Some(metadata_options(row)),
+        maintenance_options: Some(ec2::LaunchTemplateInstanceMaintenanceOptions { auto_recovery: Some(row.auto_recovery.clone()) }),
+        private_dns_name_options: Some(ec2::LaunchTemplatePrivateDnsNameOptions {
+            hostname_type: Some(row.hostname_type.clone()),
+            enable_resource_name_dns_a_record: Some(row.resource_name_dns_a_record),
+            enable_resource_name_dns_aaaa_record: Some(false),
+        }),
         block_device_mappings: view.volumes.iter().filter_map(block_device).collect(),
         network_interfaces: view.interfaces.iter().map(|interface| network_interface(view, interface)).collect(),
         tag_specifications: tag_specifications(view),

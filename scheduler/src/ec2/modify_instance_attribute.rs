@@ -8,6 +8,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use super::chosen_instances;
+use super::instance_groups;
 use super::message::missing;
 use super::run_instances::{invalid, shutdown_behavior, user_data};
 use crate::addresses;
@@ -19,13 +20,17 @@ use crate::store::{Failure, Kind, Outcome, Tx, instance, network_interface, volu
 impl Command for ec2::ModifyInstanceAttributeRequest {
     const ERRORS: &'static [ErrorCode] = &[
         ErrorCode::IncorrectInstanceState,
+        ErrorCode::InvalidGroupIdMalformed,
+        ErrorCode::InvalidGroupNotFound,
         ErrorCode::InvalidInstanceAttributeValue,
         ErrorCode::InvalidInstanceIdMalformed,
         ErrorCode::InvalidInstanceIdNotFound,
+        ErrorCode::InvalidParameter,
         ErrorCode::InvalidParameterCombination,
         ErrorCode::InvalidParameterValue,
         ErrorCode::InvalidUserDataMalformed,
         ErrorCode::MissingParameter,
+        ErrorCode::SecurityGroupsPerInterfaceLimitExceeded,
         ErrorCode::UnsupportedOperation,
     ];
 
@@ -43,6 +48,8 @@ enum Change {
     DisableApiTermination(bool),
     /// By device, whether its volume goes with the instance.
     DeleteOnTermination(Vec<(Device, bool)>),
+    /// By their ids.
+    Groups(Vec<String>),
     InstanceType(String),
     ShutdownBehavior(ShutdownBehavior),
     SourceDestCheck(bool),
@@ -101,6 +108,9 @@ impl Change {
             let devices = request.block_device_mappings.iter().map(device).collect::<Result<_, _>>()?;
             given.push(("blockDeviceMapping", Self::DeleteOnTermination(devices)));
         }
+        if !request.groups.is_empty() {
+            given.push(("groupSet", Self::Groups(request.groups.clone())));
+        }
         // Of these only the one value is let in that they have.
         for (name, there) in
             [("ebsOptimized", flag(&request.ebs_optimized).is_some()), ("enaSupport", flag(&request.ena_support).is_some())]
@@ -139,6 +149,7 @@ impl Change {
             // What the guest's own shutdown means is decided here, when its host says that it has.
             Self::ShutdownBehavior(behavior) => behavior.as_str().clone_into(&mut row.instance_initiated_shutdown_behavior),
             Self::SourceDestCheck(on) => return source_dest_check(tx, row, on).await,
+            Self::Groups(ids) => return instance_groups::replace(tx, row, &ids).await,
             Self::DeleteOnTermination(devices) => return delete_on_termination(tx, &row, devices).await,
             Self::UserData(text) => {
                 chosen_instances::stopped(&row)?;

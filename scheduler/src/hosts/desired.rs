@@ -3,14 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 
 use freehold_proto::internal::host::{
-    InstanceDesired, InterfaceAttachment, Metadata, PowerState, RuleDesired, SecurityGroupDesired, VolumeAttachment, VpcDesired,
-    rule_desired,
+    InstanceDesired, InterfaceAttachment, Metadata, PowerState, ResourceName, RuleDesired, SecurityGroupDesired, VolumeAttachment,
+    VpcDesired, rule_desired,
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 
 use super::routes::{route_tables, subnets};
 use crate::Settings;
-use crate::ec2::cpu_options;
+use crate::ec2::{cpu_options, hostname, maintenance_options};
 use crate::lifecycle::step::State;
 use crate::lifecycle::transition::power;
 use crate::operator::timestamp;
@@ -60,6 +60,7 @@ fn instance(view: &InstanceView, settings: &Settings) -> InstanceDesired {
         machine_type: row.observed_machine_type.clone(),
         cores: unsigned32(cpu.core_count),
         threads_per_core: unsigned32(cpu.threads_per_core),
+        stays_down: maintenance_options::is_disabled(row),
         volumes: view.volumes.iter().filter_map(volume).collect(),
         interfaces: view.interfaces.iter().filter_map(interface).collect(),
         metadata: Some(metadata(view, settings)),
@@ -106,8 +107,8 @@ fn metadata(view: &InstanceView, settings: &Settings) -> Metadata {
         user_data: user_data.unwrap_or_default().into(),
         key_name: row.key_name.clone().unwrap_or_default(),
         public_key: row.public_key.clone().unwrap_or_default(),
-        private_dns_name: settings.private_dns_name(&row.private_ip_address),
         public_dns_name: primary.and_then(|interface| interface.public_name(settings)).unwrap_or_default(),
+        private_dns_name: hostname::private_dns_name(row, settings),
         region: settings.region.clone(),
         availability_zone: row.availability_zone.clone(),
         availability_zone_id: settings.zone(&row.availability_zone).map(|zone| zone.id.clone()).unwrap_or_default(),
@@ -152,7 +153,23 @@ pub async fn vpc(db: &impl ConnectionTrait, settings: &Settings, vpc_id: &str) -
         other_cidr_blocks: blocks.into_iter().map(|row| row.cidr_block).collect(),
         route_tables: route_tables(db, vpc_id).await?,
         without_resolver: !row.enable_dns_support,
+        resource_names: resource_names(db, vpc_id).await?,
     }))
+}
+
+/// Of its instances on whatever host, those whose own name is answered for.
+async fn resource_names(db: &impl ConnectionTrait, vpc_id: &str) -> Result<Vec<ResourceName>, DbErr> {
+    let named = instance::Entity::find()
+        .filter(instance::Column::VpcId.eq(vpc_id))
+        .filter(instance::Column::ResourceNameDnsARecord.eq(true))
+        .filter(instance::Column::State.ne(State::Terminated.as_str()))
+        .order_by_asc(instance::Column::InstanceId);
+    let name = |row: instance::Model| ResourceName {
+        is_hostname: hostname::is_resource_name(&row),
+        instance_id: row.instance_id,
+        private_ip_address: row.private_ip_address,
+    };
+    Ok(named.all(db).await?.into_iter().map(name).collect())
 }
 
 pub async fn group_ids(db: &impl ConnectionTrait, vpc_id: &str) -> Result<Vec<String>, DbErr> {

@@ -64,6 +64,9 @@ pub async fn finish(tx: &mut Tx, mut row: instance::Model) -> Outcome<instance::
     let row = save(tx, row).await?;
     // Before its VPC is left: an order to bury a group is of the newest generation that the host can have been told.
     restate_groups(tx, &groups).await?;
+    if row.resource_name_dns_a_record {
+        restate(tx, &row.vpc_id).await?;
+    }
     if let Some(host_id) = &row.host_id {
         leave_vpc(tx, host_id, &row.vpc_id).await?;
     }

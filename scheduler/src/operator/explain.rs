@@ -92,17 +92,20 @@ impl Known {
             state: row.state.clone(),
             hostname: self.name(&host_id),
             reason: row.placement_reason.clone(),
-            now: self.now(&host_id, row.state()?),
+            now: self.now(&host_id, row, row.state()?),
             host_id,
         })
     }
 
-    fn now(&self, host_id: &str, state: State) -> String {
+    fn now(&self, host_id: &str, row: &instance::Model, state: State) -> String {
         match self.hosts.get(host_id) {
             None => "its host is no host of this cloud any more".into(),
             Some(_) if state == State::Terminated => String::new(),
             Some(host) if !host.connected => {
                 format!("its host has been silent since {}, so nobody vouches for what it does", written(timestamp(host.last_seen)))
+            }
+            Some(_) if !row.observed_fault_code.is_empty() => {
+                format!("its host says ({}): {}", row.observed_fault_code, row.observed_fault_message)
             }
             Some(host) if host.drained_since.is_some() => "its host is drained: it stays there, and nothing new comes".into(),
             Some(_) => String::new(),

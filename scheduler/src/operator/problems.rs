@@ -106,7 +106,7 @@ fn one_impaired(row: &instance::Model, hosts: &[Host]) -> Problem {
     let place = host.map_or_else(|| "its host".to_owned(), |host| format!("host {}", host.hostname));
     Problem {
         part: format!("instance {}", row.instance_id),
-        what: format!("can not run on {place} ({}): {}", row.observed_fault_code, row.observed_fault_message),
+        what: format!("{} {place} ({}): {}", fails(&row.observed_fault_code), row.observed_fault_code, row.observed_fault_message),
         since: row.impaired_since.map(timestamp),
         remedy: format!(
             "{}; to give it up: aws ec2 terminate-instances --instance-ids {} (account {})",
@@ -117,12 +117,19 @@ fn one_impaired(row: &instance::Model, hosts: &[Host]) -> Problem {
     }
 }
 
+const GUEST_ENDED: &str = "guest-ended";
+
+fn fails(fault_code: &str) -> &'static str {
+    if fault_code == GUEST_ENDED { "does not run on" } else { "can not run on" }
+}
+
 /// By the agent's own words for faults.
 fn remedy(fault_code: &str) -> &'static str {
     match fault_code {
         "image-unavailable" => "freehold image ls says whether its image is whole; importing it again repairs it",
         "disk-missing" | "disk-damaged" => "its disk on that host needs a look before anything else; it is never made anew",
         "network" => "the agent's log there says which interface, and why",
+        GUEST_ENDED => "aws ec2 reboot-instances starts it again; launch.log in its folder on that host says how it ended",
         "host" => "see that host's disk and memory; the agent's log there says more",
         _ => "the agent's log there says more, and so does launch.log in the instance's folder",
     }

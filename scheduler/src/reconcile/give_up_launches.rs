@@ -29,7 +29,7 @@ impl Reconciler for GiveUpLaunches {
         let condition = hopeless(past(store.settings(), tx.now()));
         let Some(row) = instance::Entity::find_by_id(&seen.instance_id).filter(condition).one(tx.db()).await? else { return Ok(()) };
         let (id, fault) = (row.instance_id.clone(), row.observed_fault_code.clone());
-        let row = transition::give_up(&mut tx, row).await?;
+        let row = Box::pin(transition::give_up(&mut tx, row)).await?;
         tx.commit().await?;
         tracing::warn!(instance_id = id, fault, state = row.state, "gave up an instance that its host could not start");
         Ok(())

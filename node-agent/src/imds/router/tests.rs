@@ -66,6 +66,7 @@ fn vpc() -> VpcPlan {
         route_tables: BTreeMap::new(),
         domain: "ec2.internal".into(),
         resolver: Ipv4Addr::new(172, 31, 0, 2),
+        resource_names: crate::network::plan::ResourceNames::default(),
         gateways: BTreeSet::new(),
         interfaces: BTreeMap::new(),
         instances: BTreeMap::new(),

@@ -1,6 +1,8 @@
 //! What the resolver knows by itself: the names of a VPC. A pure function from question and plan to answer.
 //!
 //! `ip-172-31-0-5.ec2.internal` and its reverse are computed, since every address of the VPC has such a name, on whatever host it is.
+//! `i-0123456789abcdef0.ec2.internal` is known of the instances that the VPC's statement names, and is the reverse of those that call
+//! themselves so.
 //! An instance's public name means its private address here, as on EC2. The rest goes to the host's resolvers; the VPC's own domain
 //! never does.
 
@@ -92,7 +94,8 @@ fn known(name: &Name, vpc: &VpcPlan) -> Known {
     let text = name.to_ascii().to_ascii_lowercase();
     let text = text.trim_end_matches('.');
     if let Some(address) = reverse(name, vpc) {
-        let host = format!("{}.{}.", host_name(address), vpc.domain);
+        let host = vpc.resource_names.hostname_of(address).map_or_else(|| host_name(address), str::to_owned);
+        let host = format!("{host}.{}.", vpc.domain);
         return Name::from_ascii(host).map_or(Known::Nothing, Known::Name);
     }
     if let Some(address) = by_public_name(text, vpc) {
@@ -103,7 +106,7 @@ fn known(name: &Name, vpc: &VpcPlan) -> Known {
         Some(host) if !vpc.domain.is_empty() && host.ends_with('.') => host.trim_end_matches('.'),
         _ => return Known::Foreign,
     };
-    match address_of(host) {
+    match address_of(host).or_else(|| vpc.resource_names.address_of(host)) {
         Some(address) if vpc.contains(address) => Known::Address(address),
         _ => Known::Nothing,
     }
@@ -139,9 +142,11 @@ fn address_of(host: &str) -> Option<Ipv4Addr> {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
+    use freehold_proto::internal::host::{ResourceName, VpcDesired};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::network::plan::ResourceNames;
 
     fn vpc() -> VpcPlan {
         VpcPlan {
@@ -153,11 +158,20 @@ mod tests {
             route_tables: BTreeMap::new(),
             domain: "ec2.internal".into(),
             resolver: Ipv4Addr::new(172, 31, 0, 2),
+            resource_names: ResourceNames::default(),
             gateways: BTreeSet::new(),
             interfaces: BTreeMap::new(),
             instances: BTreeMap::new(),
             ruleset: String::new(),
         }
+    }
+
+    /// With one instance that calls itself by its id, and one that merely is known by it.
+    fn named() -> VpcPlan {
+        let name =
+            |id: &str, address: &str, is_hostname| ResourceName { instance_id: id.into(), private_ip_address: address.into(), is_hostname };
+        let resource_names = vec![name("i-0a", "172.31.4.5", true), name("i-0b", "172.31.4.6", false), name("i-0c", "10.0.0.1", true)];
+        VpcPlan { resource_names: ResourceNames::new(&VpcDesired { resource_names, ..VpcDesired::default() }), ..vpc() }
     }
 
     fn question(name: &str, kind: RecordType) -> Vec<u8> {
@@ -167,7 +181,11 @@ mod tests {
     }
 
     fn ask(name: &str, kind: RecordType) -> Option<Message> {
-        match answer(&question(name, kind), &vpc()) {
+        ask_of(&vpc(), name, kind)
+    }
+
+    fn ask_of(vpc: &VpcPlan, name: &str, kind: RecordType) -> Option<Message> {
+        match answer(&question(name, kind), vpc) {
             Answer::Ready(bytes) => Some(Message::from_vec(&bytes).unwrap()),
             Answer::Forward(_) => None,
             Answer::NotAQuestion => panic!("it is a question"),
@@ -191,6 +209,21 @@ mod tests {
     fn the_reverse_of_an_address_is_its_name() {
         let answer = ask("5.4.31.172.in-addr.arpa.", RecordType::PTR).unwrap();
         assert_eq!(data(&answer), ["ip-172-31-4-5.ec2.internal."]);
+    }
+
+    #[test]
+    fn an_instance_s_own_name_is_answered_for_where_the_vpc_names_it() {
+        let vpc = named();
+        let said = |name: &str, kind| data(&ask_of(&vpc, name, kind).unwrap());
+        assert_eq!(said("i-0a.ec2.internal.", RecordType::A), ["172.31.4.5"]);
+        assert_eq!(said("I-0B.ec2.internal.", RecordType::A), ["172.31.4.6"]);
+        assert_eq!(said("ip-172-31-4-5.ec2.internal.", RecordType::A), ["172.31.4.5"], "the older name goes on");
+        assert_eq!(said("5.4.31.172.in-addr.arpa.", RecordType::PTR), ["i-0a.ec2.internal."]);
+        assert_eq!(said("6.4.31.172.in-addr.arpa.", RecordType::PTR), ["ip-172-31-4-6.ec2.internal."]);
+        assert_eq!(said("i-0a.ec2.internal.", RecordType::AAAA), Vec::<String>::new());
+        for name in ["i-0c.ec2.internal.", "i-0d.ec2.internal."] {
+            assert_eq!(ask_of(&vpc, name, RecordType::A).unwrap().metadata.response_code, ResponseCode::NXDomain, "{name}");
+        }
     }
 
     #[test]

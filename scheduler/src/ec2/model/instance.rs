@@ -5,6 +5,8 @@ use freehold_proto::aws::ec2;
 
 use crate::Settings;
 use crate::ec2::cpu_options;
+use crate::ec2::hostname;
+use crate::ec2::maintenance_options;
 use crate::ec2::message::{tags, timestamp};
 use crate::ec2::shown::{Shown, Shows};
 use crate::lifecycle::step::State;
@@ -127,8 +129,8 @@ fn hardware(view: &InstanceView, settings: &Settings) -> ec2::Instance {
         // No service of a provider's manages instances here.
         operator: Some(ec2::OperatorResponse { managed: Some(false), ..ec2::OperatorResponse::default() }),
         maintenance_options: Some(ec2::InstanceMaintenanceOptions {
-            auto_recovery: Some("default".into()),
-            ..ec2::InstanceMaintenanceOptions::default()
+            auto_recovery: Some(row.auto_recovery.clone()),
+            reboot_migration: Some(maintenance_options::DEFAULT.to_owned()),
         }),
         ..ec2::Instance::default()
     }
@@ -140,17 +142,13 @@ fn network(view: &InstanceView, settings: &Settings) -> ec2::Instance {
         subnet_id: Some(row.subnet_id.clone()),
         vpc_id: Some(row.vpc_id.clone()),
         private_ip_address: Some(row.private_ip_address.clone()),
-        private_dns_name: Some(settings.private_dns_name(&row.private_ip_address)),
+        private_dns_name: Some(hostname::private_dns_name(row, settings)),
         public_ip_address: public_address(view).map(str::to_owned),
         public_dns_name: view.interfaces.first().and_then(|primary| primary.public_name(settings)),
         security_groups: groups(view).map(identifier).collect(),
         source_dest_check: view.interfaces.first().map(|interface| interface.interface.source_dest_check),
         network_interfaces: view.interfaces.iter().map(|interface| network_interface(interface, settings)).collect(),
-        private_dns_name_options: Some(ec2::PrivateDnsNameOptionsResponse {
-            hostname_type: Some("ip-name".into()),
-            enable_resource_name_dns_a_record: Some(false),
-            enable_resource_name_dns_aaaa_record: Some(false),
-        }),
+        private_dns_name_options: Some(hostname::shown(row)),
         ..ec2::Instance::default()
     }
 }

@@ -6,6 +6,8 @@
 //! not running                        not-applicable         not-applicable
 //! host silent                        impaired since then    insufficient-data
 //! the host says that it can not      ok                     impaired since then
+//! the guest ended, and its automatic
+//!  recovery is disabled              impaired since then    impaired since then
 //! began to run a moment ago          initializing           initializing
 //! otherwise                          ok                     ok
 //! ```
@@ -131,11 +133,16 @@ impl Checked {
     }
 }
 
-/// The host: whether it is here.
+/// The agent's word for a guest that ended without an order, and stays so until there is one.
+const GUEST_ENDED: &str = "guest-ended";
+
+/// The host: whether it is here, and keeps up what it is to keep up.
 fn system(view: &InstanceView, settled: bool) -> Check {
-    match view.instance.state.as_str() {
+    let row = &view.instance;
+    match row.state.as_str() {
         state if state != State::Running.as_str() => Check::NotApplicable,
         _ if !view.host_connected => Check::Failed { since: view.host_last_seen },
+        _ if row.observed_fault_code == GUEST_ENDED => Check::Failed { since: row.observed_since },
         _ if settled => Check::Passed,
         _ => Check::Initializing,
     }

@@ -73,16 +73,26 @@ fn no_default_subnet(asked: &Asked) -> Fault {
 }
 
 async fn groups(tx: &Tx, asked: &Asked, vpc_id: &str) -> Outcome<Vec<String>> {
-    let mut wanted: Vec<String> = Vec::new();
-    for id in &asked.group_ids {
-        wanted.push(by_id(tx, id, vpc_id).await?);
-    }
+    let mut wanted = groups_by_id(tx, &asked.group_ids, vpc_id).await?;
     for name in &asked.group_names {
         wanted.push(by_name(tx, name, vpc_id).await?);
     }
     if wanted.is_empty() {
         wanted.push(by_name(tx, "default", vpc_id).await?);
     }
+    within_limit(wanted)
+}
+
+/// The groups of a VPC that are named by their ids, each once.
+pub async fn groups_by_id(tx: &Tx, ids: &[String], vpc_id: &str) -> Outcome<Vec<String>> {
+    let mut wanted = Vec::new();
+    for id in ids {
+        wanted.push(by_id(tx, id, vpc_id).await?);
+    }
+    within_limit(wanted)
+}
+
+fn within_limit(mut wanted: Vec<String>) -> Outcome<Vec<String>> {
     wanted.sort();
     wanted.dedup();
     if wanted.len() > MOST_GROUPS {

@@ -11,6 +11,8 @@ use super::disks::{self, Mapping};
 use crate::Settings;
 use crate::ec2::cpu_credits;
 use crate::ec2::cpu_options::{self, CpuOptions};
+use crate::ec2::hostname;
+use crate::ec2::maintenance_options;
 use crate::ec2::message::{given_tags, missing};
 use crate::ec2::metadata_options::{self, Given};
 use crate::ec2::resolve::{INSTANCE, NETWORK_INTERFACE, VOLUME};
@@ -54,6 +56,8 @@ pub struct Asked {
     pub disable_api_stop: bool,
     pub disable_api_termination: bool,
     pub monitoring: bool,
+    pub hostname: hostname::Options,
+    pub auto_recovery: String,
 }
 
 /// A placement group, by its id or its name.
@@ -130,6 +134,11 @@ impl Asked {
             disable_api_stop: request.disable_api_stop.unwrap_or_default(),
             disable_api_termination: request.disable_api_termination.unwrap_or_default(),
             monitoring: request.monitoring.as_ref().is_some_and(|monitoring| monitoring.enabled),
+            hostname: hostname(request.private_dns_name_options.as_ref())?,
+            auto_recovery: maintenance_options::auto_recovery(
+                request.maintenance_options.as_ref().and_then(|given| given.auto_recovery.clone()),
+                maintenance_options::DEFAULT,
+            )?,
         })
     }
 }
@@ -238,6 +247,15 @@ fn metadata(given: Option<&ec2::InstanceMetadataOptionsRequest>) -> Result<metad
         http_endpoint: given.http_endpoint,
         http_put_response_hop_limit: given.http_put_response_hop_limit,
         instance_metadata_tags: given.instance_metadata_tags,
+    })
+}
+
+fn hostname(given: Option<&ec2::PrivateDnsNameOptionsRequest>) -> Result<hostname::Options, Fault> {
+    let given = given.cloned().unwrap_or_default();
+    hostname::Options::default().with(hostname::Given {
+        parameter: "HostnameType",
+        hostname_type: given.hostname_type,
+        resource_name_dns_a_record: given.enable_resource_name_dns_a_record,
     })
 }
 

@@ -13,6 +13,7 @@ use crate::ec2::resolve::{INSTANCE, Kind, NETWORK_INTERFACE, VOLUME};
 use crate::lifecycle::step::State;
 use crate::lifecycle::terminate::{enter_vpc, restate_groups};
 use crate::lifecycle::transition::power;
+use crate::network::restate;
 use crate::placement::Chosen;
 use crate::store::{
     self, Outcome, Tx, instance, interface_security_group, key_pair, network_interface, network_interface_attachment, placement_group,
@@ -59,7 +60,12 @@ impl Launch<'_> {
 
     /// The network has new members: told once, however many they are.
     pub async fn restate_network(&self, tx: &mut Tx) -> Outcome<()> {
-        tx.changed(store::Kind::Vpc, self.network.subnet.vpc_id.clone());
+        let vpc_id = &self.network.subnet.vpc_id;
+        if self.asked.hostname.resource_name_dns_a_record {
+            restate(tx, vpc_id).await?;
+        } else {
+            tx.changed(store::Kind::Vpc, vpc_id.clone());
+        }
         restate_groups(tx, &self.network.group_ids).await
     }
 
@@ -133,6 +139,9 @@ impl Launch<'_> {
             partition_number: host.partition,
             cpu_core_count: asked.cpu.map(|cpu| cpu.core_count),
             cpu_threads_per_core: asked.cpu.map(|cpu| cpu.threads_per_core),
+            hostname_type: asked.hostname.hostname_type.clone(),
+            resource_name_dns_a_record: asked.hostname.resource_name_dns_a_record,
+            auto_recovery: asked.auto_recovery.clone(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! EC2's actions as the gateway calls them: message bytes through the engine's table, on a store of its own.
 
 mod images;
+mod instance_options;
 mod key_pairs;
 mod launch_template_refusals;
 mod launch_templates;

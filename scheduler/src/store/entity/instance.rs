@@ -75,6 +75,12 @@ pub struct Model {
     /// As a client has asked for them, together; none: its type's own.
     pub cpu_core_count: Option<i32>,
     pub cpu_threads_per_core: Option<i32>,
+    /// EC2's word for what its private name is made of.
+    pub hostname_type: String,
+    /// Whether the name that is made of its id means its address.
+    pub resource_name_dns_a_record: bool,
+    /// EC2's word for whether its host starts it again by itself.
+    pub auto_recovery: String,
 }
 
 super::standalone!();

@@ -22,6 +22,7 @@ mod m0014_placement_groups;
 mod m0015_launch_templates;
 mod m0016_instance_types;
 mod m0017_what_is_asked_of_a_console;
+mod m0018_names_and_maintenance;
 mod m0019_vpcs;
 
 use sea_orm::DatabaseConnection;
@@ -84,6 +85,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0015_launch_templates::LaunchTemplates),
             Box::new(m0016_instance_types::InstanceTypes),
             Box::new(m0017_what_is_asked_of_a_console::WhatIsAskedOfAConsole),
+            Box::new(m0018_names_and_maintenance::NamesAndMaintenance),
             Box::new(m0019_vpcs::Vpcs),
         ]
     }

@@ -874,6 +874,25 @@ pub(super) static MODIFY_INSTANCE_CREDIT_SPECIFICATION_RESULT: Shape = Shape {
     ],
 };
 
+pub(super) static MODIFY_INSTANCE_MAINTENANCE_OPTIONS_REQUEST: Shape = Shape {
+    name: "ModifyInstanceMaintenanceOptionsRequest",
+    fields: &[
+        Field::new(1, "InstanceId", "instanceId", Kind::Id).required(),
+        Field::new(2, "AutoRecovery", "autoRecovery", Kind::Words(super::instances::INSTANCE_AUTO_RECOVERY_STATE)),
+        Field::new(3, "RebootMigration", "rebootMigration", Kind::Words(super::instances::INSTANCE_REBOOT_MIGRATION_STATE)),
+        Field::new(4, "DryRun", "dryRun", Kind::Bool),
+    ],
+};
+
+pub(super) static MODIFY_INSTANCE_MAINTENANCE_OPTIONS_RESULT: Shape = Shape {
+    name: "ModifyInstanceMaintenanceOptionsResult",
+    fields: &[
+        Field::new(1, "InstanceId", "instanceId", Kind::Id),
+        Field::new(2, "AutoRecovery", "autoRecovery", Kind::Words(super::instances::INSTANCE_AUTO_RECOVERY_STATE)),
+        Field::new(3, "RebootMigration", "rebootMigration", Kind::Words(super::instances::INSTANCE_REBOOT_MIGRATION_STATE)),
+    ],
+};
+
 pub(super) static MODIFY_INSTANCE_METADATA_OPTIONS_REQUEST: Shape = Shape {
     name: "ModifyInstanceMetadataOptionsRequest",
     fields: &[
@@ -899,6 +918,20 @@ pub(super) static MODIFY_INSTANCE_METADATA_OPTIONS_RESULT: Shape = Shape {
         ),
     ],
 };
+
+pub(super) static MODIFY_PRIVATE_DNS_NAME_OPTIONS_REQUEST: Shape = Shape {
+    name: "ModifyPrivateDnsNameOptionsRequest",
+    fields: &[
+        Field::new(1, "DryRun", "dryRun", Kind::Bool),
+        Field::new(2, "InstanceId", "instanceId", Kind::Id).required(),
+        Field::new(3, "PrivateDnsHostnameType", "privateDnsHostnameType", Kind::Words(super::common::HOSTNAME_TYPE)),
+        Field::new(4, "EnableResourceNameDnsARecord", "enableResourceNameDnsARecord", Kind::Bool),
+        Field::new(5, "EnableResourceNameDnsAAAARecord", "enableResourceNameDnsAaaaRecord", Kind::Bool),
+    ],
+};
+
+pub(super) static MODIFY_PRIVATE_DNS_NAME_OPTIONS_RESULT: Shape =
+    Shape { name: "ModifyPrivateDnsNameOptionsResult", fields: &[Field::new(1, "Return", "return", Kind::Bool)] };
 
 pub(super) static MONITOR_INSTANCES_REQUEST: Shape = Shape {
     name: "MonitorInstancesRequest",
