@@ -52,6 +52,17 @@ def own_cloud(binary):
         _closed(cloud)
 
 
+@pytest.fixture(scope="module")
+def quick_cloud(binary):
+    """A cloud with simulated guests, whose checks are *ok* as soon as it is known that they are."""
+    cloud = Cloud("simulated", extra="\n[scheduler]\nstatus_initializing_seconds = 0\n")
+    try:
+        cloud.up()
+        yield cloud
+    finally:
+        _closed(cloud)
+
+
 @pytest.fixture(scope="session")
 def account(cloud):
     return cloud.accounts[0]

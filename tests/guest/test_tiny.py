@@ -118,8 +118,9 @@ def test_authorized_ssh_works_with_the_imported_key_and_no_other(cloud, ec2, key
     assert not connects(address, 80)
 
 
-def test_its_password_is_read_by_the_holder_of_the_key_alone(ec2, story):
+def test_its_password_is_read_by_the_holder_of_the_key_alone(cloud, ec2, story):
     ec2.get_waiter("password_data_available").wait(InstanceId=story.instance_id, WaiterConfig=PATIENT)
+    cloud.aws("ec2", "wait", "password-data-available", "--instance-id", story.instance_id)
     answer = ec2.get_password_data(InstanceId=story.instance_id)
     assert WINDOWS_KEY.decrypt(base64.b64decode(answer["PasswordData"]), padding.PKCS1v15()) == PASSWORD
 

@@ -54,7 +54,7 @@ def expected(action, path):
 
 
 def test_every_member_has_its_type(seen):
-    assert len(seen["shapes"]) > 25
+    assert len(seen["shapes"]) > 45
     wrong = {
         f"{action}{path}": found
         for action, types in seen["shapes"].items() for path, found in types.items() if found != expected(action, path)
@@ -65,13 +65,22 @@ def test_every_member_has_its_type(seen):
 def test_pages_waiters_and_awkward_tags_work(seen):
     assert seen["identity"]["Account"] == seen["account"].account_id
     assert seen["key"] and seen["types"] > 20 and seen["paged"] == 1
+    assert seen["offered"] > 20 and seen["required"] > 5
     assert {"Key": "<&>", "Value": "é 漢 \"'"} in seen["tags"]
+
+
+def test_launch_templates_give_back_what_they_were_given(seen):
+    assert seen["template"] == [2.5, "2026-12-31T00:00:00.000Z", ["sg-1"]]
+    assert (seen["templates"], seen["versions"], seen["named"]) == (1, 2, True)
+    assert seen["deleted"] == [[2, "unexpectedError"], [9, "launchTemplateVersionDoesNotExist"]]
 
 
 def test_refusals_are_the_sdks_own_exceptions(seen):
     codes = {name: (fault["name"], fault["status"]) for name, fault in seen["faults"].items()}
     assert codes == {
         "absent": ("InvalidInstanceID.NotFound", 400), "dry": ("DryRunOperation", 412), "token": ("IdempotentParameterMismatch", 400),
-        "filter": ("InvalidParameterValue", 400),
+        "filter": ("InvalidParameterValue", 400), "undone": ("UnsupportedOperation", 400),
+        "version": ("InvalidLaunchTemplateId.VersionNotFound", 400), "group": ("InvalidPlacementGroup.Unknown", 400),
+        "inhabited": ("InvalidPlacementGroup.InUse", 400), "type": ("InvalidInstanceType", 400),
     }
     assert all(fault["fault"] and fault["requestId"] for fault in seen["faults"].values())
