@@ -21,7 +21,6 @@ impl Query for ec2::DescribeLaunchTemplatesRequest {
         ErrorCode::InvalidLaunchTemplateNameMalformed,
         ErrorCode::InvalidLaunchTemplateNameNotFound,
         ErrorCode::InvalidNextToken,
-        ErrorCode::InvalidParameterCombination,
         ErrorCode::InvalidParameterValue,
     ];
 

@@ -42,7 +42,7 @@ paged! {
     DescribeInstancesRequest, 5..=1000, instance_ids = "instancesSet";
     DescribeInternetGatewaysRequest, 5..=1000, internet_gateway_ids = "internetGatewayIdSet";
     DescribeLaunchTemplateVersionsRequest, 1..=200, ;
-    DescribeLaunchTemplatesRequest, 1..=200, launch_template_ids = "launchTemplateIdSet", launch_template_names = "launchTemplateNameSet";
+    DescribeLaunchTemplatesRequest, 1..=200, ;
     DescribeNetworkAclsRequest, 5..=1000, network_acl_ids = "networkAclIdSet";
     DescribeNetworkInterfacesRequest, 5..=1000, network_interface_ids = "networkInterfaceIdSet";
     DescribeRouteTablesRequest, 5..=100, route_table_ids = "routeTableIdSet";

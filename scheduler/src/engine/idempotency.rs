@@ -16,8 +16,10 @@ use crate::store::{Failure, Outcome, Tx, client_token};
 /// How long an answer is remembered.
 pub const KEPT_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
-/// EC2's bound: 64 ASCII characters.
-const LONGEST_TOKEN: usize = 64;
+/// EC2's bound, in ASCII characters, which it states with each action.
+fn longest_token(action: &str) -> usize {
+    if action == "RunInstances" { 64 } else { 128 }
+}
 
 /// One idempotent request: its token and what it asked.
 pub struct Once {
@@ -65,8 +67,9 @@ impl Once {
     }
 
     async fn remembered<A: Action>(&self, tx: &Tx) -> Outcome<Option<A::Answer>> {
-        if self.token.len() > LONGEST_TOKEN || !self.token.is_ascii() {
-            let message = format!("Invalid value for clientToken: at most {LONGEST_TOKEN} ASCII characters are allowed.");
+        let longest = longest_token(A::NAME);
+        if self.token.len() > longest || !self.token.is_ascii() {
+            let message = format!("Invalid value for clientToken: at most {longest} ASCII characters are allowed.");
             return Err(Failure::refuse(ErrorCode::InvalidParameterValue, message));
         }
         let key = (tx.account().to_owned(), A::NAME.to_owned(), self.token.clone());

@@ -15,6 +15,13 @@ fn the_built_in_catalogue_has_aws_s_figures() {
     assert_eq!((graviton.architecture(), graviton.cores(), graviton.valid_threads_per_core()), ("arm64", 4, vec![1]));
     let many = catalogue.get("m5a.24xlarge").unwrap();
     assert_eq!((many.valid_cores.as_slice(), many.gbps), ([12, 18, 24, 36, 48].as_slice(), Some([20.0, 20.0])));
+    let milan = catalogue.get("r6a.8xlarge").unwrap();
+    assert_eq!(
+        (milan.valid_cores.as_slice(), milan.ebs.map(|ebs| ebs.baseline_mbps)),
+        ([4, 6, 8, 10, 12, 14, 16].as_slice(), Some(10_000))
+    );
+    let sapphire = catalogue.get("r7i.xlarge").unwrap();
+    assert_eq!((sapphire.valid_cores.as_slice(), sapphire.ebs.map(|ebs| ebs.baseline_iops)), ([1, 2].as_slice(), Some(6000)));
     assert!(catalogue.get("T3.micro").is_none());
     assert!(catalogue.iter().all(|entry| !entry.name.contains("metal")), "nothing here is bare metal");
 }

@@ -180,6 +180,8 @@ async fn racing_launches_under_one_token_are_one_launch_also_after_a_crash() {
     assert_eq!(lab.ok(request.clone()).await, launches[0]);
     let other = ec2::RunInstancesRequest { instance_type: Some("t3.small".into()), ..request };
     assert_eq!(lab.code(other).await, ErrorCode::IdempotentParameterMismatch);
+    let long = ec2::RunInstancesRequest { client_token: Some("t".repeat(65)), ..lab.launch() };
+    assert_eq!(lab.code(long).await, ErrorCode::InvalidParameterValue);
     assert_eq!(instance::Entity::find().count(lab.store().reader()).await.expect("a count"), 1);
 }
 

@@ -79,8 +79,6 @@ async fn describes(bench: &Bench, id: &str) {
     bench.refused(ErrorCode::InvalidLaunchTemplateIdNotFound, named(&[id, "lt-0123abcd"], &[])).await;
     bench.refused(ErrorCode::InvalidLaunchTemplateNameMalformed, named(&[], &["a b c"])).await;
     bench.refused(ErrorCode::InvalidLaunchTemplateNameNotFound, named(&[], &["taken", "nobody"])).await;
-    let both = ec2::DescribeLaunchTemplatesRequest { max_results: Some(5), ..named(&[id], &[]) };
-    bench.refused(ErrorCode::InvalidParameterCombination, both).await;
     let forged = ec2::DescribeLaunchTemplatesRequest { next_token: Some("forged".into()), ..named(&[], &[]) };
     bench.refused(ErrorCode::InvalidNextToken, forged).await;
     let large = ec2::DescribeLaunchTemplatesRequest { max_results: Some(201), ..named(&[], &[]) };

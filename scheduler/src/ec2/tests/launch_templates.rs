@@ -201,6 +201,12 @@ async fn pages_of_versions_and_templates_follow_each_other() {
     let rest = bench.get(rest).await;
     assert!(first.next_token.is_some() && rest.next_token.is_none());
     assert_ne!(first.launch_templates[0].launch_template_id, rest.launch_templates[0].launch_template_id);
+    // EC2 lets one ask for pages of those that are named, too.
+    let both = vec!["web".to_owned(), "other".to_owned()];
+    let request = ec2::DescribeLaunchTemplatesRequest { max_results: Some(1), launch_template_names: both, ..Default::default() };
+    let first = bench.get(request.clone()).await;
+    let rest = bench.get(ec2::DescribeLaunchTemplatesRequest { next_token: first.next_token.clone(), ..request }).await;
+    assert_eq!((first.launch_templates.len(), rest.launch_templates.len(), rest.next_token), (1, 1, None));
 }
 
 #[tokio::test]
@@ -242,4 +248,8 @@ async fn the_same_request_under_a_token_is_one_template_and_one_version() {
     let request = ec2::CreateLaunchTemplateVersionRequest { client_token: Some("t".into()), ..new_version(&id) };
     assert_eq!(bench.get(request.clone()).await, bench.get(request).await);
     assert_eq!(shown(&bench, &id).await.latest_version_number, Some(2));
+    // EC2's bound for launches is half of it.
+    let long = |length| ec2::CreateLaunchTemplateRequest { client_token: Some("t".repeat(length)), ..create("long") };
+    assert!(bench.ask(ONE, long(128)).await.is_ok());
+    assert_eq!(bench.ask(ONE, long(129)).await.expect_err("too long").code, ErrorCode::InvalidParameterValue);
 }

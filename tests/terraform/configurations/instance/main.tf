@@ -49,6 +49,15 @@ resource "aws_instance" "web" {
     instance_metadata_tags      = "enabled"
   }
 
+  maintenance_options {
+    auto_recovery = var.stage == 1 ? "default" : "disabled"
+  }
+
+  private_dns_name_options {
+    hostname_type                     = "resource-name"
+    enable_resource_name_dns_a_record = var.stage > 1
+  }
+
   root_block_device {
     volume_size           = 8
     delete_on_termination = var.stage != 2
