@@ -20,7 +20,7 @@ use crate::host::Host;
 use crate::journal::Journal;
 use crate::network::{ROOM, Session};
 use crate::run::{Broken, Options, Trace};
-use crate::template::{self, ACCOUNTS, Error, Template};
+use crate::template::{self, Error, Template};
 
 pub struct Cloud<'a> {
     pub template: &'a Template,
@@ -53,10 +53,24 @@ const MOST_HOSTS: usize = 4;
 
 impl<'a> Cloud<'a> {
     pub async fn new(template: &'a Template, seed: u64, options: &Options) -> Result<Self, Error> {
-        let folder = template.copy()?;
         let mut dice = Dice::of(seed, 1);
+        let by_gateway = dice.one_in(BY_GATEWAY);
+        Self::of(template, (seed, dice), options, by_gateway).await
+    }
+
+    /// One whose clients all go by the gateway, of two hosts at least.
+    pub async fn behind_gateway(template: &'a Template, seed: u64, verbose: bool) -> Result<Self, Error> {
+        let mut cloud = Self::of(template, (seed, Dice::of(seed, 1)), &Options { bug: None, verbose }, true).await?;
+        if cloud.hosts.len() == 1 {
+            cloud.hosts.push(Host::new(1));
+        }
+        Ok(cloud)
+    }
+
+    async fn of(template: &'a Template, (seed, mut dice): (u64, Dice), options: &Options, by_gateway: bool) -> Result<Self, Error> {
+        let folder = template.copy()?;
         let database = template::database(folder.path())?;
-        let groups = default_groups(&database)?;
+        let groups = default_groups(&database, &template.accounts)?;
         let mut cloud = Self {
             template,
             folder,
@@ -65,7 +79,7 @@ impl<'a> Cloud<'a> {
             entropy: Seeded::of(seed, 2),
             scheduler: None,
             gateway: None,
-            by_gateway: dice.one_in(BY_GATEWAY),
+            by_gateway,
             hosts: (0..=dice.below(MOST_HOSTS)).map(Host::new).collect(),
             dice,
             groups,
@@ -256,9 +270,9 @@ impl<'a> Cloud<'a> {
     }
 }
 
-fn default_groups(database: &Connection) -> Result<Vec<String>, Error> {
+fn default_groups(database: &Connection, accounts: &[String]) -> Result<Vec<String>, Error> {
     let mut groups = Vec::new();
-    for account in ACCOUNTS {
+    for account in accounts {
         let of = "SELECT group_id FROM security_group WHERE account_id = ?1 AND group_name = 'default'";
         groups.push(database.query_row(of, [account], |row| row.get(0))?);
     }

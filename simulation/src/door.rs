@@ -133,11 +133,7 @@ fn permission(port: i32) -> Vec<ec2::IpPermission> {
 /// Asks by the gateway, signed as AWS's clients sign.
 pub async fn signed(gateway: &Router, key: &Key, clock: &dyn Clock, image_id: &str, call: &Call) -> Result<Answer, Refused> {
     let lost = |error: Error| Refused { code: "NoAnswer".into(), message: error.to_string() };
-    let request = sign_query(key, clock, &query(call, image_id)).map_err(lost)?;
-    let response = gateway.clone().oneshot(request).await.map_err(|never| lost(never.into()))?;
-    let accepted = response.status().is_success();
-    let body = response.into_body().collect().await.map_err(|error| lost(error.into()))?.to_bytes();
-    let text = String::from_utf8_lossy(&body);
+    let (accepted, text) = post(gateway, key, clock, &query(call, image_id)).await.map_err(lost)?;
     if !accepted {
         let first = |name: &str| elements(&text, name).next().unwrap_or_default().to_owned();
         return Err(Refused { code: first("Code"), message: first("Message") });
@@ -145,6 +141,14 @@ pub async fn signed(gateway: &Router, key: &Key, clock: &dyn Clock, image_id: &s
     let previous = text.split("<previousState>").nth(1).and_then(|rest| elements(rest, "name").next()).map(ToOwned::to_owned);
     let shown = if matches!(call, Call::Describe) { shown_in(&text) } else { BTreeMap::new() };
     Ok(Answer { instance_ids: elements(&text, "instanceId").map(ToOwned::to_owned).collect(), previous, shown })
+}
+
+/// Puts a signed Query. Answers whether it was accepted, and the document.
+pub async fn post<N: AsRef<str>>(gateway: &Router, key: &Key, clock: &dyn Clock, query: &[(N, String)]) -> Result<(bool, String), Error> {
+    let response = gateway.clone().oneshot(sign_query(key, clock, query)?).await?;
+    let accepted = response.status().is_success();
+    let body = response.into_body().collect().await?.to_bytes();
+    Ok((accepted, String::from_utf8_lossy(&body).into_owned()))
 }
 
 /// An instance's architecture is the first of it in the document, and stands nowhere else.
@@ -193,7 +197,7 @@ fn query(call: &Call, image_id: &str) -> Vec<(&'static str, String)> {
             ("IpPermissions.1.IpProtocol", "tcp".into()),
             ("IpPermissions.1.FromPort", port.to_string()),
             ("IpPermissions.1.ToPort", port.to_string()),
-            ("IpPermissions.1.IpRanges.1.CidrIp", "10.0.0.0%2F8".into()),
+            ("IpPermissions.1.IpRanges.1.CidrIp", "10.0.0.0/8".into()),
         ],
         Call::Describe => Vec::new(),
     };
@@ -201,8 +205,8 @@ fn query(call: &Call, image_id: &str) -> Vec<(&'static str, String)> {
     query
 }
 
-fn sign_query(key: &Key, clock: &dyn Clock, query: &[(&'static str, String)]) -> Result<http::Request<Body>, Error> {
-    let body = query.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
+fn sign_query<N: AsRef<str>>(key: &Key, clock: &dyn Clock, query: &[(N, String)]) -> Result<http::Request<Body>, Error> {
+    let body = query.iter().map(|(name, value)| format!("{}={}", name.as_ref(), encoded(value))).collect::<Vec<_>>().join("&");
     let identity = aws_credential_types::Credentials::new(&key.access_key_id, &key.secret_access_key, None, None, "simulation").into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
@@ -221,4 +225,10 @@ fn sign_query(key: &Key, clock: &dyn Clock, query: &[(&'static str, String)]) ->
     let mut request = request.body(Body::from(body))?;
     instructions.apply_to_request_http1x(&mut request);
     Ok(request)
+}
+
+/// As a form has it.
+fn encoded(value: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    value.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }

@@ -41,18 +41,21 @@ impl Host {
         Self { number, disk: SimulatedDisk::default(), guests: SimulatedDisk::perfect(), agent: None, sessions: Vec::new() }
     }
 
-    fn config(&self) -> Config {
-        // One of each cloud's is small: it is full before a schedule's instances are all there.
-        let capacity = match self.number {
+    /// One of each cloud's is small: it is full before a schedule's instances are all there.
+    pub fn capacity(&self) -> Capacity {
+        match self.number {
             0 => Capacity { vcpus: 1, memory_mib: 3 << 10, disk_mib: 1 << 10 },
             _ => Capacity { vcpus: 8, memory_mib: 16 << 10, disk_mib: 64 << 10 },
-        };
+        }
+    }
+
+    fn config(&self) -> Config {
         let mut config = Config {
             state_folder: PathBuf::from("agent"),
             hostname: format!("host-{}", self.number),
             drivers: vec![DriverName::Simulated],
             stop_timeout_seconds: 60,
-            capacity,
+            capacity: self.capacity(),
             ..Config::default()
         };
         config.simulated.boot_milliseconds = 1_000;

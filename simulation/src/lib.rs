@@ -25,6 +25,7 @@ mod host;
 mod journal;
 mod network;
 mod operator;
+pub mod rules;
 pub mod run;
 mod step;
 pub mod template;

@@ -1,9 +1,12 @@
-//! `simulate`: schedules of the simulation, as many as are asked for; the seed of each is told where it fails.
+//! `simulate`: schedules of the simulation, or sequences against the model of EC2's rules, as many as are asked for; the seed of each is told
+//! where it fails.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use freehold_simulation::rules::{self, Slip};
 use freehold_simulation::template::Error;
 use freehold_simulation::{Bug, Options, Outcome, Template, run};
 
@@ -28,6 +31,15 @@ struct Arguments {
     /// Lists what can be planted, and the rule that it breaks.
     #[arg(long)]
     bugs: bool,
+    /// Random requests of 32 clients against the model of EC2's rules, in a cloud that nothing harms, instead of faults.
+    #[arg(long)]
+    rules: bool,
+    /// Plants each bug of `--rules` and says by which request the model has found it.
+    #[arg(long)]
+    slips: bool,
+    /// How many requests such a sequence has.
+    #[arg(long, default_value_t = 300)]
+    requests: usize,
 }
 
 fn main() -> ExitCode {
@@ -36,9 +48,19 @@ fn main() -> ExitCode {
         for bug in Bug::ALL {
             println!("{:20} breaks: {}", bug.word(), bug.rule());
         }
+        for slip in Slip::ALL {
+            println!("{:20} with --rules, breaks: {}", slip.word(), slip.rule());
+        }
         return ExitCode::SUCCESS;
     }
-    match simulate(&arguments) {
+    let clean = if arguments.slips {
+        slips()
+    } else if arguments.rules {
+        sequences(&arguments)
+    } else {
+        simulate(&arguments)
+    };
+    match clean {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -86,4 +108,55 @@ fn tell(outcome: &Outcome, broken: &str, arguments: &Arguments) {
     }
     let seed = outcome.seed;
     println!("\nseed {seed} breaks a rule\n  {broken}\nto see it again: cargo run -p freehold-simulation -- --seed {seed}");
+}
+
+/// Whether the product and the model said the same in every sequence.
+fn sequences(arguments: &Arguments) -> Result<bool, Error> {
+    let slip = match &arguments.bug {
+        None => None,
+        Some(word) => Some(*Slip::ALL.iter().find(|slip| slip.word() == word).ok_or("no such bug with --rules; --bugs lists them")?),
+    };
+    let options = rules::Options { requests: arguments.requests, slip, verbose: arguments.verbose };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let template = rules::clients().await?;
+        let (began, mut done, mut requests) = (Instant::now(), 0, 0);
+        let (mut accepted, mut refused) = (BTreeMap::new(), BTreeMap::new());
+        let limit = arguments.seconds.map(Duration::from_secs);
+        while done < arguments.schedules && limit.is_none_or(|limit| began.elapsed() < limit) {
+            let outcome = Box::pin(rules::run(&template, arguments.seed.wrapping_add(done), &options)).await?;
+            done += 1;
+            requests += outcome.requests;
+            outcome.accepted.iter().for_each(|(action, count)| *accepted.entry(*action).or_insert(0) += count);
+            outcome.refused.iter().for_each(|(code, count)| *refused.entry(code.clone()).or_insert(0) += count);
+            if let Some(broken) = &outcome.broken {
+                outcome.tail().iter().for_each(|line| println!("{line}"));
+                let seed = outcome.seed;
+                println!("\nseed {seed} breaks a rule\n  {broken}\nto see it again: cargo run -p freehold-simulation -- --rules --seed {seed} --requests {}", options.requests);
+                return Ok(false);
+            }
+        }
+        println!("accepted: {accepted:?}\nrefused: {refused:?}");
+        let (seconds, first) = (began.elapsed().as_secs_f64(), arguments.seed);
+        println!("{done} sequences passed in {seconds:.1}s, {requests} requests, seeds {first} to {}", first + done - 1);
+        Ok(true)
+    })
+}
+
+/// Whether every slip is found.
+fn slips() -> Result<bool, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (template, mut all) = (rules::clients().await?, true);
+        for slip in Slip::ALL {
+            let found = Box::pin(rules::found(&template, *slip)).await?;
+            println!(
+                "{:20} {}",
+                slip.word(),
+                found.map_or("not found".into(), |(seed, request)| format!("seed {seed}, request {request}"))
+            );
+            all &= found.is_some();
+        }
+        Ok(all)
+    })
 }

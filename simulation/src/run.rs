@@ -118,7 +118,7 @@ async fn schedule(cloud: &mut Cloud<'_>) -> Result<(), Broken> {
 }
 
 /// Mends everything and lets it run until nothing happens any more.
-async fn rest(cloud: &mut Cloud<'_>) -> Result<(), Broken> {
+pub async fn rest(cloud: &mut Cloud<'_>) -> Result<(), Broken> {
     let mut still = 0;
     for _ in 0..ROUNDS {
         let mut moved = cloud.mend().await?;
@@ -185,7 +185,7 @@ impl Cloud<'_> {
     }
 
     /// Lets one host and the scheduler talk and work until neither has more to do.
-    async fn run_dry(&mut self, at: usize) -> Result<bool, Broken> {
+    pub async fn run_dry(&mut self, at: usize) -> Result<bool, Broken> {
         let mut moved = false;
         for _ in 0..STEPS_PER_ROUND {
             let Some(last) = self.hosts[at].sessions.len().checked_sub(1) else { return Ok(moved) };

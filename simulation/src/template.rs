@@ -1,4 +1,4 @@
-//! A store as an operator leaves it, made once and copied for each schedule: two accounts with a key each, one image.
+//! A store as an operator leaves it, made once and copied for each schedule: some accounts with some keys each, one image.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -34,7 +34,8 @@ pub struct Key {
 pub struct Template {
     files: Vec<(PathBuf, Vec<u8>)>,
     pub image_id: String,
-    /// One per account.
+    pub accounts: Vec<String>,
+    /// As many of each account, in the order of the accounts.
     pub keys: Vec<Key>,
 }
 
@@ -55,20 +56,28 @@ pub fn config(data: &Path) -> Config {
 }
 
 impl Template {
+    /// What schedules start from: a key for each account.
     pub async fn make() -> Result<Self, Error> {
+        Self::of(&ACCOUNTS, 1).await
+    }
+
+    /// With so many keys for each of the accounts.
+    pub async fn of(accounts: &[&str], keys_each: usize) -> Result<Self, Error> {
         let folder = folder()?;
         let clock = Arc::new(ManualClock::at(beginning()));
         let scheduler = Scheduler::open(config(folder.path()), clock, Arc::new(Seeded::of(0, 0))).await?;
         let mut operator = OperatorClient::new(in_process(scheduler.operator_routes()));
         let mut keys = Vec::new();
-        for account_id in ACCOUNTS {
-            operator.create_account(CreateAccountRequest { account_id: account_id.into(), name: "simulated".into() }).await?;
-            let key = operator.create_access_key(CreateAccessKeyRequest { account_id: account_id.into() }).await?.into_inner();
-            keys.push(Key { access_key_id: key.access_key_id, secret_access_key: key.secret_access_key });
+        for account_id in accounts {
+            operator.create_account(CreateAccountRequest { account_id: (*account_id).into(), name: "simulated".into() }).await?;
+            for _ in 0..keys_each {
+                let key = operator.create_access_key(CreateAccessKeyRequest { account_id: (*account_id).into() }).await?.into_inner();
+                keys.push(Key { access_key_id: key.access_key_id, secret_access_key: key.secret_access_key });
+            }
         }
         let image = RegisterImageRequest {
             name: "simulated".into(),
-            account_id: ACCOUNTS[0].into(),
+            account_id: accounts.first().copied().unwrap_or_default().into(),
             public: true,
             architecture: "x86_64".into(),
             root_device_name: "/dev/xvda".into(),
@@ -83,7 +92,8 @@ impl Template {
         database(folder.path())?.execute("VACUUM INTO ?1", [whole.to_string_lossy()])?;
         let mut files = contents(folder.path())?;
         files.push((DATABASE.into(), std::fs::read(whole)?));
-        Ok(Self { files, image_id, keys })
+        let accounts = accounts.iter().map(|account| (*account).to_owned()).collect();
+        Ok(Self { files, image_id, accounts, keys })
     }
 
     /// A folder of its own for one schedule.
