@@ -1,5 +1,5 @@
-//! `simulate`: schedules of the simulation, or sequences against the model of EC2's rules, as many as are asked for; the seed of each is told
-//! where it fails.
+//! `simulate`: schedules of the simulation, or sequences against the model of EC2's rules, as many as are asked for; the seed of each is
+//! told where it fails.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -132,7 +132,8 @@ fn sequences(arguments: &Arguments) -> Result<bool, Error> {
             if let Some(broken) = &outcome.broken {
                 outcome.tail().iter().for_each(|line| println!("{line}"));
                 let seed = outcome.seed;
-                println!("\nseed {seed} breaks a rule\n  {broken}\nto see it again: cargo run -p freehold-simulation -- --rules --seed {seed} --requests {}", options.requests);
+                println!("\nseed {seed} breaks a rule\n  {broken}");
+                println!("to see it again: cargo run -p freehold-simulation -- --rules --seed {seed} --requests {}", options.requests);
                 return Ok(false);
             }
         }

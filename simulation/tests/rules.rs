@@ -1,4 +1,5 @@
-//! The model of EC2's rules against the product: one sequence of each run is the same, one is the day's; slips are found; a seed is all that a failure needs. Longer, and every slip: `simulate --rules` and `simulate --slips`, in `deploy/test --full simulation`.
+//! The model of EC2's rules against the product: one sequence of each run is the same, one is the day's; slips are found; a seed is all that a
+//! failure needs. Longer, and every slip: `simulate --rules` and `simulate --slips`, in `deploy/test --full simulation`.
 
 #![allow(clippy::expect_used, reason = "a test may panic")]
 

@@ -7,9 +7,9 @@
 //!                      └─▶ model ─▶ foretold ═══ compared                  after each request
 //! ```
 //!
-//! The model foretells the answer exactly: which of EC2's codes, or a success and what is so from then on. Where a request is wrong in several
-//! ways EC2 says nothing of which of them is told, so each of their codes is right. When a host brings an instance to its next state no
-//! request decides; the model takes that from what is shown, and holds it to EC2's graph of states.
+//! The model foretells the answer exactly: which of EC2's codes, or a success and what is so from then on. Where a request is wrong in
+//! several ways EC2 says nothing of which of them is told, so each of their codes is right. When a host brings an instance to its next state
+//! no request decides; the model takes that from what is shown, and holds it to EC2's graph of states.
 
 mod answer;
 mod attributes;
