@@ -16,7 +16,7 @@ mod attributes;
 mod between;
 mod bug;
 mod draw;
-mod draw_more;
+mod draw_resources;
 mod groups;
 mod instances;
 mod keys;
