@@ -136,6 +136,9 @@ fn sequences(arguments: &Arguments) -> Result<bool, Error> {
                 println!("to see it again: cargo run -p freehold-simulation -- --rules --seed {seed} --requests {}", options.requests);
                 return Ok(false);
             }
+            if done.is_multiple_of(50) {
+                println!("{done} sequences so far, {requests} requests");
+            }
         }
         println!("accepted: {accepted:?}\nrefused: {refused:?}");
         let (seconds, first) = (began.elapsed().as_secs_f64(), arguments.seed);
