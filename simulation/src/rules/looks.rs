@@ -1,6 +1,9 @@
 //! What clients look at after a request: Describes by family, by page and by filter, held against the model.
 
+use super::Account;
 use super::bug::{ANSWERS, SHOWS};
+use super::draw::Draw;
+use super::instances::id_faults;
 use super::query::Query;
 use super::sequence::{ACCOUNTS, CLIENTS_EACH, Sequence, broken};
 use super::shown::{ATTRIBUTES, All, Family, attribute, differ};
@@ -16,6 +19,7 @@ impl Sequence<'_> {
             }
         }
         match self.requests % 6 {
+            0 => self.look_by_id(account).await,
             1 => self.look_closely(account).await,
             3 => self.look_by_filter(account).await,
             5 => self.look_at(account, &[Family::ALL[self.requests / 6 % Family::ALL.len()]]).await,
@@ -56,6 +60,32 @@ impl Sequence<'_> {
             answer.at("nextToken").clone_into(&mut token);
             if token.is_empty() {
                 return Ok(shown);
+            }
+        }
+    }
+
+    /// Instances by their ids, of which one that is another account's is as absent as what never was; and no page is asked of them.
+    async fn look_by_id(&mut self, account: usize) -> Result<(), Broken> {
+        let any = |account: &Account| account.instances.keys().cloned().collect::<Vec<_>>();
+        let own = any(&self.rules.accounts[account]);
+        let (count, paged) = (1 + self.dice.below(2), self.dice.one_in(8));
+        let mut draw = Draw { dice: &mut self.dice, rules: &self.rules, account };
+        let ids: Vec<String> = (0..count).map(|_| draw.id("i", &own, any)).collect();
+        let question = Query::new("DescribeInstances").with_list("InstanceId", &ids);
+        let question = if paged { question.with("MaxResults", 5) } else { question };
+        let mut faults = id_faults(&self.rules.accounts[account], &ids);
+        faults.extend(paged.then_some("InvalidParameterCombination"));
+        match self.put(account * CLIENTS_EACH, &question).await? {
+            Err(code) if faults.contains(&code.as_str()) => Ok(()),
+            Ok(answer) if faults.is_empty() => {
+                let shown: All = Family::Instances.read(&answer).into_iter().collect();
+                let mut should = Family::Instances.should(&self.rules, &self.rules.accounts[account]);
+                should.retain(|id, _| ids.contains(id));
+                differ(&shown, &should).map_or(Ok(()), |wrong| Err(broken(SHOWS, format!("{question:?}: {wrong}"))))
+            }
+            answer => {
+                let said = answer.map_or_else(|code| code, |_| "success".into());
+                Err(broken(ANSWERS, format!("{question:?} was answered {said}, and foretold was {faults:?}")))
             }
         }
     }
