@@ -50,7 +50,7 @@ async fn the_same_seed_is_the_same_sequence() {
 }
 
 #[tokio::test]
-async fn slips_are_found_by_the_rules_that_they_break() {
+async fn slips_are_found() {
     let template = clients().await.expect("a template");
     for slip in SOON {
         let found = Box::pin(found(&template, slip)).await.expect("a machine that can run it");

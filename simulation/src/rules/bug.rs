@@ -18,7 +18,7 @@ macro_rules! slips {
                 match self { $(Self::$name => $word,)* }
             }
 
-            /// The rule that it breaks.
+            /// The rule that it mostly breaks: where what it changes leads to a refusal, the answer tells.
             pub const fn rule(self) -> &'static str {
                 match self { $(Self::$name => $rule,)* }
             }
@@ -58,7 +58,7 @@ slips! {
     /// Another port is closed than was asked.
     OtherPort = "other-port" breaks ANSWERS;
     /// A launch goes by no placement group.
-    NoPlacementGroup = "no-placement-group" breaks SHOWS;
+    NoPlacementGroup = "no-placement-group" breaks ANSWERS;
     /// The latest version of a template is the default one.
     LatestIsDefault = "latest-is-default" breaks SHOWS;
     /// The default version stays what it was.
@@ -102,8 +102,10 @@ impl Slip {
                 ports.for_each(|(_, port)| "9".clone_into(port));
             }
             (Self::NoPlacementGroup, "RunInstances") => given.remove("Placement"),
-            (Self::LatestIsDefault, "RunInstances") if given.get("LaunchTemplate.Version") == Some("$Latest") => {
-                given.remove("LaunchTemplate.Version");
+            (Self::LatestIsDefault, action) if !action.starts_with("Describe") => {
+                for word in given.0.values_mut().filter(|word| *word == "$Latest") {
+                    "$Default".clone_into(word);
+                }
             }
             (Self::DefaultStays, "ModifyLaunchTemplate") => _ = given.0.insert("SetDefaultVersion".into(), "$Default".into()),
             _ => {}

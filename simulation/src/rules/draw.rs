@@ -148,12 +148,12 @@ impl Draw<'_> {
         let mut query = Query::new("RunInstances").with("MinCount", min).with("MaxCount", max);
         let templates: Vec<(String, String)> = self.own().templates.iter().map(|(id, one)| (id.clone(), one.name.clone())).collect();
         let mut bare = false;
-        if self.dice.one_in(4) && (!templates.is_empty() || self.dice.one_in(8)) {
+        if self.dice.one_in(3) && (!templates.is_empty() || self.dice.one_in(8)) {
             query = self.by_template(query, &templates, "LaunchTemplate.");
-            if self.dice.one_in(2) {
+            if !self.dice.one_in(3) {
                 query = query.with("LaunchTemplate.Version", self.version());
             }
-            bare = self.dice.one_in(2);
+            bare = !self.dice.one_in(3);
         }
         if !bare {
             query = query.with("InstanceType", self.instance_type()).with("ImageId", self.image());
