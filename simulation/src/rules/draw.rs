@@ -34,8 +34,8 @@ impl Draw<'_> {
             63..=68 => self.create_tags(),
             69..=72 => self.delete_tags(),
             73..=78 => self.key_pair(),
-            79..=84 => self.group_rule(),
-            85..=94 => self.template(),
+            79..=82 => self.group_rule(),
+            83..=94 => self.template(),
             _ => self.placement_group(),
         };
         if self.dice.one_in(14) { query.with("DryRun", "true") } else { query }

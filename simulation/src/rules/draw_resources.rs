@@ -112,24 +112,24 @@ impl Draw<'_> {
     }
 
     fn template_name(&mut self) -> String {
-        if self.dice.one_in(16) { "a b".into() } else { format!("template-{}", self.dice.below(5)) }
+        if self.dice.one_in(16) { "a b".into() } else { format!("template-{}", self.dice.below(3)) }
     }
 
     pub fn template(&mut self) -> Query {
         let own: Vec<(String, String)> = self.own().templates.iter().map(|(id, one)| (id.clone(), one.name.clone())).collect();
         let drawn = self.dice.below(12);
         match if own.is_empty() && !self.dice.one_in(8) { 0 } else { drawn } {
-            0..=3 => {
+            0..=1 => {
                 let query = Query::new("CreateLaunchTemplate").with("LaunchTemplateName", self.template_name());
                 let query = if self.dice.one_in(3) { query.with_tags("", "launch-template", &self.tags()) } else { query };
                 self.data(query, true)
             }
-            4..=7 => {
+            2..=6 => {
                 let query = self.by_template(Query::new("CreateLaunchTemplateVersion"), &own, "");
                 let query = if self.dice.one_in(2) { query.with("SourceVersion", self.version()) } else { query };
                 self.data(query, false)
             }
-            8..=9 => self.by_template(Query::new("ModifyLaunchTemplate"), &own, "").with("SetDefaultVersion", self.version()),
+            7..=9 => self.by_template(Query::new("ModifyLaunchTemplate"), &own, "").with("SetDefaultVersion", self.version()),
             10 => self.by_template(Query::new("DeleteLaunchTemplate"), &own, ""),
             _ => {
                 let numbers: Vec<usize> = (0..=self.dice.below(2)).map(|_| 1 + self.dice.below(5)).collect();
