@@ -87,6 +87,10 @@ CASES = {
     "InstanceStatusOk": of_instance(lambda w: w.running, lambda w: w.stopped),
     "InstanceStopped": of_instance(lambda w: w.stopped, lambda w: w.running),
     "InstanceTerminated": of_instance(lambda w: w.ended, lambda w: w.stopped),
+    "InternetGatewayExists": (
+        lambda w: {"InternetGatewayIds": [w.default("internet_gateways", "InternetGateways", "InternetGatewayId")]},
+        lambda w: {"InternetGatewayIds": [absent("igw")]},
+    ),
     "KeyPairExists": (lambda w: {"KeyNames": [w.key]}, lambda w: {"KeyNames": ["nobody's"]}),
     # What CreateNetworkInterface makes; those of instances are in use.
     "NetworkInterfaceAvailable": (

@@ -8,12 +8,11 @@ use freehold_proto::aws::ec2;
 
 use super::run_instances::invalid;
 use crate::Settings;
-use crate::store::instance;
-
-const IP_NAME: &str = "ip-name";
-const RESOURCE_NAME: &str = "resource-name";
+use crate::network::subnet::{IP_NAME, RESOURCE_NAME};
+use crate::store::{instance, subnet};
 
 /// What a request gives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Given {
     /// What it calls the type.
     pub parameter: &'static str,
@@ -27,9 +26,10 @@ pub struct Options {
     pub resource_name_dns_a_record: bool,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self { hostname_type: IP_NAME.into(), resource_name_dns_a_record: false }
+/// What is launched in a subnet is called as the subnet says, unless the launch says otherwise.
+impl From<&subnet::Model> for Options {
+    fn from(row: &subnet::Model) -> Self {
+        Self { hostname_type: row.private_dns_hostname_type.clone(), resource_name_dns_a_record: row.enable_resource_name_dns_a_record }
     }
 }
 

@@ -4,6 +4,7 @@ use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::request::{Asked, invalid};
+use crate::ec2::hostname;
 use crate::ec2::resolve::{SECURITY_GROUP, SUBNET};
 use crate::network::default;
 use crate::store::{Failure, Outcome, Tx, security_group, subnet};
@@ -16,6 +17,8 @@ pub struct Network {
     pub subnet: subnet::Model,
     pub group_ids: Vec<String>,
     pub public_address: bool,
+    /// How it is called there.
+    pub hostname: hostname::Options,
 }
 
 /// The networks that a request allows, in order of preference: the subnet it names, or the default subnets of the zones it allows.
@@ -26,12 +29,15 @@ pub async fn candidates(tx: &Tx, asked: &Asked) -> Outcome<Vec<Network>> {
     };
     let Some(first) = subnets.first() else { return Err(no_default_subnet(asked).into()) };
     let group_ids = groups(tx, asked, &first.vpc_id).await?;
-    let network = |subnet: subnet::Model| Network {
-        public_address: asked.associate_public_ip_address.unwrap_or(subnet.map_public_ip_on_launch),
-        group_ids: group_ids.clone(),
-        subnet,
+    let network = |subnet: subnet::Model| {
+        Ok(Network {
+            public_address: asked.associate_public_ip_address.unwrap_or(subnet.map_public_ip_on_launch),
+            group_ids: group_ids.clone(),
+            hostname: hostname::Options::from(&subnet).with(asked.hostname.clone())?,
+            subnet,
+        })
     };
-    Ok(subnets.into_iter().map(network).collect())
+    subnets.into_iter().map(network).collect()
 }
 
 async fn named(tx: &Tx, id: &str, asked: &Asked) -> Outcome<subnet::Model> {

@@ -56,7 +56,7 @@ pub struct Asked {
     pub disable_api_stop: bool,
     pub disable_api_termination: bool,
     pub monitoring: bool,
-    pub hostname: hostname::Options,
+    pub hostname: hostname::Given,
     pub auto_recovery: String,
 }
 
@@ -134,7 +134,7 @@ impl Asked {
             disable_api_stop: request.disable_api_stop.unwrap_or_default(),
             disable_api_termination: request.disable_api_termination.unwrap_or_default(),
             monitoring: request.monitoring.as_ref().is_some_and(|monitoring| monitoring.enabled),
-            hostname: hostname(request.private_dns_name_options.as_ref())?,
+            hostname: hostname(request.private_dns_name_options.as_ref()),
             auto_recovery: maintenance_options::auto_recovery(
                 request.maintenance_options.as_ref().and_then(|given| given.auto_recovery.clone()),
                 maintenance_options::DEFAULT,
@@ -250,13 +250,13 @@ fn metadata(given: Option<&ec2::InstanceMetadataOptionsRequest>) -> Result<metad
     })
 }
 
-fn hostname(given: Option<&ec2::PrivateDnsNameOptionsRequest>) -> Result<hostname::Options, Fault> {
+fn hostname(given: Option<&ec2::PrivateDnsNameOptionsRequest>) -> hostname::Given {
     let given = given.cloned().unwrap_or_default();
-    hostname::Options::default().with(hostname::Given {
+    hostname::Given {
         parameter: "HostnameType",
         hostname_type: given.hostname_type,
         resource_name_dns_a_record: given.enable_resource_name_dns_a_record,
-    })
+    }
 }
 
 fn tags(specifications: &[ec2::TagSpecification]) -> Result<BTreeMap<String, Tags>, Fault> {

@@ -61,7 +61,7 @@ impl Launch<'_> {
     /// The network has new members: told once, however many they are.
     pub async fn restate_network(&self, tx: &mut Tx) -> Outcome<()> {
         let vpc_id = &self.network.subnet.vpc_id;
-        if self.asked.hostname.resource_name_dns_a_record {
+        if self.network.hostname.resource_name_dns_a_record {
             restate(tx, vpc_id).await?;
         } else {
             tx.changed(store::Kind::Vpc, vpc_id.clone());
@@ -139,8 +139,8 @@ impl Launch<'_> {
             partition_number: host.partition,
             cpu_core_count: asked.cpu.map(|cpu| cpu.core_count),
             cpu_threads_per_core: asked.cpu.map(|cpu| cpu.threads_per_core),
-            hostname_type: asked.hostname.hostname_type.clone(),
-            resource_name_dns_a_record: asked.hostname.resource_name_dns_a_record,
+            hostname_type: network.hostname.hostname_type.clone(),
+            resource_name_dns_a_record: network.hostname.resource_name_dns_a_record,
             auto_recovery: asked.auto_recovery.clone(),
         }
     }

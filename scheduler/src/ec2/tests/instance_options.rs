@@ -210,3 +210,29 @@ async fn other_groups_replace_those_of_the_interface_and_the_host_filters_by_the
     assert_eq!(lab.code(two).await, ErrorCode::InvalidParameterCombination);
     assert_eq!(ids(&lab.instance(&id).await.security_groups).len(), 2, "nothing of a refused request is done");
 }
+
+#[tokio::test]
+async fn an_instance_is_called_as_its_subnet_says_unless_its_launch_says_otherwise() {
+    let lab = Lab::new().await;
+    let agent = Agent::obedient(&lab).await;
+    let first = lab.run(lab.launch()).await;
+    let subnet_id = first.subnet_id.expect("a subnet");
+    let subnet = |hostname_type: Option<&str>, a_record: Option<bool>| ec2::ModifySubnetAttributeRequest {
+        subnet_id: subnet_id.clone(),
+        private_dns_hostname_type_on_launch: hostname_type.map(Into::into),
+        enable_resource_name_dns_a_record_on_launch: a_record.map(|value| ec2::AttributeBooleanValue { value: Some(value) }),
+        ..Default::default()
+    };
+    lab.ok(subnet(Some("resource-name"), None)).await;
+    lab.ok(subnet(None, Some(true))).await;
+    let called = |instance: &ec2::Instance| {
+        let (id, name) = (instance.instance_id.clone().expect("an id"), instance.private_dns_name.clone().expect("a name"));
+        name == format!("{id}.ec2.internal")
+    };
+    assert!(!called(&lab.instance(&first.instance_id.expect("an id")).await), "what was there is called as before");
+    let second = lab.run(lab.launch()).await;
+    assert!(called(&second), "{:?}", second.private_dns_name);
+    let other = ec2::RunInstancesRequest { private_dns_name_options: Some(named("ip-name", false)), ..lab.launch() };
+    assert!(!called(&lab.run(other).await));
+    until_names(&agent, &[(second.instance_id.as_deref().expect("an id"), true)]).await;
+}
