@@ -75,6 +75,8 @@ error_codes! {
     InvalidAmiIdMalformed = "InvalidAMIID.Malformed", 400;
     InvalidAmiIdNotFound = "InvalidAMIID.NotFound", 400;
     InvalidAmiIdUnavailable = "InvalidAMIID.Unavailable", 400;
+    InvalidAttachmentIdMalformed = "InvalidAttachmentID.Malformed", 400;
+    InvalidAttachmentIdNotFound = "InvalidAttachmentID.NotFound", 400;
     InvalidAvailabilityZone = "InvalidAvailabilityZone", 400;
     InvalidBlockDeviceMapping = "InvalidBlockDeviceMapping", 400;
     InvalidFilter = "InvalidFilter", 400;
@@ -136,7 +138,9 @@ error_codes! {
     InvalidVpcRange = "InvalidVpc.Range", 400;
     MaxTemplateLimitExceeded = "MaxTemplateLimitExceeded", 400;
     MaxTemplateVersionLimitExceeded = "MaxTemplateVersionLimitExceeded", 400;
+    NetworkInterfaceLimitExceeded = "NetworkInterfaceLimitExceeded", 400;
     OperationNotPermitted = "OperationNotPermitted", 400;
+    PrivateIpAddressLimitExceeded = "PrivateIpAddressLimitExceeded", 400;
     RulesPerSecurityGroupLimitExceeded = "RulesPerSecurityGroupLimitExceeded", 400;
     SecurityGroupsPerInterfaceLimitExceeded = "SecurityGroupsPerInterfaceLimitExceeded", 400;
     TagLimitExceeded = "TagLimitExceeded", 400;

@@ -61,6 +61,11 @@ class World:
     def key(self):
         return self.ec2.create_key_pair(KeyName="waited-for")["KeyName"]
 
+    @cached_property
+    def interface(self):
+        made = self.ec2.create_network_interface(SubnetId=self.default("subnets", "Subnets", "SubnetId"))
+        return made["NetworkInterface"]["NetworkInterfaceId"]
+
     def default(self, kind, answer, name):
         return getattr(self.ec2, f"describe_{kind}")()[answer][0][name]
 
@@ -92,9 +97,9 @@ CASES = {
         lambda w: {"InternetGatewayIds": [absent("igw")]},
     ),
     "KeyPairExists": (lambda w: {"KeyNames": [w.key]}, lambda w: {"KeyNames": ["nobody's"]}),
-    # What CreateNetworkInterface makes; those of instances are in use.
     "NetworkInterfaceAvailable": (
-        None, lambda w: {"NetworkInterfaceIds": [w.running["NetworkInterfaces"][0]["NetworkInterfaceId"]]},
+        lambda w: {"NetworkInterfaceIds": [w.interface]},
+        lambda w: {"NetworkInterfaceIds": [w.running["NetworkInterfaces"][0]["NetworkInterfaceId"]]},
     ),
     # What a guest prints: tests/guest/test_tiny.py has one that does.
     "PasswordDataAvailable": (None, lambda w: {"InstanceId": w.running["InstanceId"]}),

@@ -27,8 +27,16 @@ def declare_tags(action, kind, create):
 
 
 declare_tags("CreateInternetGateway", "internet-gateway", lambda world, **parameters: world.new_gateway(**parameters))
+declare_tags("CreateNetworkInterface", "network-interface", lambda world, **parameters: {"Tags": world.new_interface(**parameters)["TagSet"]})
 declare_tags("CreateVpc", "vpc", lambda world, **parameters: world.new_vpc(**parameters))
 declare_tags("CreateSubnet", "subnet", lambda world, **parameters: world.new_subnet(**parameters))
+
+
+def with_secondary(world, count=1):
+    """An interface that has secondary addresses, and one of them."""
+    made = world.new_interface(SecondaryPrivateIpAddressCount=count)
+    secondary = [address["PrivateIpAddress"] for address in made["PrivateIpAddresses"] if not address["Primary"]]
+    return {"NetworkInterfaceId": made["NetworkInterfaceId"], "PrivateIpAddresses": secondary[:1]}
 
 
 # Ids of what an action is about: its own, and one that is not there.
@@ -43,6 +51,7 @@ def declare_subject(action, path, absent, code, parameters):
 
 NO_VPC = ("VpcId", "vpc-00000000000000000", "InvalidVpcID.NotFound")
 NO_GATEWAY = ("InternetGatewayId", "igw-00000000000000000", "InvalidInternetGatewayID.NotFound")
+NO_INTERFACE = ("NetworkInterfaceId", "eni-00000000000000000", "InvalidNetworkInterfaceID.NotFound")
 NO_SUBNET = ("SubnetId", "subnet-00000000000000000", "InvalidSubnetID.NotFound")
 for _action, _path, _absent, _code, _parameters in [
     ("AssociateVpcCidrBlock", *NO_VPC, lambda w: {"VpcId": w.new_vpc()["VpcId"], "CidrBlock": "10.1.0.0/16"}),
@@ -51,6 +60,13 @@ for _action, _path, _absent, _code, _parameters in [
     ("DeleteInternetGateway", *NO_GATEWAY, lambda w: {"InternetGatewayId": w.new_gateway()["InternetGatewayId"]}),
     ("DetachInternetGateway", *NO_GATEWAY, lambda w: w.attached_gateway()),
     ("DetachInternetGateway", *NO_VPC, lambda w: w.attached_gateway()),
+    ("AssignPrivateIpAddresses", *NO_INTERFACE, lambda w: {"NetworkInterfaceId": w.new_interface()["NetworkInterfaceId"], "SecondaryPrivateIpAddressCount": 1}),
+    ("CreateNetworkInterface", *NO_SUBNET, lambda w: {"SubnetId": w.other_subnet["SubnetId"]}),
+    ("DeleteNetworkInterface", *NO_INTERFACE, lambda w: {"NetworkInterfaceId": w.new_interface()["NetworkInterfaceId"]}),
+    ("DescribeNetworkInterfaceAttribute", *NO_INTERFACE, lambda w: {"NetworkInterfaceId": w.interfaces()[0], "Attribute": "description"}),
+    ("ModifyNetworkInterfaceAttribute", *NO_INTERFACE, lambda w: {"NetworkInterfaceId": w.new_interface()["NetworkInterfaceId"], "Description": {"Value": "x"}}),
+    ("ResetNetworkInterfaceAttribute", *NO_INTERFACE, lambda w: {"NetworkInterfaceId": w.new_interface()["NetworkInterfaceId"], "SourceDestCheck": "true"}),
+    ("UnassignPrivateIpAddresses", *NO_INTERFACE, lambda w: with_secondary(w)),
     ("CreateSubnet", *NO_VPC, lambda w: {"VpcId": w.other_vpc["VpcId"], "CidrBlock": w.free_block()}),
     ("DeleteSubnet", *NO_SUBNET, lambda w: {"SubnetId": w.new_subnet()["SubnetId"]}),
     ("DeleteVpc", *NO_VPC, lambda w: {"VpcId": w.new_vpc()["VpcId"]}),

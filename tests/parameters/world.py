@@ -129,6 +129,22 @@ class World:
         """A subnet of its own, in the next free block of that VPC."""
         return self.ec2.create_subnet(**{"VpcId": self.other_vpc["VpcId"], "CidrBlock": self.free_block()} | parameters)["Subnet"]
 
+    @cached_property
+    def other_subnet(self):
+        """A subnet that stays, for interfaces."""
+        return self.new_subnet()
+
+    def new_interface(self, **parameters):
+        return self.ec2.create_network_interface(**{"SubnetId": self.other_subnet["SubnetId"]} | parameters)["NetworkInterface"]
+
+    def free_address(self):
+        """An address of that subnet that no interface has."""
+        pages = self.ec2.get_paginator("describe_network_interfaces").paginate(Filters=[{"Name": "subnet-id", "Values": [self.other_subnet["SubnetId"]]}])
+        interfaces = [interface for page in pages for interface in page["NetworkInterfaces"]]
+        taken = {address["PrivateIpAddress"] for interface in interfaces for address in interface["PrivateIpAddresses"]}
+        all_there_are = (self.other_subnet["CidrBlock"].replace("0/24", str(number)) for number in range(4, 255))
+        return next(address for address in all_there_are if address not in taken)
+
     def free_block(self):
         """A block that no subnet of that VPC has."""
         self._block += 1

@@ -131,7 +131,8 @@ impl Tree {
         let at = |name: &str| format!("network/interfaces/macs/{}/{name}", interface.mac_address);
         self.put(&at("device-number"), interface.device_index.to_string());
         self.put(&at("interface-id"), &interface.network_interface_id);
-        self.put(&at("local-ipv4s"), &interface.private_ip_address);
+        let own = [&interface.private_ip_address].into_iter().chain(&interface.secondary_private_ip_addresses);
+        self.put(&at("local-ipv4s"), own.map(String::as_str).collect::<Vec<_>>().join("\n"));
         self.put(&at("mac"), &interface.mac_address);
         self.put(&at("owner-id"), &instance.account_id);
         self.put(&at("security-group-ids"), interface.security_group_ids.join("\n"));

@@ -103,6 +103,8 @@ pub struct Interface {
     pub tap: String,
     pub mac: Mac,
     pub address: Ipv4Addr,
+    /// Others that it has beside its primary one.
+    pub secondary: BTreeSet<Ipv4Addr>,
     pub public: Option<Ipv4Addr>,
     pub subnet: Ipv4Net,
     pub gateway: Ipv4Addr,
@@ -153,10 +155,21 @@ impl fmt::Display for Mac {
     }
 }
 
+impl Interface {
+    /// Its private addresses, the primary one first.
+    pub fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
+        [self.address].into_iter().chain(self.secondary.iter().copied())
+    }
+
+    pub fn has(&self, address: Ipv4Addr) -> bool {
+        self.address == address || self.secondary.contains(&address)
+    }
+}
+
 impl VpcPlan {
     /// Who has this private address, for those who know a caller by it.
     pub fn interface_of(&self, address: Ipv4Addr) -> Option<&Interface> {
-        self.interfaces.values().find(|interface| interface.address == address)
+        self.interfaces.values().find(|interface| interface.has(address))
     }
 
     /// Whether an address is of one of the VPC's blocks.
@@ -279,11 +292,13 @@ fn interface(
     let subnet: Ipv4Net =
         stated.cidr_block.parse().map_err(|_| format!("the subnet's block {:?} is not a CIDR block", stated.cidr_block))?;
     let address = address(&attachment.private_ip_address)?;
-    if !subnet.contains(&address) || !vpc.blocks.iter().any(|block| block.contains(&subnet)) {
-        return Err(format!("{address} is not within its subnet {subnet} of {}", vpc.vpc_id));
+    let secondary = attachment.secondary_private_ip_addresses.iter().map(|text| self::address(text)).collect::<Result<BTreeSet<_>, _>>()?;
+    let all = || [address].into_iter().chain(secondary.iter().copied());
+    if let Some(stray) = all().find(|address| !subnet.contains(address) || !vpc.blocks.iter().any(|block| block.contains(&subnet))) {
+        return Err(format!("{stray} is not within its subnet {subnet} of {}", vpc.vpc_id));
     }
     let tap = names::tap(checked_id(&attachment.network_interface_id)?);
-    if vpc.interfaces.values().any(|other| other.tap == tap || other.address == address) {
+    if vpc.interfaces.values().any(|other| other.tap == tap || all().any(|address| other.has(address))) {
         return Err(format!("{address} or {tap} is another interface's already"));
     }
     let private_dns_name = instance.metadata.as_ref().map(|metadata| metadata.private_dns_name.as_str()).unwrap_or_default();
@@ -293,6 +308,7 @@ fn interface(
         tap,
         mac: Mac::parse(&attachment.mac_address).ok_or_else(|| format!("{:?} is not a MAC address", attachment.mac_address))?,
         address,
+        secondary,
         public: if attachment.public_ip_address.is_empty() { None } else { Some(self::address(&attachment.public_ip_address)?) },
         subnet: subnet.trunc(),
         gateway: nth(subnet, 1).ok_or("its subnet is too small for a gateway")?,

@@ -104,7 +104,9 @@ async fn taps(config: &Config, plan: &VpcPlan, namespace: &Namespace, netlink: &
     for interface in plan.interfaces.values() {
         let index = *links.get(&interface.tap).ok_or(Error::Missing("tap"))?;
         netlink.configure(index, GATEWAY_MAC, config.mtu).await?;
-        netlink.add_neighbour(index, interface.address, interface.mac).await?;
+        for address in interface.addresses() {
+            netlink.add_neighbour(index, address, interface.mac).await?;
+        }
         taps.insert(index, interface.network_interface_id.clone());
     }
     let names: Vec<String> = plan.interfaces.values().map(|interface| interface.tap.clone()).collect();
@@ -119,7 +121,7 @@ fn routes(plan: &VpcPlan, taps: &BTreeMap<u32, String>, outside: Way) -> BTreeSe
     let mut routes: BTreeSet<Route> = plan.blocks.iter().map(|block| Route::main(*block, Way::Unreachable)).collect();
     for interface in plan.interfaces.values() {
         let link = links.get(interface.network_interface_id.as_str());
-        routes.extend(link.map(|link| Route::main(interface.address.into(), Way::Link(*link))));
+        routes.extend(link.into_iter().flat_map(|link| interface.addresses().map(|address| Route::main(address.into(), Way::Link(*link)))));
     }
     for table in plan.route_tables.values() {
         let here = |to: Ipv4Net, way: Way| Route { table: table.number, ..Route::main(to, way) };

@@ -3,7 +3,7 @@
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
-use crate::lab::{Guest, HOST, Lab, World, all_egress, ingress, machine, output, run};
+use crate::lab::{Guest, HOST, Lab, Listener, World, all_egress, from_group, ingress, machine, output, reach, run};
 
 fn world(guests: &[&Guest]) -> World {
     let world = World::default().vpc("vpc-1").vpc("vpc-2").group("sg-1", vec![ingress("icmp", -1, -1), all_egress()]);
@@ -104,5 +104,37 @@ fn what_cannot_be_planned_is_left_as_it_is() {
         assert_eq!(lab.faults(&without_vpc.0).await.len(), 1);
         assert!(output(&format!("ip -n {} link show {}", guest.vpc_namespace(), guest.tap())).status.success());
         lab.plane.teardown().await.unwrap();
+    });
+}
+
+#[test]
+fn a_secondary_address_is_the_guests_for_as_long_as_it_is_assigned() {
+    machine("a_secondary_address_is_the_guests_for_as_long_as_it_is_assigned", || async {
+        let one = Guest::new(5, "vpc-1", &["sg-1"]).also("172.31.0.50");
+        let other = Guest::new(6, "vpc-1", &["sg-2"]);
+        for guest in [&one, &other] {
+            guest.plug().addressed();
+        }
+        run(&format!("ip -n {} addr add 172.31.0.50/20 dev eth0", one.name()));
+        // The other lets in whoever is in the first one's group, under any of its addresses.
+        let all = |one: &Guest| {
+            let world = World::default().vpc("vpc-1").group("sg-1", vec![ingress("-1", -1, -1), all_egress()]);
+            world.group("sg-2", vec![from_group("tcp", 80, "sg-1"), all_egress()]).guest(one).guest(&other)
+        };
+        let lab = Lab::start(all(&one).0).await;
+        let _there = Listener::start(&one.name(), 80);
+        let _back = Listener::start(&other.name(), 80);
+        let as_second = || {
+            let line = "python3 -c \"import socket; s = socket.create_connection(('172.31.0.6', 80), 1, ('172.31.0.50', 0)); print(s.recv(64).decode(), end='')\"";
+            String::from_utf8_lossy(&one.output(line).stdout).into_owned()
+        };
+        assert_eq!(reach(&other, "172.31.0.50", 80).as_deref(), Some("172.31.0.6"));
+        assert_eq!(as_second(), "172.31.0.50");
+
+        let without = Guest { secondary: Vec::new(), ..one.clone() };
+        lab.state(&all(&without).0).await;
+        assert_eq!(reach(&other, "172.31.0.50", 80), None, "it is nobody's any more");
+        assert_eq!(as_second(), "", "nor may anybody speak under it");
+        assert_eq!(reach(&other, "172.31.0.5", 80).as_deref(), Some("172.31.0.6"));
     });
 }

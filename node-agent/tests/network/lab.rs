@@ -192,6 +192,7 @@ pub struct Guest {
     pub public: String,
     pub groups: Vec<String>,
     pub source_dest_check: bool,
+    pub secondary: Vec<String>,
 }
 
 impl Guest {
@@ -204,6 +205,7 @@ impl Guest {
             public: String::new(),
             groups: groups.iter().map(|&group| group.to_owned()).collect(),
             source_dest_check: true,
+            secondary: Vec::new(),
         }
     }
 
@@ -214,6 +216,12 @@ impl Guest {
 
     pub fn at(mut self, subnet_id: &str, address: &str) -> Self {
         (self.subnet_id, self.address) = (subnet_id.into(), address.into());
+        self
+    }
+
+    /// With a secondary address.
+    pub fn also(mut self, address: &str) -> Self {
+        self.secondary.push(address.into());
         self
     }
 
@@ -265,6 +273,7 @@ impl Guest {
             public_ip_address: self.public.clone(),
             security_group_ids: self.groups.clone(),
             source_dest_check: self.source_dest_check,
+            secondary_private_ip_addresses: self.secondary.clone(),
             ..InterfaceAttachment::default()
         };
         InstanceDesired {

@@ -540,6 +540,50 @@ impl Action for ec2::DescribeNetworkAclsRequest {
     }
 }
 
+impl Action for ec2::AssignPrivateIpAddressesRequest {
+    type Answer = ec2::AssignPrivateIpAddressesResult;
+
+    const NAME: &'static str = "AssignPrivateIpAddresses";
+    const PATH: &'static str = "/aws.ec2.NetworkInterfaces/AssignPrivateIpAddresses";
+}
+
+impl Action for ec2::CreateNetworkInterfaceRequest {
+    type Answer = ec2::CreateNetworkInterfaceResult;
+
+    const NAME: &'static str = "CreateNetworkInterface";
+    const PATH: &'static str = "/aws.ec2.NetworkInterfaces/CreateNetworkInterface";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+
+    fn client_token(&self) -> Option<&str> {
+        self.client_token.as_deref()
+    }
+}
+
+impl Action for ec2::DeleteNetworkInterfaceRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "DeleteNetworkInterface";
+    const PATH: &'static str = "/aws.ec2.NetworkInterfaces/DeleteNetworkInterface";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DescribeNetworkInterfaceAttributeRequest {
+    type Answer = ec2::DescribeNetworkInterfaceAttributeResult;
+
+    const NAME: &'static str = "DescribeNetworkInterfaceAttribute";
+    const PATH: &'static str = "/aws.ec2.NetworkInterfaces/DescribeNetworkInterfaceAttribute";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::DescribeNetworkInterfacesRequest {
     type Answer = ec2::DescribeNetworkInterfacesResult;
 
@@ -549,6 +593,35 @@ impl Action for ec2::DescribeNetworkInterfacesRequest {
     fn dry_run(&self) -> bool {
         self.dry_run.unwrap_or_default()
     }
+}
+
+impl Action for ec2::ModifyNetworkInterfaceAttributeRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "ModifyNetworkInterfaceAttribute";
+    const PATH: &'static str = "/aws.ec2.NetworkInterfaces/ModifyNetworkInterfaceAttribute";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::ResetNetworkInterfaceAttributeRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "ResetNetworkInterfaceAttribute";
+    const PATH: &'static str = "/aws.ec2.NetworkInterfaces/ResetNetworkInterfaceAttribute";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::UnassignPrivateIpAddressesRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "UnassignPrivateIpAddresses";
+    const PATH: &'static str = "/aws.ec2.NetworkInterfaces/UnassignPrivateIpAddresses";
 }
 
 impl Action for ec2::CreatePlacementGroupRequest {
@@ -887,7 +960,14 @@ macro_rules! for_each_action {
             $crate::aws::ec2::GetLaunchTemplateDataRequest,
             $crate::aws::ec2::ModifyLaunchTemplateRequest,
             $crate::aws::ec2::DescribeNetworkAclsRequest,
+            $crate::aws::ec2::AssignPrivateIpAddressesRequest,
+            $crate::aws::ec2::CreateNetworkInterfaceRequest,
+            $crate::aws::ec2::DeleteNetworkInterfaceRequest,
+            $crate::aws::ec2::DescribeNetworkInterfaceAttributeRequest,
             $crate::aws::ec2::DescribeNetworkInterfacesRequest,
+            $crate::aws::ec2::ModifyNetworkInterfaceAttributeRequest,
+            $crate::aws::ec2::ResetNetworkInterfaceAttributeRequest,
+            $crate::aws::ec2::UnassignPrivateIpAddressesRequest,
             $crate::aws::ec2::CreatePlacementGroupRequest,
             $crate::aws::ec2::DeletePlacementGroupRequest,
             $crate::aws::ec2::DescribePlacementGroupsRequest,
@@ -972,7 +1052,14 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::GetLaunchTemplateDataRequest,
             $crate::aws::ec2::ModifyLaunchTemplateRequest,
             $crate::aws::ec2::DescribeNetworkAclsRequest,
+            $crate::aws::ec2::AssignPrivateIpAddressesRequest,
+            $crate::aws::ec2::CreateNetworkInterfaceRequest,
+            $crate::aws::ec2::DeleteNetworkInterfaceRequest,
+            $crate::aws::ec2::DescribeNetworkInterfaceAttributeRequest,
             $crate::aws::ec2::DescribeNetworkInterfacesRequest,
+            $crate::aws::ec2::ModifyNetworkInterfaceAttributeRequest,
+            $crate::aws::ec2::ResetNetworkInterfaceAttributeRequest,
+            $crate::aws::ec2::UnassignPrivateIpAddressesRequest,
             $crate::aws::ec2::CreatePlacementGroupRequest,
             $crate::aws::ec2::DeletePlacementGroupRequest,
             $crate::aws::ec2::DescribePlacementGroupsRequest,

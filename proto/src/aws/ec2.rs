@@ -3568,6 +3568,35 @@ pub struct PortRange {
     #[prost(int32, optional, tag = "2")]
     pub to: ::core::option::Option<i32>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AssignPrivateIpAddressesRequest {
+    #[prost(string, repeated, tag = "1")]
+    pub ipv4_prefixes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "2")]
+    pub ipv4_prefix_count: ::core::option::Option<i32>,
+    #[prost(string, tag = "3")]
+    pub network_interface_id: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "4")]
+    pub private_ip_addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "5")]
+    pub secondary_private_ip_address_count: ::core::option::Option<i32>,
+    #[prost(bool, optional, tag = "6")]
+    pub allow_reassignment: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AssignPrivateIpAddressesResult {
+    #[prost(string, optional, tag = "1")]
+    pub network_interface_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "2")]
+    pub assigned_private_ip_addresses: ::prost::alloc::vec::Vec<AssignedPrivateIpAddress>,
+    #[prost(message, repeated, tag = "3")]
+    pub assigned_ipv4_prefixes: ::prost::alloc::vec::Vec<Ipv4PrefixSpecification>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AssignedPrivateIpAddress {
+    #[prost(string, optional, tag = "1")]
+    pub private_ip_address: ::core::option::Option<::prost::alloc::string::String>,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AttachmentEnaSrdSpecification {
     #[prost(bool, optional, tag = "1")]
@@ -3588,6 +3617,85 @@ pub struct ConnectionTrackingConfiguration {
     pub udp_stream_timeout: ::core::option::Option<i32>,
     #[prost(int32, optional, tag = "3")]
     pub udp_timeout: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateNetworkInterfaceRequest {
+    #[prost(message, repeated, tag = "1")]
+    pub ipv4_prefixes: ::prost::alloc::vec::Vec<Ipv4PrefixSpecificationRequest>,
+    #[prost(int32, optional, tag = "2")]
+    pub ipv4_prefix_count: ::core::option::Option<i32>,
+    #[prost(message, repeated, tag = "3")]
+    pub ipv6_prefixes: ::prost::alloc::vec::Vec<Ipv6PrefixSpecificationRequest>,
+    #[prost(int32, optional, tag = "4")]
+    pub ipv6_prefix_count: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "5")]
+    pub interface_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "6")]
+    pub tag_specifications: ::prost::alloc::vec::Vec<TagSpecification>,
+    #[prost(string, optional, tag = "7")]
+    pub client_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "8")]
+    pub enable_primary_ipv6: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "9")]
+    pub connection_tracking_specification: ::core::option::Option<ConnectionTrackingSpecificationRequest>,
+    #[prost(message, optional, tag = "10")]
+    pub operator: ::core::option::Option<OperatorRequest>,
+    #[prost(string, tag = "11")]
+    pub subnet_id: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "12")]
+    pub description: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "13")]
+    pub private_ip_address: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "14")]
+    pub groups: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "15")]
+    pub private_ip_addresses: ::prost::alloc::vec::Vec<PrivateIpAddressSpecification>,
+    #[prost(int32, optional, tag = "16")]
+    pub secondary_private_ip_address_count: ::core::option::Option<i32>,
+    #[prost(message, repeated, tag = "17")]
+    pub ipv6_addresses: ::prost::alloc::vec::Vec<InstanceIpv6Address>,
+    #[prost(int32, optional, tag = "18")]
+    pub ipv6_address_count: ::core::option::Option<i32>,
+    #[prost(bool, optional, tag = "19")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateNetworkInterfaceResult {
+    #[prost(message, optional, tag = "1")]
+    pub network_interface: ::core::option::Option<NetworkInterface>,
+    #[prost(string, optional, tag = "2")]
+    pub client_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteNetworkInterfaceRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub network_interface_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DescribeNetworkInterfaceAttributeRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub network_interface_id: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "3")]
+    pub attribute: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeNetworkInterfaceAttributeResult {
+    #[prost(message, optional, tag = "1")]
+    pub attachment: ::core::option::Option<NetworkInterfaceAttachment>,
+    #[prost(message, optional, tag = "2")]
+    pub description: ::core::option::Option<AttributeValue>,
+    #[prost(message, repeated, tag = "3")]
+    pub groups: ::prost::alloc::vec::Vec<GroupIdentifier>,
+    #[prost(string, optional, tag = "4")]
+    pub network_interface_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "5")]
+    pub source_dest_check: ::core::option::Option<AttributeBooleanValue>,
+    #[prost(bool, optional, tag = "6")]
+    pub associate_public_ip_address: ::core::option::Option<bool>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DescribeNetworkInterfacesRequest {
@@ -3611,6 +3719,18 @@ pub struct DescribeNetworkInterfacesResult {
     #[prost(string, optional, tag = "2")]
     pub next_token: ::core::option::Option<::prost::alloc::string::String>,
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EnaSrdSpecification {
+    #[prost(bool, optional, tag = "1")]
+    pub ena_srd_enabled: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "2")]
+    pub ena_srd_udp_specification: ::core::option::Option<EnaSrdUdpSpecification>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EnaSrdUdpSpecification {
+    #[prost(bool, optional, tag = "1")]
+    pub ena_srd_udp_enabled: ::core::option::Option<bool>,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Ipv4PrefixSpecification {
     #[prost(string, optional, tag = "1")]
@@ -3620,6 +3740,31 @@ pub struct Ipv4PrefixSpecification {
 pub struct Ipv6PrefixSpecification {
     #[prost(string, optional, tag = "1")]
     pub ipv6_prefix: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModifyNetworkInterfaceAttributeRequest {
+    #[prost(message, optional, tag = "1")]
+    pub ena_srd_specification: ::core::option::Option<EnaSrdSpecification>,
+    #[prost(bool, optional, tag = "2")]
+    pub enable_primary_ipv6: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "3")]
+    pub connection_tracking_specification: ::core::option::Option<ConnectionTrackingSpecificationRequest>,
+    #[prost(bool, optional, tag = "4")]
+    pub associate_public_ip_address: ::core::option::Option<bool>,
+    #[prost(string, repeated, tag = "5")]
+    pub associated_subnet_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "6")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "7")]
+    pub network_interface_id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "8")]
+    pub description: ::core::option::Option<AttributeValue>,
+    #[prost(message, optional, tag = "9")]
+    pub source_dest_check: ::core::option::Option<AttributeBooleanValue>,
+    #[prost(string, repeated, tag = "10")]
+    pub groups: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "11")]
+    pub attachment: ::core::option::Option<NetworkInterfaceAttachmentChanges>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NetworkInterface {
@@ -3729,6 +3874,17 @@ pub struct NetworkInterfaceAttachment {
     pub ena_queue_count: ::core::option::Option<i32>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NetworkInterfaceAttachmentChanges {
+    #[prost(bool, optional, tag = "1")]
+    pub default_ena_queue_count: ::core::option::Option<bool>,
+    #[prost(int32, optional, tag = "2")]
+    pub ena_queue_count: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "3")]
+    pub attachment_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "4")]
+    pub delete_on_termination: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct NetworkInterfaceIpv6Address {
     #[prost(string, optional, tag = "1")]
     pub ipv6_address: ::core::option::Option<::prost::alloc::string::String>,
@@ -3758,6 +3914,24 @@ pub struct PublicIpDnsNameOptions {
     pub public_ipv6_dns_name: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "4")]
     pub public_dual_stack_dns_name: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResetNetworkInterfaceAttributeRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub network_interface_id: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "3")]
+    pub source_dest_check: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnassignPrivateIpAddressesRequest {
+    #[prost(string, repeated, tag = "1")]
+    pub ipv4_prefixes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, tag = "2")]
+    pub network_interface_id: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "3")]
+    pub private_ip_addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CreatePlacementGroupRequest {

@@ -429,6 +429,21 @@ pub mod nested_virtualization_specification {
     pub const DISABLED: &str = "disabled";
 }
 
+pub mod network_interface_attribute {
+    pub const DESCRIPTION: &str = "description";
+    pub const GROUP_SET: &str = "groupSet";
+    pub const SOURCE_DEST_CHECK: &str = "sourceDestCheck";
+    pub const ATTACHMENT: &str = "attachment";
+    pub const ASSOCIATE_PUBLIC_IP_ADDRESS: &str = "associatePublicIpAddress";
+}
+
+pub mod network_interface_creation_type {
+    pub const EFA: &str = "efa";
+    pub const EFA_ONLY: &str = "efa-only";
+    pub const BRANCH: &str = "branch";
+    pub const TRUNK: &str = "trunk";
+}
+
 pub mod network_interface_status {
     pub const AVAILABLE: &str = "available";
     pub const ASSOCIATED: &str = "associated";

@@ -210,6 +210,11 @@ pub struct InterfaceAttachment {
     pub security_group_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(bool, tag = "9")]
     pub source_dest_check: bool,
+    /// Beside the primary one. The guest sets them up itself.
+    #[prost(string, repeated, tag = "10")]
+    pub secondary_private_ip_addresses: ::prost::alloc::vec::Vec<
+        ::prost::alloc::string::String,
+    >,
 }
 /// What the instance metadata service answers beyond what the rest of the message already says.
 #[derive(Clone, PartialEq, ::prost::Message)]

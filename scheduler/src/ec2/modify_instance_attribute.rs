@@ -149,7 +149,7 @@ impl Change {
             // What the guest's own shutdown means is decided here, when its host says that it has.
             Self::ShutdownBehavior(behavior) => behavior.as_str().clone_into(&mut row.instance_initiated_shutdown_behavior),
             Self::SourceDestCheck(on) => return source_dest_check(tx, row, on).await,
-            Self::Groups(ids) => return instance_groups::replace(tx, row, &ids).await,
+            Self::Groups(ids) => return instance_groups::replace(tx, &row, &ids).await,
             Self::DeleteOnTermination(devices) => return delete_on_termination(tx, &row, devices).await,
             Self::UserData(text) => {
                 chosen_instances::stopped(&row)?;

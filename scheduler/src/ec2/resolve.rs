@@ -11,7 +11,9 @@ use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{EntityTrait, PrimaryKeyTrait};
 
 use crate::store::read::Select;
-use crate::store::{Outcome, Tx, dhcp_options, internet_gateway, network_acl, route_table, security_group, subnet, vpc, vpc_cidr_block};
+use crate::store::{
+    Outcome, Tx, dhcp_options, internet_gateway, network_acl, network_interface, route_table, security_group, subnet, vpc, vpc_cidr_block,
+};
 
 /// A kind of resource as EC2 speaks of its ids.
 #[derive(Debug)]
@@ -87,6 +89,7 @@ owned! {
     dhcp_options,
     internet_gateway,
     network_acl,
+    network_interface,
     route_table,
     security_group,
     subnet,

@@ -81,6 +81,7 @@ fn volume(view: &VolumeView) -> Option<VolumeAttachment> {
 
 fn interface(view: &InterfaceView) -> Option<InterfaceAttachment> {
     let attachment = view.attachment.as_ref()?;
+    let secondary = view.private_addresses.iter().filter(|address| !address.is_primary);
     Some(InterfaceAttachment {
         network_interface_id: view.interface.network_interface_id.clone(),
         device_index: unsigned32(attachment.device_index),
@@ -91,6 +92,7 @@ fn interface(view: &InterfaceView) -> Option<InterfaceAttachment> {
         public_ip_address: view.public_address.clone().unwrap_or_default(),
         security_group_ids: view.groups.iter().map(|group| group.group_id.clone()).collect(),
         source_dest_check: view.interface.source_dest_check,
+        secondary_private_ip_addresses: secondary.map(|address| address.address.clone()).collect(),
     })
 }
 

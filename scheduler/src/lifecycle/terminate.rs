@@ -9,11 +9,8 @@ use sea_orm::{
 
 use super::step::State;
 use super::transition::{power, save, save_restated};
-use crate::network::restate;
-use crate::store::{
-    Kind, Outcome, Tx, instance, interface_security_group, network_interface, network_interface_attachment, private_address,
-    public_address, security_group, tag, tombstone, volume, volume_attachment,
-};
+use crate::network::{self, restate};
+use crate::store::{Kind, Outcome, Tx, instance, network_interface_attachment, security_group, tag, tombstone, volume, volume_attachment};
 
 /// `tombstone.kind`
 pub mod kind {
@@ -94,24 +91,10 @@ async fn release_interfaces(tx: &Tx, instance_id: &str) -> Outcome<Vec<String>> 
         let (interface, deleted) = (attachment.network_interface_id.clone(), attachment.delete_on_termination);
         attachment.delete(tx.db()).await?;
         if deleted {
-            groups.extend(delete_interface(tx, &interface).await?);
+            groups.extend(network::interface::delete(tx, &interface).await?);
         }
     }
     Ok(groups)
-}
-
-async fn delete_interface(tx: &Tx, id: &str) -> Outcome<Vec<String>> {
-    let memberships =
-        interface_security_group::Entity::find().filter(interface_security_group::Column::NetworkInterfaceId.eq(id)).all(tx.db()).await?;
-    interface_security_group::Entity::delete_many()
-        .filter(interface_security_group::Column::NetworkInterfaceId.eq(id))
-        .exec(tx.db())
-        .await?;
-    private_address::Entity::delete_many().filter(private_address::Column::NetworkInterfaceId.eq(id)).exec(tx.db()).await?;
-    public_address::Entity::delete_many().filter(public_address::Column::NetworkInterfaceId.eq(id)).exec(tx.db()).await?;
-    network_interface::Entity::delete_by_id(id).exec(tx.db()).await?;
-    forget_tags(tx, id).await?;
-    Ok(memberships.into_iter().map(|membership| membership.group_id).collect())
 }
 
 async fn forget_tags(tx: &Tx, resource_id: &str) -> Outcome<()> {

@@ -8,6 +8,7 @@
 pub mod cidr;
 pub mod default;
 pub mod dhcp;
+pub mod interface;
 pub mod subnet;
 pub mod vpc;
 

@@ -165,6 +165,8 @@ fn options(message: &mut Message, lease: &Lease<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use dhcproto::Encodable;
     use dhcproto::v4::Flags;
     use proptest::prelude::*;
@@ -183,6 +185,7 @@ mod tests {
             tap: "tap5".into(),
             mac: Mac(MAC),
             address: MINE,
+            secondary: BTreeSet::new(),
             public: None,
             subnet: "172.31.0.0/20".parse().unwrap(),
             gateway: GATEWAY,

@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
+use std::net::Ipv4Addr;
 
 use super::rules::{Group, Peer, Rule};
 use super::{Interface, METADATA, RESOLVER, VpcPlan};
@@ -43,11 +44,11 @@ pub fn ruleset(vpc: &VpcPlan, groups: &BTreeMap<String, Group>) -> String {
 
 fn bindings(text: &mut String, vpc: &VpcPlan) {
     let all = || vpc.interfaces.values();
-    let bound = |interface: &Interface| format!("\"{}\" . {} . {}", interface.tap, interface.mac, interface.address);
+    let each = || all().flat_map(|interface| interface.addresses().map(move |address| (interface, address)));
     let hardware = |interface: &Interface| format!("\"{}\" . {}", interface.tap, interface.mac);
-    set(text, "bound", "ifname . ether_addr . ipv4_addr", all().map(bound));
+    set(text, "bound", "ifname . ether_addr . ipv4_addr", each().map(|(i, address)| format!("\"{}\" . {} . {address}", i.tap, i.mac)));
     set(text, "hardware", "ifname . ether_addr", all().map(hardware));
-    set(text, "addressed", "ifname . ipv4_addr", all().map(|i| format!("\"{}\" . {}", i.tap, i.address)));
+    set(text, "addressed", "ifname . ipv4_addr", each().map(|(i, address)| format!("\"{}\" . {address}", i.tap)));
     set(text, "routers", "ifname", all().filter(|i| !i.source_dest_check).map(|i| format!("\"{}\"", i.tap)));
     set(text, "published", "ipv4_addr", vpc.public().map(|(_, private)| private));
     map(text, "to_private", "ipv4_addr : ipv4_addr", vpc.public().map(|(public, private)| format!("{public} : {private}")));
@@ -126,8 +127,10 @@ fn base_chains(vpc: &VpcPlan) -> String {
 /// A guest may speak of its own address only, or of none yet (a probe): else it could fill the namespace's neighbour table.
 fn arp(vpc: &VpcPlan) -> String {
     let mut text = String::from("table arp freehold {\n");
-    let pair = |i: &Interface| [format!("\"{}\" . {} . {}", i.tap, i.mac, i.address), format!("\"{}\" . {} . 0.0.0.0", i.tap, i.mac)];
-    set(&mut text, "bound", "ifname . ether_addr . ipv4_addr", vpc.interfaces.values().flat_map(pair));
+    let own = |i: &Interface| {
+        i.addresses().chain([Ipv4Addr::UNSPECIFIED]).map(|a| format!("\"{}\" . {} . {a}", i.tap, i.mac)).collect::<Vec<_>>()
+    };
+    set(&mut text, "bound", "ifname . ether_addr . ipv4_addr", vpc.interfaces.values().flat_map(own));
     text += "\tchain spoofed {\n\t\ttype filter hook input priority filter; policy accept;\n";
     text += "\t\tiifname \"tap*\" iifname . arp saddr ether . arp saddr ip != @bound drop\n\t}\n}\n";
     text

@@ -8,7 +8,7 @@ use freehold_proto::internal::host::RuleDesired;
 use freehold_proto::internal::host::rule_desired::Peer as StatedPeer;
 use ipnet::Ipv4Net;
 
-use super::{Fault, VpcPlan, checked_id};
+use super::{Fault, Interface, VpcPlan, checked_id};
 use crate::desired::Desired;
 
 /// A group that an interface carries or that a rule of such a group names.
@@ -88,7 +88,7 @@ fn stated(id: &str, desired: &Desired, faults: &mut Vec<Fault>) -> Group {
 
 fn members(id: &str, vpc: &VpcPlan, desired: &Desired, faults: &mut Vec<Fault>) -> BTreeSet<Ipv4Addr> {
     let carries = |groups: &[String]| groups.iter().any(|group| group == id);
-    let here = vpc.interfaces.values().filter(|interface| carries(&interface.groups)).map(|interface| interface.address);
+    let here = vpc.interfaces.values().filter(|interface| carries(&interface.groups)).flat_map(Interface::addresses);
     let mut members: BTreeSet<Ipv4Addr> = here.collect();
     for remote in desired.security_groups.get(id).into_iter().flat_map(|group| &group.remote_members) {
         match remote.parse() {

@@ -9,6 +9,7 @@ use crate::ec2::shown::{Shown, Shows, never, shown};
 use crate::filter::{Table, flag};
 use crate::store::read::interfaces::InterfaceView;
 use crate::store::read::resources::Tagged;
+use crate::tags::Tags;
 
 pub type NetworkInterface = Tagged<InterfaceView>;
 
@@ -64,12 +65,17 @@ impl Shows for NetworkInterface {
     type Message = ec2::NetworkInterface;
 
     fn message(&self, settings: &Settings) -> Result<ec2::NetworkInterface, Fault> {
-        Ok(message(self, settings))
+        Ok(message(&self.item, &self.tags, settings))
     }
 }
 
+/// As a Describe shows it.
+pub fn described(view: &InterfaceView, tags: &Tags, settings: &Settings) -> ec2::NetworkInterface {
+    message(view, tags, settings)
+}
+
 /// Names are made of addresses by the region's rules.
-fn message(NetworkInterface { item: view, tags }: &NetworkInterface, settings: &Settings) -> ec2::NetworkInterface {
+fn message(view: &InterfaceView, tags: &Tags, settings: &Settings) -> ec2::NetworkInterface {
     let row = &view.interface;
     let association = association(view, settings);
     ec2::NetworkInterface {

@@ -22,7 +22,7 @@ use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use self::image::Image;
-pub use self::network::groups_by_id;
+pub use self::network::{groups_by_id, groups_or_default};
 use self::request::Asked;
 pub use self::request::{PlacementGroupAsked, combination, invalid, shutdown_behavior, user_data};
 use super::model::instance::reservations;

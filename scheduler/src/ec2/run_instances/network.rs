@@ -89,6 +89,11 @@ async fn groups(tx: &Tx, asked: &Asked, vpc_id: &str) -> Outcome<Vec<String>> {
     within_limit(wanted)
 }
 
+/// The groups that a client names by their ids for an interface in a VPC; the VPC's default group where it names none.
+pub async fn groups_or_default(tx: &Tx, ids: &[String], vpc_id: &str) -> Outcome<Vec<String>> {
+    if ids.is_empty() { Ok(vec![by_name(tx, "default", vpc_id).await?]) } else { groups_by_id(tx, ids, vpc_id).await }
+}
+
 /// The groups of a VPC that are named by their ids, each once.
 pub async fn groups_by_id(tx: &Tx, ids: &[String], vpc_id: &str) -> Outcome<Vec<String>> {
     let mut wanted = Vec::new();

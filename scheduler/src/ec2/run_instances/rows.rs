@@ -1,6 +1,6 @@
 //! The rows of one launched instance: itself, its interface with its addresses and groups, its volumes, their tags.
 
-use freehold_proto::id::{AttachmentId, InstanceId, NetworkInterfaceId, VolumeId};
+use freehold_proto::id::{AttachmentId, InstanceId, VolumeId};
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use super::disks::Disk;
@@ -13,11 +13,11 @@ use crate::ec2::resolve::{INSTANCE, Kind, NETWORK_INTERFACE, VOLUME};
 use crate::lifecycle::step::State;
 use crate::lifecycle::terminate::{enter_vpc, restate_groups};
 use crate::lifecycle::transition::power;
+use crate::network::interface::{self, Secondary};
 use crate::network::restate;
 use crate::placement::Chosen;
 use crate::store::{
-    self, Outcome, Tx, instance, interface_security_group, key_pair, network_interface, network_interface_attachment, placement_group,
-    private_address, volume, volume_attachment,
+    self, Outcome, Tx, instance, key_pair, network_interface, network_interface_attachment, placement_group, volume, volume_attachment,
 };
 
 /// What all instances of a launch have in common.
@@ -38,15 +38,12 @@ const THROUGHPUT: i64 = 125;
 impl Launch<'_> {
     /// Writes the instance number `index` of the launch, on its host, and answers its id.
     pub async fn write(&self, tx: &mut Tx, index: usize, host: &Chosen) -> Outcome<String> {
-        let address = match &self.asked.private_ip_address {
-            Some(chosen) => addresses::check_private(tx, &self.network.subnet, chosen).await?,
-            None => addresses::free_private(tx, &self.network.subnet).await?,
-        };
-        let row = self.instance(tx, index, host, address.to_string());
+        let (interface, address) = self.write_interface(tx).await?;
+        let row = self.instance(tx, index, host, address);
         let id = row.instance_id.clone();
         row.into_active_model().insert(tx.db()).await?;
         self.tag(tx, &INSTANCE, &id).await?;
-        self.write_interface(tx, &id, address.to_string()).await?;
+        self.attach_interface(tx, &id, interface).await?;
         for disk in &self.image.disks {
             self.write_volume(tx, &id, host, disk).await?;
         }
@@ -145,47 +142,31 @@ impl Launch<'_> {
         }
     }
 
-    async fn write_interface(&self, tx: &Tx, instance_id: &str, address: String) -> Outcome<()> {
-        let (account_id, subnet) = (tx.account().to_owned(), &self.network.subnet);
-        let interface = network_interface::Model {
-            network_interface_id: NetworkInterfaceId::draw(tx.entropy()).into(),
-            account_id: account_id.clone(),
-            vpc_id: subnet.vpc_id.clone(),
-            subnet_id: subnet.subnet_id.clone(),
-            availability_zone: subnet.availability_zone.clone(),
-            mac_address: addresses::free_mac(tx).await?,
+    async fn write_interface(&self, tx: &Tx) -> Outcome<(network_interface::Model, String)> {
+        let new = interface::New {
+            subnet: &self.network.subnet,
             description: String::new(),
-            source_dest_check: true,
-            created: tx.now(),
+            group_ids: &self.network.group_ids,
+            primary: self.asked.private_ip_address.as_deref(),
+            secondary: Secondary::Drawn(0),
         };
-        let id = interface.into_active_model().insert(tx.db()).await?.network_interface_id;
-        let address = private_address::Model {
-            subnet_id: subnet.subnet_id.clone(),
-            address,
-            account_id: account_id.clone(),
-            network_interface_id: id.clone(),
-            is_primary: true,
-        };
-        address.into_active_model().insert(tx.db()).await?;
+        let (row, address) = interface::create(tx, new).await?;
+        self.tag(tx, &NETWORK_INTERFACE, &row.network_interface_id).await?;
+        Ok((row, address.to_string()))
+    }
+
+    async fn attach_interface(&self, tx: &Tx, instance_id: &str, interface: network_interface::Model) -> Outcome<()> {
         let attachment = network_interface_attachment::Model {
             attachment_id: AttachmentId::draw(tx.entropy()).into(),
-            account_id: account_id.clone(),
-            network_interface_id: id.clone(),
+            account_id: interface.account_id,
+            network_interface_id: interface.network_interface_id,
             instance_id: instance_id.to_owned(),
             device_index: 0,
             delete_on_termination: true,
             attach_time: tx.now(),
         };
         attachment.into_active_model().insert(tx.db()).await?;
-        for group_id in &self.network.group_ids {
-            let membership = interface_security_group::Model {
-                network_interface_id: id.clone(),
-                group_id: group_id.clone(),
-                account_id: account_id.clone(),
-            };
-            membership.into_active_model().insert(tx.db()).await?;
-        }
-        self.tag(tx, &NETWORK_INTERFACE, &id).await
+        Ok(())
     }
 
     async fn write_volume(&self, tx: &Tx, instance_id: &str, host: &Chosen, disk: &Disk) -> Outcome<()> {

@@ -4,7 +4,7 @@ use sea_orm::{EntityTrait, IntoActiveModel};
 
 use super::refusals::{many_keys, refuse_filters, refuse_ids, refuse_pages, strings};
 use super::*;
-use crate::store::{internet_gateway, vpc};
+use crate::store::{internet_gateway, network_interface, security_group, vpc};
 
 pub async fn refusals(bench: &Bench) {
     describes(bench).await;
@@ -13,6 +13,7 @@ pub async fn refusals(bench: &Bench) {
     attributes(bench).await;
     subnets(bench).await;
     gateways(bench).await;
+    interfaces(bench).await;
     default_ones(bench).await;
     limits(bench).await;
 }
@@ -199,6 +200,167 @@ async fn gateways(bench: &Bench) {
     bench.refused(ErrorCode::DependencyViolation, delete(&gateway)).await;
     bench.get(detach(&gateway, &one)).await;
     bench.get(delete(&gateway)).await;
+}
+
+/// A subnet of its own in a VPC of its own, with the ids of both.
+async fn place(bench: &Bench, block: &str) -> (String, String) {
+    let vpc = new_vpc(bench, block).await.vpc_id.expect("an id");
+    let subnet = bench.get(subnet_of(&vpc, block)).await.subnet.expect("a subnet").subnet_id.expect("an id");
+    (vpc, subnet)
+}
+
+async fn interfaces(bench: &Bench) {
+    let (_, subnet) = place(bench, "10.50.0.0/28").await;
+    let create = |subnet: &str| ec2::CreateNetworkInterfaceRequest { subnet_id: subnet.into(), ..Default::default() };
+    let new = || async { bench.get(create(&subnet)).await.network_interface.expect("an interface") };
+    let first = new().await;
+    let (id, taken) = (first.network_interface_id.expect("an id"), first.private_ip_address.expect("an address"));
+    bench.refused(ErrorCode::MissingParameter, create("")).await;
+    bench.refused(ErrorCode::InvalidSubnetIdMalformed, create("subnet-zzz")).await;
+    bench.refused(ErrorCode::InvalidSubnetIdNotFound, create("subnet-0123456789abcdef0")).await;
+    let with = |address: &str| ec2::CreateNetworkInterfaceRequest { private_ip_address: Some(address.into()), ..create(&subnet) };
+    bench.refused(ErrorCode::InvalidParameterValue, with("10.51.0.5")).await;
+    bench.refused(ErrorCode::InvalidIpAddressInUse, with(&taken)).await;
+    let described = ec2::CreateNetworkInterfaceRequest { description: Some("x".repeat(256)), ..create(&subnet) };
+    bench.refused(ErrorCode::InvalidParameterValue, described).await;
+    let given =
+        |address: &str, primary| ec2::PrivateIpAddressSpecification { private_ip_address: Some(address.into()), primary: Some(primary) };
+    let several = |given: Vec<ec2::PrivateIpAddressSpecification>, count| ec2::CreateNetworkInterfaceRequest {
+        private_ip_addresses: given,
+        secondary_private_ip_address_count: count,
+        ..create(&subnet)
+    };
+    let two_primary = several(vec![given("10.50.0.8", true), given("10.50.0.9", true)], None);
+    bench.refused(ErrorCode::InvalidParameterCombination, two_primary).await;
+    bench.refused(ErrorCode::InvalidParameterCombination, several(vec![given("10.50.0.8", false)], Some(1))).await;
+    bench.refused(ErrorCode::InvalidParameterValue, several(vec![], Some(-1))).await;
+    bench.refused(ErrorCode::PrivateIpAddressLimitExceeded, several(vec![], Some(100))).await;
+    bench.refused(ErrorCode::InsufficientFreeAddressesInSubnet, several(vec![], Some(20))).await;
+    let in_groups = |ids: &[&str]| ec2::CreateNetworkInterfaceRequest { groups: strings(ids), ..create(&subnet) };
+    let elsewhere = default_group(bench).await.group_id.expect("an id");
+    bench.refused(ErrorCode::InvalidGroupIdMalformed, in_groups(&["sg-zzz"])).await;
+    bench.refused(ErrorCode::InvalidGroupNotFound, in_groups(&["sg-0123456789abcdef0"])).await;
+    bench.refused(ErrorCode::InvalidParameter, in_groups(&[&elsewhere])).await;
+    let tags = ec2::CreateNetworkInterfaceRequest { tag_specifications: too_many_tags("network-interface"), ..create(&subnet) };
+    bench.refused(ErrorCode::TagLimitExceeded, tags).await;
+    let delete = |id: &str| ec2::DeleteNetworkInterfaceRequest { network_interface_id: id.into(), dry_run: None };
+    let show = |id: &str, attribute: &str| ec2::DescribeNetworkInterfaceAttributeRequest {
+        network_interface_id: id.into(),
+        attribute: Some(attribute.into()),
+        dry_run: None,
+    };
+    let reset = |id: &str| ec2::ResetNetworkInterfaceAttributeRequest {
+        network_interface_id: id.into(),
+        source_dest_check: Some("true".into()),
+        dry_run: None,
+    };
+    let modify = |id: &str| ec2::ModifyNetworkInterfaceAttributeRequest {
+        network_interface_id: id.into(),
+        source_dest_check: Some(ec2::AttributeBooleanValue { value: Some(false) }),
+        ..Default::default()
+    };
+    let assign = |id: &str, addresses: &[&str], count| ec2::AssignPrivateIpAddressesRequest {
+        network_interface_id: id.into(),
+        private_ip_addresses: strings(addresses),
+        secondary_private_ip_address_count: count,
+        ..Default::default()
+    };
+    let unassign = |id: &str, addresses: &[&str]| ec2::UnassignPrivateIpAddressesRequest {
+        network_interface_id: id.into(),
+        private_ip_addresses: strings(addresses),
+        ..Default::default()
+    };
+    macro_rules! named {
+        ($request:expr) => {
+            bench.refused(ErrorCode::MissingParameter, $request("")).await;
+            bench.refused(ErrorCode::InvalidNetworkInterfaceIdMalformed, $request("eni-zzz")).await;
+            bench.refused(ErrorCode::InvalidNetworkInterfaceIdNotFound, $request("eni-0123456789abcdef0")).await;
+            assert_eq!(bench.ask(TWO, $request(&id)).await.expect_err("foreign").code, ErrorCode::InvalidNetworkInterfaceIdNotFound);
+        };
+    }
+    named!(delete);
+    named!(|id: &str| show(id, "description"));
+    named!(reset);
+    named!(modify);
+    named!(|id: &str| assign(id, &[], Some(1)));
+    named!(|id: &str| unassign(id, &["10.50.0.8"]));
+    bench.refused(ErrorCode::InvalidParameterValue, show(&id, "colour")).await;
+    bench.refused(ErrorCode::MissingParameter, show(&id, "")).await;
+    bench.refused(ErrorCode::MissingParameter, ec2::ResetNetworkInterfaceAttributeRequest { source_dest_check: None, ..reset(&id) }).await;
+    let nothing = || ec2::ModifyNetworkInterfaceAttributeRequest { source_dest_check: None, ..modify(&id) };
+    bench.refused(ErrorCode::MissingParameter, nothing()).await;
+    let text = |text: &str| Some(ec2::AttributeValue { value: Some(text.into()) });
+    bench
+        .refused(
+            ErrorCode::InvalidParameterCombination,
+            ec2::ModifyNetworkInterfaceAttributeRequest { description: text("a"), ..modify(&id) },
+        )
+        .await;
+    let long = ec2::ModifyNetworkInterfaceAttributeRequest { description: text(&"x".repeat(256)), ..nothing() };
+    bench.refused(ErrorCode::InvalidParameterValue, long).await;
+    let groups = |ids: &[&str]| ec2::ModifyNetworkInterfaceAttributeRequest { groups: strings(ids), ..nothing() };
+    bench.refused(ErrorCode::InvalidGroupIdMalformed, groups(&["sg-zzz"])).await;
+    bench.refused(ErrorCode::InvalidGroupNotFound, groups(&["sg-0123456789abcdef0"])).await;
+    bench.refused(ErrorCode::InvalidParameter, groups(&[&elsewhere])).await;
+    let attached = |attachment_id: &str| ec2::ModifyNetworkInterfaceAttributeRequest {
+        attachment: Some(ec2::NetworkInterfaceAttachmentChanges {
+            attachment_id: Some(attachment_id.into()),
+            delete_on_termination: Some(false),
+            ..Default::default()
+        }),
+        ..nothing()
+    };
+    bench.refused(ErrorCode::InvalidAttachmentIdMalformed, attached("eni-attach-zzz")).await;
+    bench.refused(ErrorCode::InvalidAttachmentIdNotFound, attached("eni-attach-0123456789abcdef0")).await;
+    bench.refused(ErrorCode::MissingParameter, assign(&id, &[], None)).await;
+    bench.refused(ErrorCode::InvalidParameterCombination, assign(&id, &["10.50.0.8"], Some(1))).await;
+    bench.refused(ErrorCode::InvalidParameterValue, assign(&id, &["10.51.0.8"], None)).await;
+    bench.refused(ErrorCode::InvalidParameterValue, assign(&id, &[], Some(0))).await;
+    bench.refused(ErrorCode::InvalidIpAddressInUse, assign(&id, &[&taken], None)).await;
+    bench.refused(ErrorCode::PrivateIpAddressLimitExceeded, assign(&id, &[], Some(100))).await;
+    bench.refused(ErrorCode::InsufficientFreeAddressesInSubnet, assign(&id, &[], Some(20))).await;
+    bench.refused(ErrorCode::MissingParameter, unassign(&id, &[])).await;
+    bench.refused(ErrorCode::InvalidParameterValue, unassign(&id, &["10.50.0.8"])).await;
+    bench.refused(ErrorCode::InvalidParameterValue, unassign(&id, &[&taken])).await;
+    too_many(bench, &id, &subnet).await;
+}
+
+/// Groups of an interface, and interfaces of an account: as rows, since no action makes so many soon.
+async fn too_many(bench: &Bench, id: &str, subnet: &str) {
+    let tx = bench.scheduler.store().begin(ONE).await.expect("a transaction");
+    let one = network_interface::Entity::find_by_id(id).one(tx.db()).await.expect("a read").expect("an interface");
+    let groups: Vec<_> = (0..6_u32)
+        .map(|number| security_group::Model {
+            group_id: format!("sg-{number:017x}"),
+            account_id: ONE.into(),
+            vpc_id: one.vpc_id.clone(),
+            group_name: format!("group {number}"),
+            description: String::new(),
+            generation: 1,
+            created: 0,
+        })
+        .collect();
+    let ids: Vec<String> = groups.iter().map(|group| group.group_id.clone()).collect();
+    let groups = security_group::Entity::insert_many(groups.into_iter().map(IntoActiveModel::into_active_model));
+    groups.exec_without_returning(tx.db()).await.expect("rows");
+    tx.commit().await.expect("committed");
+    let create = || ec2::CreateNetworkInterfaceRequest { subnet_id: subnet.into(), ..Default::default() };
+    let in_all = ec2::CreateNetworkInterfaceRequest { groups: ids.clone(), ..create() };
+    bench.refused(ErrorCode::SecurityGroupsPerInterfaceLimitExceeded, in_all).await;
+    let change = ec2::ModifyNetworkInterfaceAttributeRequest { network_interface_id: id.into(), groups: ids, ..Default::default() };
+    bench.refused(ErrorCode::SecurityGroupsPerInterfaceLimitExceeded, change).await;
+    let tx = bench.scheduler.store().begin(ONE).await.expect("a transaction");
+    for part in 0..5_u32 {
+        let many = (part * 1000..(part + 1) * 1000).map(|number| network_interface::Model {
+            network_interface_id: format!("eni-{number:017x}"),
+            mac_address: format!("0a:{number}"),
+            ..one.clone()
+        });
+        let many = network_interface::Entity::insert_many(many.map(IntoActiveModel::into_active_model));
+        many.exec_without_returning(tx.db()).await.expect("rows");
+    }
+    tx.commit().await.expect("committed");
+    bench.refused(ErrorCode::NetworkInterfaceLimitExceeded, create()).await;
 }
 
 async fn default_ones(bench: &Bench) {

@@ -8,6 +8,7 @@ use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
 
 /// Their codes need instances and hosts, and are provoked where those are made.
 const PROVOKED_ELSEWHERE: &[&str] = &[
+    "DeleteNetworkInterface",
     "DeletePlacementGroup",
     "DeleteSubnet",
     "DetachInternetGateway",

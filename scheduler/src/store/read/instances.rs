@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, JoinType, QuerySelect, SelectTwo};
 
-use super::interfaces::InterfaceView;
+use super::interfaces::{InterfaceView, hang_on};
 use super::volumes::VolumeView;
 use super::{Select, View, chosen, chosen_pairs};
 use crate::store::{
-    Rows, host, instance, interface_security_group, network_interface, network_interface_attachment, placement_group, private_address,
-    public_address, security_group, tag, volume, volume_attachment, vpc,
+    Rows, host, instance, network_interface, network_interface_attachment, placement_group, tag, volume, volume_attachment,
 };
 
 /// An instance as Describe shows it.
@@ -88,23 +87,8 @@ fn order(view: &InstanceView) -> (&str, i32, &str) {
 async fn load_interfaces(db: &impl ConnectionTrait, rows: &mut Rows, instances: &Select) -> Result<(), DbErr> {
     let by_instance = network_interface_attachment::Column::InstanceId;
     let (attachments, interfaces) = chosen_pairs(db, attached_interfaces(), by_instance, instances).await?;
-    let ids = Select::Ids(interfaces.iter().map(|row| row.network_interface_id.clone()).collect());
-    let vpcs: BTreeSet<String> = interfaces.iter().map(|row| row.vpc_id.clone()).collect();
-    rows.vpcs.add(chosen(db, vpc::Entity::find(), vpc::Column::VpcId, &Select::Ids(vpcs.into_iter().collect())).await?);
     rows.network_interface_attachments.add(attachments);
-    rows.network_interfaces.add(interfaces);
-    let (private, public) = chosen_pairs(db, addresses(), private_address::Column::NetworkInterfaceId, &ids).await?;
-    rows.private_addresses.add(private);
-    // It comes with each of the interface's private addresses.
-    rows.public_addresses.add(once(public, |row| row.address.clone()));
-    let (memberships, groups) = chosen_pairs(db, memberships(), interface_security_group::Column::NetworkInterfaceId, &ids).await?;
-    rows.interface_security_groups.add(memberships);
-    rows.security_groups.add(once(groups, |row| row.group_id.clone()));
-    Ok(())
-}
-
-fn once<M>(rows: Vec<M>, key: impl Fn(&M) -> String) -> impl Iterator<Item = M> {
-    rows.into_iter().map(|row| (key(&row), row)).collect::<BTreeMap<_, _>>().into_values()
+    hang_on(db, rows, interfaces).await
 }
 
 fn placed() -> SelectTwo<instance::Entity, host::Entity> {
@@ -117,19 +101,6 @@ fn attached_interfaces() -> SelectTwo<network_interface_attachment::Entity, netw
     let interface = Entity::belongs_to(network_interface::Entity).from(Column::NetworkInterfaceId);
     let interface = interface.to(network_interface::Column::NetworkInterfaceId);
     Entity::find().join(JoinType::InnerJoin, interface.into()).select_also(network_interface::Entity)
-}
-
-/// An interface has a primary private address for as long as it is, so the public one can come along.
-fn addresses() -> SelectTwo<private_address::Entity, public_address::Entity> {
-    use private_address::{Column, Entity};
-    let public = Entity::belongs_to(public_address::Entity).from(Column::NetworkInterfaceId).to(public_address::Column::NetworkInterfaceId);
-    Entity::find().join(JoinType::LeftJoin, public.into()).select_also(public_address::Entity)
-}
-
-fn memberships() -> SelectTwo<interface_security_group::Entity, security_group::Entity> {
-    use interface_security_group::{Column, Entity};
-    let group = Entity::belongs_to(security_group::Entity).from(Column::GroupId).to(security_group::Column::GroupId);
-    Entity::find().join(JoinType::InnerJoin, group.into()).select_also(security_group::Entity)
 }
 
 fn attached_volumes() -> SelectTwo<volume_attachment::Entity, volume::Entity> {

@@ -1,12 +1,16 @@
 //! Network interfaces with what hangs on them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::View;
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, JoinType, QuerySelect, SelectTwo};
+
 use super::resources::Tagged;
+use super::{Select, View, chosen, chosen_pairs};
 use crate::Settings;
-use crate::store::{Rows, network_interface, network_interface_attachment, private_address, security_group};
+use crate::store::{
+    Rows, interface_security_group, network_interface, network_interface_attachment, private_address, public_address, security_group, vpc,
+};
 
 /// An interface as Describe shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,4 +74,49 @@ impl View for Tagged<InterfaceView> {
     fn id(&self) -> &str {
         &self.item.interface.network_interface_id
     }
+}
+
+/// One interface as a transaction sees it.
+pub async fn load(db: &impl ConnectionTrait, id: &str) -> Result<Option<InterfaceView>, DbErr> {
+    let mut rows = Rows::default();
+    let select = Select::Ids(vec![id.to_owned()]);
+    let interfaces = chosen(db, network_interface::Entity::find(), network_interface::Column::NetworkInterfaceId, &select).await?;
+    let attachments = network_interface_attachment::Entity::find();
+    let attachments = chosen(db, attachments, network_interface_attachment::Column::NetworkInterfaceId, &select).await?;
+    rows.network_interface_attachments.add(attachments);
+    hang_on(db, &mut rows, interfaces).await?;
+    Ok(InterfaceView::put_together(&rows, id))
+}
+
+/// Adds interfaces with all that hangs on them but their attachments.
+pub(super) async fn hang_on(db: &impl ConnectionTrait, rows: &mut Rows, interfaces: Vec<network_interface::Model>) -> Result<(), DbErr> {
+    let ids = Select::Ids(interfaces.iter().map(|row| row.network_interface_id.clone()).collect());
+    let vpcs: BTreeSet<String> = interfaces.iter().map(|row| row.vpc_id.clone()).collect();
+    rows.vpcs.add(chosen(db, vpc::Entity::find(), vpc::Column::VpcId, &Select::Ids(vpcs.into_iter().collect())).await?);
+    rows.network_interfaces.add(interfaces);
+    let (private, public) = chosen_pairs(db, addresses(), private_address::Column::NetworkInterfaceId, &ids).await?;
+    rows.private_addresses.add(private);
+    // It comes with each of the interface's private addresses.
+    rows.public_addresses.add(once(public, |row| row.address.clone()));
+    let (memberships, groups) = chosen_pairs(db, memberships(), interface_security_group::Column::NetworkInterfaceId, &ids).await?;
+    rows.interface_security_groups.add(memberships);
+    rows.security_groups.add(once(groups, |row| row.group_id.clone()));
+    Ok(())
+}
+
+fn once<M>(rows: Vec<M>, key: impl Fn(&M) -> String) -> impl Iterator<Item = M> {
+    rows.into_iter().map(|row| (key(&row), row)).collect::<BTreeMap<_, _>>().into_values()
+}
+
+/// An interface has a primary private address for as long as it is, so the public one can come along.
+fn addresses() -> SelectTwo<private_address::Entity, public_address::Entity> {
+    use private_address::{Column, Entity};
+    let public = Entity::belongs_to(public_address::Entity).from(Column::NetworkInterfaceId).to(public_address::Column::NetworkInterfaceId);
+    Entity::find().join(JoinType::LeftJoin, public.into()).select_also(public_address::Entity)
+}
+
+fn memberships() -> SelectTwo<interface_security_group::Entity, security_group::Entity> {
+    use interface_security_group::{Column, Entity};
+    let group = Entity::belongs_to(security_group::Entity).from(Column::GroupId).to(security_group::Column::GroupId);
+    Entity::find().join(JoinType::InnerJoin, group.into()).select_also(security_group::Entity)
 }

@@ -2,6 +2,42 @@
 
 use crate::table::{Field, Kind, Shape};
 
+pub(super) static ASSIGN_PRIVATE_IP_ADDRESSES_REQUEST: Shape = Shape {
+    name: "AssignPrivateIpAddressesRequest",
+    fields: &[
+        Field::new(1, "Ipv4Prefix", "ipv4Prefixes", Kind::Text).list("item"),
+        Field::new(2, "Ipv4PrefixCount", "ipv4PrefixCount", Kind::Int32),
+        Field::new(3, "NetworkInterfaceId", "networkInterfaceId", Kind::Id).required(),
+        Field::new(4, "PrivateIpAddress", "privateIpAddresses", Kind::Text).list("item"),
+        Field::new(5, "SecondaryPrivateIpAddressCount", "secondaryPrivateIpAddressCount", Kind::Int32),
+        Field::new(6, "AllowReassignment", "allowReassignment", Kind::Bool),
+    ],
+};
+
+pub(super) static ASSIGN_PRIVATE_IP_ADDRESSES_RESULT: Shape = Shape {
+    name: "AssignPrivateIpAddressesResult",
+    fields: &[
+        Field::new(1, "NetworkInterfaceId", "networkInterfaceId", Kind::Id),
+        Field::new(
+            2,
+            "AssignedPrivateIpAddresses",
+            "assignedPrivateIpAddressesSet",
+            Kind::Message(&super::network_interfaces::ASSIGNED_PRIVATE_IP_ADDRESS),
+        )
+        .list("item"),
+        Field::new(
+            3,
+            "AssignedIpv4Prefixes",
+            "assignedIpv4PrefixSet",
+            Kind::Message(&super::network_interfaces::IPV4_PREFIX_SPECIFICATION),
+        )
+        .list("item"),
+    ],
+};
+
+pub(super) static ASSIGNED_PRIVATE_IP_ADDRESS: Shape =
+    Shape { name: "AssignedPrivateIpAddress", fields: &[Field::new(1, "PrivateIpAddress", "privateIpAddress", Kind::Text)] };
+
 pub(super) static ATTACHMENT_ENA_SRD_SPECIFICATION: Shape = Shape {
     name: "AttachmentEnaSrdSpecification",
     fields: &[
@@ -27,6 +63,74 @@ pub(super) static CONNECTION_TRACKING_CONFIGURATION: Shape = Shape {
     ],
 };
 
+pub(super) static CREATE_NETWORK_INTERFACE_REQUEST: Shape = Shape {
+    name: "CreateNetworkInterfaceRequest",
+    fields: &[
+        Field::new(1, "Ipv4Prefix", "ipv4Prefixes", Kind::Message(&super::common::IPV4_PREFIX_SPECIFICATION_REQUEST)).list("item"),
+        Field::new(2, "Ipv4PrefixCount", "ipv4PrefixCount", Kind::Int32),
+        Field::new(3, "Ipv6Prefix", "ipv6Prefixes", Kind::Message(&super::common::IPV6_PREFIX_SPECIFICATION_REQUEST)).list("item"),
+        Field::new(4, "Ipv6PrefixCount", "ipv6PrefixCount", Kind::Int32),
+        Field::new(5, "InterfaceType", "interfaceType", Kind::Words(super::network_interfaces::NETWORK_INTERFACE_CREATION_TYPE)),
+        Field::new(6, "TagSpecification", "tagSpecifications", Kind::Message(&super::common::TAG_SPECIFICATION)).list("item"),
+        Field::new(7, "ClientToken", "clientToken", Kind::Text),
+        Field::new(8, "EnablePrimaryIpv6", "enablePrimaryIpv6", Kind::Bool),
+        Field::new(
+            9,
+            "ConnectionTrackingSpecification",
+            "connectionTrackingSpecification",
+            Kind::Message(&super::common::CONNECTION_TRACKING_SPECIFICATION_REQUEST),
+        ),
+        Field::new(10, "Operator", "operator", Kind::Message(&super::common::OPERATOR_REQUEST)),
+        Field::new(11, "SubnetId", "subnetId", Kind::Id).required(),
+        Field::new(12, "Description", "description", Kind::Text),
+        Field::new(13, "PrivateIpAddress", "privateIpAddress", Kind::Text),
+        Field::new(14, "SecurityGroupId", "groups", Kind::Id).list("item"),
+        Field::new(15, "PrivateIpAddresses", "privateIpAddresses", Kind::Message(&super::common::PRIVATE_IP_ADDRESS_SPECIFICATION))
+            .list("item"),
+        Field::new(16, "SecondaryPrivateIpAddressCount", "secondaryPrivateIpAddressCount", Kind::Int32),
+        Field::new(17, "Ipv6Addresses", "ipv6Addresses", Kind::Message(&super::common::INSTANCE_IPV6_ADDRESS)).list("item"),
+        Field::new(18, "Ipv6AddressCount", "ipv6AddressCount", Kind::Int32),
+        Field::new(19, "DryRun", "dryRun", Kind::Bool),
+    ],
+};
+
+pub(super) static CREATE_NETWORK_INTERFACE_RESULT: Shape = Shape {
+    name: "CreateNetworkInterfaceResult",
+    fields: &[
+        Field::new(1, "NetworkInterface", "networkInterface", Kind::Message(&super::network_interfaces::NETWORK_INTERFACE)),
+        Field::new(2, "ClientToken", "clientToken", Kind::Text),
+    ],
+};
+
+pub(super) static DELETE_NETWORK_INTERFACE_REQUEST: Shape = Shape {
+    name: "DeleteNetworkInterfaceRequest",
+    fields: &[
+        Field::new(1, "DryRun", "dryRun", Kind::Bool),
+        Field::new(2, "NetworkInterfaceId", "networkInterfaceId", Kind::Id).required(),
+    ],
+};
+
+pub(super) static DESCRIBE_NETWORK_INTERFACE_ATTRIBUTE_REQUEST: Shape = Shape {
+    name: "DescribeNetworkInterfaceAttributeRequest",
+    fields: &[
+        Field::new(1, "DryRun", "dryRun", Kind::Bool),
+        Field::new(2, "NetworkInterfaceId", "networkInterfaceId", Kind::Id).required(),
+        Field::new(3, "Attribute", "attribute", Kind::Words(super::network_interfaces::NETWORK_INTERFACE_ATTRIBUTE)),
+    ],
+};
+
+pub(super) static DESCRIBE_NETWORK_INTERFACE_ATTRIBUTE_RESULT: Shape = Shape {
+    name: "DescribeNetworkInterfaceAttributeResult",
+    fields: &[
+        Field::new(1, "Attachment", "attachment", Kind::Message(&super::network_interfaces::NETWORK_INTERFACE_ATTACHMENT)),
+        Field::new(2, "Description", "description", Kind::Message(&super::common::ATTRIBUTE_VALUE)),
+        Field::new(3, "Groups", "groupSet", Kind::Message(&super::common::GROUP_IDENTIFIER)).list("item"),
+        Field::new(4, "NetworkInterfaceId", "networkInterfaceId", Kind::Id),
+        Field::new(5, "SourceDestCheck", "sourceDestCheck", Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(6, "AssociatePublicIpAddress", "associatePublicIpAddress", Kind::Bool),
+    ],
+};
+
 pub(super) static DESCRIBE_NETWORK_INTERFACES_REQUEST: Shape = Shape {
     name: "DescribeNetworkInterfacesRequest",
     fields: &[
@@ -48,11 +152,49 @@ pub(super) static DESCRIBE_NETWORK_INTERFACES_RESULT: Shape = Shape {
     ],
 };
 
+pub(super) static ENA_SRD_SPECIFICATION: Shape = Shape {
+    name: "EnaSrdSpecification",
+    fields: &[
+        Field::new(1, "EnaSrdEnabled", "enaSrdEnabled", Kind::Bool),
+        Field::new(
+            2,
+            "EnaSrdUdpSpecification",
+            "enaSrdUdpSpecification",
+            Kind::Message(&super::network_interfaces::ENA_SRD_UDP_SPECIFICATION),
+        ),
+    ],
+};
+
+pub(super) static ENA_SRD_UDP_SPECIFICATION: Shape =
+    Shape { name: "EnaSrdUdpSpecification", fields: &[Field::new(1, "EnaSrdUdpEnabled", "enaSrdUdpEnabled", Kind::Bool)] };
+
 pub(super) static IPV4_PREFIX_SPECIFICATION: Shape =
     Shape { name: "Ipv4PrefixSpecification", fields: &[Field::new(1, "Ipv4Prefix", "ipv4Prefix", Kind::Text)] };
 
 pub(super) static IPV6_PREFIX_SPECIFICATION: Shape =
     Shape { name: "Ipv6PrefixSpecification", fields: &[Field::new(1, "Ipv6Prefix", "ipv6Prefix", Kind::Text)] };
+
+pub(super) static MODIFY_NETWORK_INTERFACE_ATTRIBUTE_REQUEST: Shape = Shape {
+    name: "ModifyNetworkInterfaceAttributeRequest",
+    fields: &[
+        Field::new(1, "EnaSrdSpecification", "enaSrdSpecification", Kind::Message(&super::network_interfaces::ENA_SRD_SPECIFICATION)),
+        Field::new(2, "EnablePrimaryIpv6", "enablePrimaryIpv6", Kind::Bool),
+        Field::new(
+            3,
+            "ConnectionTrackingSpecification",
+            "connectionTrackingSpecification",
+            Kind::Message(&super::common::CONNECTION_TRACKING_SPECIFICATION_REQUEST),
+        ),
+        Field::new(4, "AssociatePublicIpAddress", "associatePublicIpAddress", Kind::Bool),
+        Field::new(5, "AssociatedSubnetId", "associatedSubnetIds", Kind::Id).list("item"),
+        Field::new(6, "DryRun", "dryRun", Kind::Bool),
+        Field::new(7, "NetworkInterfaceId", "networkInterfaceId", Kind::Id).required(),
+        Field::new(8, "Description", "description", Kind::Message(&super::common::ATTRIBUTE_VALUE)),
+        Field::new(9, "SourceDestCheck", "sourceDestCheck", Kind::Message(&super::common::ATTRIBUTE_BOOLEAN_VALUE)),
+        Field::new(10, "SecurityGroupId", "groups", Kind::Id).list("item"),
+        Field::new(11, "Attachment", "attachment", Kind::Message(&super::network_interfaces::NETWORK_INTERFACE_ATTACHMENT_CHANGES)),
+    ],
+};
 
 pub(super) static NETWORK_INTERFACE: Shape = Shape {
     name: "NetworkInterface",
@@ -143,6 +285,16 @@ pub(super) static NETWORK_INTERFACE_ATTACHMENT: Shape = Shape {
     ],
 };
 
+pub(super) static NETWORK_INTERFACE_ATTACHMENT_CHANGES: Shape = Shape {
+    name: "NetworkInterfaceAttachmentChanges",
+    fields: &[
+        Field::new(1, "DefaultEnaQueueCount", "defaultEnaQueueCount", Kind::Bool),
+        Field::new(2, "EnaQueueCount", "enaQueueCount", Kind::Int32),
+        Field::new(3, "AttachmentId", "attachmentId", Kind::Id),
+        Field::new(4, "DeleteOnTermination", "deleteOnTermination", Kind::Bool),
+    ],
+};
+
 pub(super) static NETWORK_INTERFACE_IPV6_ADDRESS: Shape = Shape {
     name: "NetworkInterfaceIpv6Address",
     fields: &[
@@ -171,6 +323,29 @@ pub(super) static PUBLIC_IP_DNS_NAME_OPTIONS: Shape = Shape {
         Field::new(4, "PublicDualStackDnsName", "publicDualStackDnsName", Kind::Text),
     ],
 };
+
+pub(super) static RESET_NETWORK_INTERFACE_ATTRIBUTE_REQUEST: Shape = Shape {
+    name: "ResetNetworkInterfaceAttributeRequest",
+    fields: &[
+        Field::new(1, "DryRun", "dryRun", Kind::Bool),
+        Field::new(2, "NetworkInterfaceId", "networkInterfaceId", Kind::Id).required(),
+        Field::new(3, "SourceDestCheck", "sourceDestCheck", Kind::Text),
+    ],
+};
+
+pub(super) static UNASSIGN_PRIVATE_IP_ADDRESSES_REQUEST: Shape = Shape {
+    name: "UnassignPrivateIpAddressesRequest",
+    fields: &[
+        Field::new(1, "Ipv4Prefix", "ipv4Prefixes", Kind::Text).list("item"),
+        Field::new(2, "NetworkInterfaceId", "networkInterfaceId", Kind::Id).required(),
+        Field::new(3, "PrivateIpAddress", "privateIpAddresses", Kind::Text).list("item"),
+    ],
+};
+
+pub(super) static NETWORK_INTERFACE_ATTRIBUTE: &[&str] =
+    &["description", "groupSet", "sourceDestCheck", "attachment", "associatePublicIpAddress"];
+
+pub(super) static NETWORK_INTERFACE_CREATION_TYPE: &[&str] = &["efa", "efa-only", "branch", "trunk"];
 
 pub(super) static NETWORK_INTERFACE_TYPE: &[&str] = &[
     "interface",

@@ -1,0 +1,29 @@
+//! `DeleteNetworkInterface`. Refused while it is attached.
+
+use freehold_proto::ErrorCode;
+use freehold_proto::aws::ec2;
+
+use super::network_interfaces::named;
+use super::run_instances::invalid;
+use crate::engine::Command;
+use crate::lifecycle::terminate::restate_groups;
+use crate::network::interface;
+use crate::store::{Outcome, Tx};
+
+impl Command for ec2::DeleteNetworkInterfaceRequest {
+    const ERRORS: &'static [ErrorCode] = &[
+        ErrorCode::InvalidNetworkInterfaceIdMalformed,
+        ErrorCode::InvalidNetworkInterfaceIdNotFound,
+        ErrorCode::InvalidParameterValue,
+        ErrorCode::MissingParameter,
+    ];
+
+    async fn run(self, tx: &mut Tx) -> Outcome<()> {
+        let row = named(tx, &self.network_interface_id).await?;
+        if interface::attachment(tx, &row.network_interface_id).await?.is_some() {
+            return Err(invalid(format!("Network interface '{}' is currently in use.", row.network_interface_id)).into());
+        }
+        let members = interface::delete(tx, &row.network_interface_id).await?;
+        restate_groups(tx, &members).await
+    }
+}

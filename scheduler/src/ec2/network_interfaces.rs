@@ -1,0 +1,37 @@
+//! What the actions of network interfaces share.
+
+use freehold_proto::{ErrorCode, Fault};
+use sea_orm::EntityTrait;
+
+use super::message::missing;
+use super::resolve::NETWORK_INTERFACE;
+use crate::network::interface;
+use crate::store::{Outcome, Tx, instance, network_interface};
+
+/// The caller's interface of an id.
+pub async fn named(tx: &Tx, id: &str) -> Outcome<network_interface::Model> {
+    if id.is_empty() {
+        return Err(missing("networkInterfaceId").into());
+    }
+    NETWORK_INTERFACE.own::<network_interface::Entity>(tx, id).await
+}
+
+/// The type of the instance that an interface is attached to.
+pub async fn instance_type(tx: &Tx, id: &str) -> Outcome<Option<String>> {
+    let Some(attachment) = interface::attachment(tx, id).await? else { return Ok(None) };
+    let row = instance::Entity::find_by_id(attachment.instance_id).one(tx.db()).await?;
+    Ok(row.map(|row| row.instance_type))
+}
+
+/// An interface has as many private addresses as the type of its instance takes; one of no instance as many as any type does.
+pub fn within_limit(tx: &Tx, instance_type: Option<&str>, addresses: usize) -> Result<(), Fault> {
+    let types = &tx.settings().catalogue;
+    let of_type = instance_type.and_then(|name| types.get(name)).map(|entry| entry.addresses_per_interface);
+    let most = of_type.or_else(|| types.iter().map(|entry| entry.addresses_per_interface).max()).unwrap_or(1);
+    if addresses <= usize::try_from(most).unwrap_or(usize::MAX) {
+        return Ok(());
+    }
+    let of = instance_type.map_or_else(String::new, |name| format!(" of a {name}"));
+    let message = format!("A network interface{of} has at most {most} private IP addresses; {addresses} are asked for.");
+    Err(Fault::new(ErrorCode::PrivateIpAddressLimitExceeded, message))
+}

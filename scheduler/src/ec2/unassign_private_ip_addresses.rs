@@ -1,0 +1,46 @@
+//! `UnassignPrivateIpAddresses`: secondary addresses leave an interface.
+
+use freehold_proto::ErrorCode;
+use freehold_proto::aws::ec2;
+use sea_orm::ModelTrait;
+
+use super::message::missing;
+use super::network_interfaces::named;
+use super::run_instances::invalid;
+use crate::engine::Command;
+use crate::network::interface;
+use crate::store::{Outcome, Tx};
+
+impl Command for ec2::UnassignPrivateIpAddressesRequest {
+    const ERRORS: &'static [ErrorCode] = &[
+        ErrorCode::InvalidNetworkInterfaceIdMalformed,
+        ErrorCode::InvalidNetworkInterfaceIdNotFound,
+        ErrorCode::InvalidParameterValue,
+        ErrorCode::MissingParameter,
+    ];
+
+    async fn run(self, tx: &mut Tx) -> Outcome<()> {
+        if self.private_ip_addresses.is_empty() {
+            return Err(missing("privateIpAddress").into());
+        }
+        let row = named(tx, &self.network_interface_id).await?;
+        let has = interface::addresses(tx, &row.network_interface_id).await?;
+        for address in &self.private_ip_addresses {
+            match has.iter().find(|row| row.address == *address) {
+                Some(found) if found.is_primary => {
+                    return Err(invalid(format!("{address} is the primary address of {} and stays.", row.network_interface_id)).into());
+                }
+                Some(_) => {}
+                None => {
+                    let message =
+                        format!("Some of the specified addresses are not assigned to interface {}: {address}", row.network_interface_id);
+                    return Err(invalid(message).into());
+                }
+            }
+        }
+        for gone in has.into_iter().filter(|row| self.private_ip_addresses.contains(&row.address)) {
+            gone.delete(tx.db()).await?;
+        }
+        interface::restate_addresses(tx, &row.network_interface_id).await
+    }
+}
