@@ -64,6 +64,7 @@ error_codes! {
     // What it names.
     GatewayNotAttached = "Gateway.NotAttached", 400;
     ResourceAlreadyAssociated = "Resource.AlreadyAssociated", 400;
+    CannotDelete = "CannotDelete", 400;
     DefaultSubnetAlreadyExistsInAvailabilityZone = "DefaultSubnetAlreadyExistsInAvailabilityZone", 400;
     DefaultVpcAlreadyExists = "DefaultVpcAlreadyExists", 400;
     DefaultVpcDoesNotExist = "DefaultVpcDoesNotExist", 400;
@@ -142,6 +143,7 @@ error_codes! {
     OperationNotPermitted = "OperationNotPermitted", 400;
     PrivateIpAddressLimitExceeded = "PrivateIpAddressLimitExceeded", 400;
     RulesPerSecurityGroupLimitExceeded = "RulesPerSecurityGroupLimitExceeded", 400;
+    SecurityGroupLimitExceeded = "SecurityGroupLimitExceeded", 400;
     SecurityGroupsPerInterfaceLimitExceeded = "SecurityGroupsPerInterfaceLimitExceeded", 400;
     TagLimitExceeded = "TagLimitExceeded", 400;
     SubnetLimitExceeded = "SubnetLimitExceeded", 400;

@@ -144,3 +144,60 @@ def test_another_account_has_a_default_group_of_its_own(other_ec2, group):
         with pytest.raises(ClientError) as failure:
             call(GroupId=group["GroupId"], IpPermissions=[permission(2208, "10.0.0.0/8")])
         assert code_of(failure) == "InvalidGroup.NotFound"
+
+
+def test_a_group_of_ones_own_from_its_making_to_its_end(ec2, other_ec2, group):
+    made = ec2.create_security_group(
+        GroupName="own", Description="of a client", TagSpecifications=[{"ResourceType": "security-group", "Tags": [{"Key": "a", "Value": "b"}]}]
+    )
+    own = made["GroupId"]
+    assert made["Tags"] == [{"Key": "a", "Value": "b"}] and made["SecurityGroupArn"].endswith(own)
+    ec2.get_waiter("security_group_exists").wait(GroupNames=["own"], WaiterConfig={"Delay": 1, "MaxAttempts": 3})
+    with pytest.raises(ClientError) as failure:
+        ec2.create_security_group(GroupName="Own", Description="again")
+    assert code_of(failure) == "InvalidGroup.Duplicate"
+    naming = [{"IpProtocol": "tcp", "FromPort": 2209, "ToPort": 2209, "UserIdGroupPairs": [{"GroupId": own, "Description": "own"}]}]
+    ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=naming)
+    assert referring(ec2, own) == [group["GroupId"]]
+    for client, code in [(ec2, "DependencyViolation"), (other_ec2, "InvalidGroup.NotFound")]:
+        with pytest.raises(ClientError) as failure:
+            client.delete_security_group(GroupId=own)
+        assert code_of(failure) == code
+    ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=naming)
+    assert ec2.delete_security_group(GroupId=own)["Return"]
+    with pytest.raises(ClientError) as failure:
+        ec2.describe_security_groups(GroupIds=[own])
+    assert code_of(failure) == "InvalidGroup.NotFound"
+    with pytest.raises(ClientError) as failure:
+        ec2.delete_security_group(GroupName="default")
+    assert code_of(failure) == "CannotDelete"
+
+
+def referring(ec2, group_id):
+    found = ec2.describe_security_groups(Filters=[{"Name": "ip-permission.group-id", "Values": [group_id]}])["SecurityGroups"]
+    return [one["GroupId"] for one in found]
+
+
+def test_outbound_rules_are_closed_and_opened_described_and_modified(cloud, ec2):
+    own = ec2.create_security_group(GroupName="outbound", Description="closed")["GroupId"]
+    cloud.aws("ec2", "revoke-security-group-egress", "--group-id", own, "--ip-permissions", "IpProtocol=-1,IpRanges=[{CidrIp=0.0.0.0/0}]")
+    assert rules(ec2, own) == []
+    (rule,) = ec2.authorize_security_group_egress(GroupId=own, IpPermissions=[permission(53, "10.0.0.0/8", protocol="udp")])["SecurityGroupRules"]
+    assert rule["IsEgress"] and rules(ec2, own) == [rule]
+    rule_id = rule["SecurityGroupRuleId"]
+    described = [{"SecurityGroupRuleId": rule_id, "Description": "names"}]
+    ec2.update_security_group_rule_descriptions_egress(GroupId=own, SecurityGroupRuleDescriptions=described)
+    assert rules(ec2, own)[0]["Description"] == "names"
+    changed = {"IpProtocol": "tcp", "FromPort": 53, "ToPort": 54, "CidrIpv4": "10.1.2.3/16", "Description": "names"}
+    ec2.modify_security_group_rules(GroupId=own, SecurityGroupRules=[{"SecurityGroupRuleId": rule_id, "SecurityGroupRule": changed}])
+    (now,) = rules(ec2, own)
+    assert (now["SecurityGroupRuleId"], now["IpProtocol"], now["ToPort"], now["CidrIpv4"]) == (rule_id, "tcp", 54, "10.1.0.0/16")
+    (shown,) = ec2.describe_security_groups(GroupIds=[own])["SecurityGroups"]
+    assert shown["IpPermissions"] == []
+    assert shown["IpPermissionsEgress"][0]["IpRanges"] == [{"CidrIp": "10.1.0.0/16", "Description": "names"}]
+    ec2.delete_security_group(GroupId=own)
+
+
+def rules(ec2, group_id):
+    pages = ec2.get_paginator("describe_security_group_rules").paginate(Filters=[{"Name": "group-id", "Values": [group_id]}])
+    return [rule for page in pages for rule in page["SecurityGroupRules"]]

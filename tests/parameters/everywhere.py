@@ -5,6 +5,7 @@ from table import code_of, method_of, parameter
 # What a valid call of each action is. Those that change something get something of their own to change.
 CALLS = {
     "AttachInternetGateway": lambda w: {"InternetGatewayId": w.new_gateway()["InternetGatewayId"], "VpcId": w.new_vpc()["VpcId"]},
+    "AuthorizeSecurityGroupEgress": lambda w: {"GroupId": w.new_group(), "IpPermissions": [rule(9001)]},
     "AuthorizeSecurityGroupIngress": lambda w: {"GroupId": w.group["GroupId"], "IpPermissions": [rule(9001)]},
     "CreateDefaultSubnet": lambda w: {"AvailabilityZone": w.without_default_subnet()},
     "CreateInternetGateway": lambda w: {},
@@ -13,6 +14,7 @@ CALLS = {
     "CreateLaunchTemplateVersion": lambda w: {"LaunchTemplateId": w.template()["LaunchTemplateId"], "LaunchTemplateData": {"KeyName": "me"}},
     "CreateNetworkInterface": lambda w: {"SubnetId": w.other_subnet["SubnetId"]},
     "CreatePlacementGroup": lambda w: {"GroupName": w.unique("dry")},
+    "CreateSecurityGroup": lambda w: {"GroupName": w.unique("dry"), "Description": "of a test"},
     "CreateSubnet": lambda w: {"VpcId": w.other_vpc["VpcId"], "CidrBlock": w.free_block()},
     "CreateTags": lambda w: {"Resources": [w.key()["KeyPairId"]], "Tags": [{"Key": "a", "Value": "b"}]},
     "CreateVpc": lambda w: {"CidrBlock": "10.0.0.0/16"},
@@ -22,6 +24,7 @@ CALLS = {
     "DeleteLaunchTemplateVersions": lambda w: {"LaunchTemplateId": w.template(versions=2)["LaunchTemplateId"], "Versions": ["2"]},
     "DeleteNetworkInterface": lambda w: {"NetworkInterfaceId": w.new_interface()["NetworkInterfaceId"]},
     "DeletePlacementGroup": lambda w: {"GroupName": w.placement_group()["GroupName"]},
+    "DeleteSecurityGroup": lambda w: {"GroupId": w.new_group()},
     "DeleteSubnet": lambda w: {"SubnetId": w.new_subnet()["SubnetId"]},
     "DeleteTags": lambda w: {"Resources": [w.key()["KeyPairId"]], "Tags": [{"Key": "a"}]},
     "DeleteVpc": lambda w: {"VpcId": w.new_vpc()["VpcId"]},
@@ -47,6 +50,7 @@ CALLS = {
     "DescribePlacementGroups": lambda w: {},
     "DescribeRegions": lambda w: {},
     "DescribeRouteTables": lambda w: {},
+    "DescribeSecurityGroupRules": lambda w: {},
     "DescribeSecurityGroups": lambda w: {},
     "DescribeSubnets": lambda w: {},
     "DescribeTags": lambda w: {},
@@ -75,17 +79,30 @@ CALLS = {
     "RebootInstances": lambda w: {"InstanceIds": [w.launch()["InstanceId"]]},
     "ResetInstanceAttribute": lambda w: {"InstanceId": w.pair[0]["InstanceId"], "Attribute": "sourceDestCheck"},
     "ResetNetworkInterfaceAttribute": lambda w: {"NetworkInterfaceId": w.new_interface()["NetworkInterfaceId"], "SourceDestCheck": "true"},
+    "ModifySecurityGroupRules": lambda w: modified_rule(*w.new_rule()),
+    "RevokeSecurityGroupEgress": lambda w: {"GroupId": w.new_group(), "IpPermissions": [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]},
     "RevokeSecurityGroupIngress": lambda w: {"GroupId": w.group["GroupId"], "IpPermissions": [w.authorized(9002)]},
     "RunInstances": lambda w: {"ImageId": w.image, "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 1},
     "StartInstances": lambda w: {"InstanceIds": [w.stopped()]},
     "StopInstances": lambda w: {"InstanceIds": [w.launch()["InstanceId"]]},
     "TerminateInstances": lambda w: {"InstanceIds": [w.launch()["InstanceId"]]},
     "UnmonitorInstances": lambda w: {"InstanceIds": [w.launch()["InstanceId"]]},
+    "UpdateSecurityGroupRuleDescriptionsEgress": lambda w: described_rule(*w.new_rule("authorize_security_group_egress")),
+    "UpdateSecurityGroupRuleDescriptionsIngress": lambda w: described_rule(*w.new_rule()),
 }
 
 
 def rule(port):
     return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": "192.0.2.0/24"}]}
+
+
+def modified_rule(group_id, rule_id):
+    rule = {"IpProtocol": "tcp", "FromPort": 2, "ToPort": 2, "CidrIpv4": "192.0.2.0/24"}
+    return {"GroupId": group_id, "SecurityGroupRules": [{"SecurityGroupRuleId": rule_id, "SecurityGroupRule": rule}]}
+
+
+def described_rule(group_id, rule_id):
+    return {"GroupId": group_id, "SecurityGroupRuleDescriptions": [{"SecurityGroupRuleId": rule_id, "Description": "one"}]}
 
 
 def declare_dry_run(action, parameters):
@@ -123,6 +140,7 @@ FILTERS = {
     "DescribePlacementGroups": ("PlacementGroups", "GroupName", "group-name", "strategy", lambda w: [one["GroupName"] for one in w.placement_groups]),
     "DescribeRegions": ("Regions", "RegionName", "region-name", "opt-in-status", lambda w: ["us-east-1", "us-west-2"]),
     "DescribeRouteTables": ("RouteTables", "RouteTableId", "route-table-id", "vpc-id", lambda w: w.in_vpcs("describe_route_tables", "RouteTables", "RouteTableId")),
+    "DescribeSecurityGroupRules": ("SecurityGroupRules", "SecurityGroupRuleId", "security-group-rule-id", "group-id", lambda w: w.some_rules[:2]),
     "DescribeSecurityGroups": ("SecurityGroups", "GroupId", "group-id", "vpc-id", lambda w: [w.group["GroupId"], "sg-00000000000000000"]),
     "DescribeSubnets": ("Subnets", "SubnetId", "subnet-id", "vpc-id", lambda w: [subnet["SubnetId"] for subnet in w.subnets[:2]]),
     "DescribeTags": ("Tags", "Key", "key", "value", lambda w: w.tagged()),
@@ -173,6 +191,7 @@ PAGES = {
     "DescribeNetworkAcls": ("NetworkAcls", 5, lambda w: w.vpcs),
     "DescribeNetworkInterfaces": ("NetworkInterfaces", 5, lambda w: w.many()),
     "DescribeRouteTables": ("RouteTables", 5, lambda w: w.vpcs),
+    "DescribeSecurityGroupRules": ("SecurityGroupRules", 5, lambda w: w.some_rules),
     "DescribeSecurityGroups": ("SecurityGroups", 5, lambda w: w.vpcs),
     "DescribeSubnets": ("Subnets", 5, lambda w: w.many_subnets),
     "DescribeTags": ("Tags", 5, lambda w: w.many_tags()),

@@ -28,6 +28,7 @@ for _row in [
     ("DescribeNetworkInterfaces", "NetworkInterfaceId", "NetworkInterfaceIds", "describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId", lambda w: w.interfaces()),
     ("DescribeNetworkAcls", "NetworkAclId", "NetworkAclIds", "describe_network_acls", "NetworkAcls", "NetworkAclId", lambda w: w.in_vpcs("describe_network_acls", "NetworkAcls", "NetworkAclId")),
     ("DescribeRouteTables", "RouteTableId", "RouteTableIds", "describe_route_tables", "RouteTables", "RouteTableId", lambda w: w.in_vpcs("describe_route_tables", "RouteTables", "RouteTableId")),
+    ("DescribeSecurityGroupRules", "SecurityGroupRuleId", "SecurityGroupRuleIds", "describe_security_group_rules", "SecurityGroupRules", "SecurityGroupRuleId", lambda w: w.some_rules),
     ("DescribeSubnets", "SubnetId", "SubnetIds", "describe_subnets", "Subnets", "SubnetId", lambda w: [subnet["SubnetId"] for subnet in w.subnets]),
     ("DescribeVolumes", "VolumeId", "VolumeIds", "describe_volumes", "Volumes", "VolumeId", lambda w: w.volumes()),
 ]:
@@ -147,6 +148,11 @@ def authorize(world, specification):
     return made["SecurityGroupRules"][0]["SecurityGroupRuleId"]
 
 
+def authorize_outbound(world, specification):
+    made = world.ec2.authorize_security_group_egress(GroupId=world.new_group(), IpPermissions=[rule(1)], TagSpecifications=[specification])
+    return made["SecurityGroupRules"][0]["SecurityGroupRuleId"]
+
+
 def declare_tags_on_create(action, kind, make):
     def tagged(world, tag):
         return world.tags(make(world, {"ResourceType": kind, "Tags": [tag]}))
@@ -171,6 +177,8 @@ def declare_tags_on_create(action, kind, make):
 declare_tags_on_create("CreateKeyPair", "key-pair", make_key)
 declare_tags_on_create("ImportKeyPair", "key-pair", import_key)
 declare_tags_on_create("AuthorizeSecurityGroupIngress", "security-group-rule", authorize)
+declare_tags_on_create("AuthorizeSecurityGroupEgress", "security-group-rule", authorize_outbound)
+declare_tags_on_create("CreateSecurityGroup", "security-group", lambda world, specification: world.new_group(TagSpecifications=[specification]))
 
 
 # Tags

@@ -110,7 +110,7 @@ class World:
 
     @cached_property
     def group(self):
-        return self.ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [self.vpc["VpcId"]]}])["SecurityGroups"][0]
+        return self.ec2.describe_security_groups(GroupNames=["default"])["SecurityGroups"][0]
 
     def new_vpc(self, block="10.0.0.0/16", **parameters):
         return self.ec2.create_vpc(CidrBlock=block, **parameters)["Vpc"]
@@ -187,6 +187,26 @@ class World:
     def gateways(self):
         """Six internet gateways that stay."""
         return [self.new_gateway() for _ in range(6)]
+
+    def new_group(self, **parameters):
+        """The id of a security group of its own, in a VPC that is not the default one."""
+        asked = {"GroupName": self.unique("group"), "Description": "of a test", "VpcId": self.other_vpc["VpcId"]}
+        return self.ec2.create_security_group(**asked | parameters)["GroupId"]
+
+    def new_rule(self, method="authorize_security_group_ingress", **permission):
+        """The group and the id of a rule in a group of its own."""
+        group_id = self.new_group()
+        asked = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "IpRanges": [{"CidrIp": "192.0.2.0/24"}]} | permission
+        made = getattr(self.ec2, method)(GroupId=group_id, IpPermissions=[asked])["SecurityGroupRules"]
+        return group_id, made[0]["SecurityGroupRuleId"]
+
+    def rules_in(self, group_id):
+        return self.ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group_id]}])["SecurityGroupRules"]
+
+    @cached_property
+    def some_rules(self):
+        """Rules that stay, more than a page of them."""
+        return [self.new_rule()[1] for _ in range(6)]
 
     def subnets_of(self, vpc_id):
         return self.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc_id]}])["Subnets"]

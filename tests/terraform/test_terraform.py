@@ -100,3 +100,27 @@ def test_launch_templates_and_an_instance_of_one(terraform, account, cloud):
     web.destroy(stage=2)
     assert account.client().describe_launch_templates()["LaunchTemplates"] == []
     assert account.client().describe_instances(InstanceIds=[first["instance"]])["Reservations"][0]["Instances"][0]["State"]["Name"] == "terminated"
+
+
+def test_security_groups_in_each_of_their_styles(terraform, account):
+    ec2 = account.client()
+    filters = terraform("network_filters")
+    filters.apply()
+    filters.nothing_to_do()
+    ids = filters.outputs()["ids"]
+    assert ids["found"] == ids["bare"]
+    (closed,) = ec2.describe_security_groups(GroupIds=[ids["closed"]])["SecurityGroups"]
+    assert (closed["IpPermissions"], closed["IpPermissionsEgress"]) == ([], [])
+    assert in_place(filters.actions(stage=2)) == {
+        "aws_security_group.inline", "aws_security_group_rule.ssh", "aws_vpc_security_group_ingress_rule.near", "aws_vpc_security_group_egress_rule.all",
+    }
+    filters.apply(stage=2)
+    filters.nothing_to_do(stage=2)
+    assert filters.outputs()["ids"] == ids
+    (near,) = ec2.describe_security_group_rules(SecurityGroupRuleIds=[ids["near"]])["SecurityGroupRules"]
+    assert (near["FromPort"], near["ToPort"], near["Tags"]) == (8080, 8090, [{"Key": "stage", "Value": "2"}])
+    filters.imported("aws_vpc_security_group_ingress_rule.near", ids["near"], stage=2)
+    filters.imported("aws_security_group.inline", ids["inline"], stage=2)
+    filters.nothing_to_do(stage=2)
+    filters.destroy(stage=2)
+    assert ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [ids["vpc"]]}])["SecurityGroups"] == []

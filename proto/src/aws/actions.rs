@@ -697,11 +697,55 @@ impl Action for ec2::DescribeRouteTablesRequest {
     }
 }
 
+impl Action for ec2::AuthorizeSecurityGroupEgressRequest {
+    type Answer = ec2::AuthorizeSecurityGroupEgressResult;
+
+    const NAME: &'static str = "AuthorizeSecurityGroupEgress";
+    const PATH: &'static str = "/aws.ec2.SecurityGroups/AuthorizeSecurityGroupEgress";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::AuthorizeSecurityGroupIngressRequest {
     type Answer = ec2::AuthorizeSecurityGroupIngressResult;
 
     const NAME: &'static str = "AuthorizeSecurityGroupIngress";
     const PATH: &'static str = "/aws.ec2.SecurityGroups/AuthorizeSecurityGroupIngress";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::CreateSecurityGroupRequest {
+    type Answer = ec2::CreateSecurityGroupResult;
+
+    const NAME: &'static str = "CreateSecurityGroup";
+    const PATH: &'static str = "/aws.ec2.SecurityGroups/CreateSecurityGroup";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DeleteSecurityGroupRequest {
+    type Answer = ec2::DeleteSecurityGroupResult;
+
+    const NAME: &'static str = "DeleteSecurityGroup";
+    const PATH: &'static str = "/aws.ec2.SecurityGroups/DeleteSecurityGroup";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DescribeSecurityGroupRulesRequest {
+    type Answer = ec2::DescribeSecurityGroupRulesResult;
+
+    const NAME: &'static str = "DescribeSecurityGroupRules";
+    const PATH: &'static str = "/aws.ec2.SecurityGroups/DescribeSecurityGroupRules";
 
     fn dry_run(&self) -> bool {
         self.dry_run.unwrap_or_default()
@@ -719,11 +763,55 @@ impl Action for ec2::DescribeSecurityGroupsRequest {
     }
 }
 
+impl Action for ec2::ModifySecurityGroupRulesRequest {
+    type Answer = ec2::ModifySecurityGroupRulesResult;
+
+    const NAME: &'static str = "ModifySecurityGroupRules";
+    const PATH: &'static str = "/aws.ec2.SecurityGroups/ModifySecurityGroupRules";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::RevokeSecurityGroupEgressRequest {
+    type Answer = ec2::RevokeSecurityGroupEgressResult;
+
+    const NAME: &'static str = "RevokeSecurityGroupEgress";
+    const PATH: &'static str = "/aws.ec2.SecurityGroups/RevokeSecurityGroupEgress";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::RevokeSecurityGroupIngressRequest {
     type Answer = ec2::RevokeSecurityGroupIngressResult;
 
     const NAME: &'static str = "RevokeSecurityGroupIngress";
     const PATH: &'static str = "/aws.ec2.SecurityGroups/RevokeSecurityGroupIngress";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::UpdateSecurityGroupRuleDescriptionsEgressRequest {
+    type Answer = ec2::UpdateSecurityGroupRuleDescriptionsEgressResult;
+
+    const NAME: &'static str = "UpdateSecurityGroupRuleDescriptionsEgress";
+    const PATH: &'static str = "/aws.ec2.SecurityGroups/UpdateSecurityGroupRuleDescriptionsEgress";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::UpdateSecurityGroupRuleDescriptionsIngressRequest {
+    type Answer = ec2::UpdateSecurityGroupRuleDescriptionsIngressResult;
+
+    const NAME: &'static str = "UpdateSecurityGroupRuleDescriptionsIngress";
+    const PATH: &'static str = "/aws.ec2.SecurityGroups/UpdateSecurityGroupRuleDescriptionsIngress";
 
     fn dry_run(&self) -> bool {
         self.dry_run.unwrap_or_default()
@@ -975,9 +1063,17 @@ macro_rules! for_each_action {
             $crate::aws::ec2::DescribeAvailabilityZonesRequest,
             $crate::aws::ec2::DescribeRegionsRequest,
             $crate::aws::ec2::DescribeRouteTablesRequest,
+            $crate::aws::ec2::AuthorizeSecurityGroupEgressRequest,
             $crate::aws::ec2::AuthorizeSecurityGroupIngressRequest,
+            $crate::aws::ec2::CreateSecurityGroupRequest,
+            $crate::aws::ec2::DeleteSecurityGroupRequest,
+            $crate::aws::ec2::DescribeSecurityGroupRulesRequest,
             $crate::aws::ec2::DescribeSecurityGroupsRequest,
+            $crate::aws::ec2::ModifySecurityGroupRulesRequest,
+            $crate::aws::ec2::RevokeSecurityGroupEgressRequest,
             $crate::aws::ec2::RevokeSecurityGroupIngressRequest,
+            $crate::aws::ec2::UpdateSecurityGroupRuleDescriptionsEgressRequest,
+            $crate::aws::ec2::UpdateSecurityGroupRuleDescriptionsIngressRequest,
             $crate::aws::ec2::CreateDefaultSubnetRequest,
             $crate::aws::ec2::CreateSubnetRequest,
             $crate::aws::ec2::DeleteSubnetRequest,
@@ -1067,9 +1163,17 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::DescribeAvailabilityZonesRequest,
             $crate::aws::ec2::DescribeRegionsRequest,
             $crate::aws::ec2::DescribeRouteTablesRequest,
+            $crate::aws::ec2::AuthorizeSecurityGroupEgressRequest,
             $crate::aws::ec2::AuthorizeSecurityGroupIngressRequest,
+            $crate::aws::ec2::CreateSecurityGroupRequest,
+            $crate::aws::ec2::DeleteSecurityGroupRequest,
+            $crate::aws::ec2::DescribeSecurityGroupRulesRequest,
             $crate::aws::ec2::DescribeSecurityGroupsRequest,
+            $crate::aws::ec2::ModifySecurityGroupRulesRequest,
+            $crate::aws::ec2::RevokeSecurityGroupEgressRequest,
             $crate::aws::ec2::RevokeSecurityGroupIngressRequest,
+            $crate::aws::ec2::UpdateSecurityGroupRuleDescriptionsEgressRequest,
+            $crate::aws::ec2::UpdateSecurityGroupRuleDescriptionsIngressRequest,
             $crate::aws::ec2::CreateDefaultSubnetRequest,
             $crate::aws::ec2::CreateSubnetRequest,
             $crate::aws::ec2::DeleteSubnetRequest,

@@ -4229,6 +4229,36 @@ pub struct RouteTableAssociationState {
     pub status_message: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AuthorizeSecurityGroupEgressRequest {
+    #[prost(message, repeated, tag = "1")]
+    pub tag_specifications: ::prost::alloc::vec::Vec<TagSpecification>,
+    #[prost(bool, optional, tag = "2")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "3")]
+    pub group_id: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "4")]
+    pub source_security_group_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub source_security_group_owner_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub ip_protocol: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "7")]
+    pub from_port: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "8")]
+    pub to_port: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "9")]
+    pub cidr_ip: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "10")]
+    pub ip_permissions: ::prost::alloc::vec::Vec<IpPermission>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AuthorizeSecurityGroupEgressResult {
+    #[prost(bool, optional, tag = "1")]
+    pub r#return: ::core::option::Option<bool>,
+    #[prost(message, repeated, tag = "2")]
+    pub security_group_rules: ::prost::alloc::vec::Vec<SecurityGroupRule>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AuthorizeSecurityGroupIngressRequest {
     #[prost(string, optional, tag = "1")]
     pub cidr_ip: ::core::option::Option<::prost::alloc::string::String>,
@@ -4259,6 +4289,64 @@ pub struct AuthorizeSecurityGroupIngressResult {
     pub r#return: ::core::option::Option<bool>,
     #[prost(message, repeated, tag = "2")]
     pub security_group_rules: ::prost::alloc::vec::Vec<SecurityGroupRule>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateSecurityGroupRequest {
+    #[prost(string, tag = "1")]
+    pub description: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub group_name: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "3")]
+    pub vpc_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "4")]
+    pub tag_specifications: ::prost::alloc::vec::Vec<TagSpecification>,
+    #[prost(bool, optional, tag = "5")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateSecurityGroupResult {
+    #[prost(string, optional, tag = "1")]
+    pub group_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "2")]
+    pub tags: ::prost::alloc::vec::Vec<Tag>,
+    #[prost(string, optional, tag = "3")]
+    pub security_group_arn: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteSecurityGroupRequest {
+    #[prost(string, optional, tag = "1")]
+    pub group_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub group_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "3")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteSecurityGroupResult {
+    #[prost(bool, optional, tag = "1")]
+    pub r#return: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "2")]
+    pub group_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeSecurityGroupRulesRequest {
+    #[prost(message, repeated, tag = "1")]
+    pub filters: ::prost::alloc::vec::Vec<Filter>,
+    #[prost(string, repeated, tag = "2")]
+    pub security_group_rule_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "3")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "4")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "5")]
+    pub max_results: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeSecurityGroupRulesResult {
+    #[prost(message, repeated, tag = "1")]
+    pub security_group_rules: ::prost::alloc::vec::Vec<SecurityGroupRule>,
+    #[prost(string, optional, tag = "2")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DescribeSecurityGroupsRequest {
@@ -4313,6 +4401,20 @@ pub struct Ipv6Range {
     #[prost(string, optional, tag = "2")]
     pub cidr_ipv6: ::core::option::Option<::prost::alloc::string::String>,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ModifySecurityGroupRulesRequest {
+    #[prost(string, tag = "1")]
+    pub group_id: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub security_group_rules: ::prost::alloc::vec::Vec<SecurityGroupRuleUpdate>,
+    #[prost(bool, optional, tag = "3")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModifySecurityGroupRulesResult {
+    #[prost(bool, optional, tag = "1")]
+    pub r#return: ::core::option::Option<bool>,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PrefixListId {
     #[prost(string, optional, tag = "1")]
@@ -4332,6 +4434,38 @@ pub struct ReferencedSecurityGroup {
     pub vpc_id: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "5")]
     pub vpc_peering_connection_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RevokeSecurityGroupEgressRequest {
+    #[prost(string, repeated, tag = "1")]
+    pub security_group_rule_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "2")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "3")]
+    pub group_id: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "4")]
+    pub source_security_group_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub source_security_group_owner_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub ip_protocol: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "7")]
+    pub from_port: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "8")]
+    pub to_port: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "9")]
+    pub cidr_ip: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "10")]
+    pub ip_permissions: ::prost::alloc::vec::Vec<IpPermission>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RevokeSecurityGroupEgressResult {
+    #[prost(bool, optional, tag = "1")]
+    pub r#return: ::core::option::Option<bool>,
+    #[prost(message, repeated, tag = "2")]
+    pub unknown_ip_permissions: ::prost::alloc::vec::Vec<IpPermission>,
+    #[prost(message, repeated, tag = "3")]
+    pub revoked_security_group_rules: ::prost::alloc::vec::Vec<RevokedSecurityGroupRule>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RevokeSecurityGroupIngressRequest {
@@ -4443,6 +4577,75 @@ pub struct SecurityGroupRule {
     pub tags: ::prost::alloc::vec::Vec<Tag>,
     #[prost(string, optional, tag = "14")]
     pub security_group_rule_arn: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SecurityGroupRuleDescription {
+    #[prost(string, optional, tag = "1")]
+    pub security_group_rule_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub description: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SecurityGroupRuleRequest {
+    #[prost(string, optional, tag = "1")]
+    pub ip_protocol: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "2")]
+    pub from_port: ::core::option::Option<i32>,
+    #[prost(int32, optional, tag = "3")]
+    pub to_port: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "4")]
+    pub cidr_ipv4: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub cidr_ipv6: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub prefix_list_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub referenced_group_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "8")]
+    pub description: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SecurityGroupRuleUpdate {
+    #[prost(string, tag = "1")]
+    pub security_group_rule_id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub security_group_rule: ::core::option::Option<SecurityGroupRuleRequest>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpdateSecurityGroupRuleDescriptionsEgressRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "2")]
+    pub group_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub group_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "4")]
+    pub ip_permissions: ::prost::alloc::vec::Vec<IpPermission>,
+    #[prost(message, repeated, tag = "5")]
+    pub security_group_rule_descriptions: ::prost::alloc::vec::Vec<SecurityGroupRuleDescription>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateSecurityGroupRuleDescriptionsEgressResult {
+    #[prost(bool, optional, tag = "1")]
+    pub r#return: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpdateSecurityGroupRuleDescriptionsIngressRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "2")]
+    pub group_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub group_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "4")]
+    pub ip_permissions: ::prost::alloc::vec::Vec<IpPermission>,
+    #[prost(message, repeated, tag = "5")]
+    pub security_group_rule_descriptions: ::prost::alloc::vec::Vec<SecurityGroupRuleDescription>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateSecurityGroupRuleDescriptionsIngressResult {
+    #[prost(bool, optional, tag = "1")]
+    pub r#return: ::core::option::Option<bool>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UserIdGroupPair {

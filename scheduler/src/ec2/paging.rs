@@ -46,6 +46,7 @@ paged! {
     DescribeNetworkAclsRequest, 5..=1000, network_acl_ids = "networkAclIdSet";
     DescribeNetworkInterfacesRequest, 5..=1000, network_interface_ids = "networkInterfaceIdSet";
     DescribeRouteTablesRequest, 5..=100, route_table_ids = "routeTableIdSet";
+    DescribeSecurityGroupRulesRequest, 5..=1000, security_group_rule_ids = "securityGroupRuleIdSet";
     DescribeSecurityGroupsRequest, 5..=1000, group_ids = "securityGroupIdSet", group_names = "securityGroupSet";
     DescribeSubnetsRequest, 5..=1000, subnet_ids = "subnetSet";
     DescribeTagsRequest, 5..=1000, ;

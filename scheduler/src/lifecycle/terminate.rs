@@ -1,6 +1,8 @@
 //! The end of an instance, in two steps: what its host is told ([`begin`]), and what is left when the host has carried it out
 //! ([`finish`]). In between its addresses and disks stay taken, since the host still has them.
 
+use std::collections::BTreeSet;
+
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, ModelTrait, PaginatorTrait, QueryFilter, QuerySelect,
@@ -116,6 +118,18 @@ async fn leave_vpc(tx: &mut Tx, host_id: &str, vpc_id: &str) -> Outcome<()> {
         order(tx, host_id, kind::SECURITY_GROUP, &group.group_id, group.generation).await?;
     }
     order(tx, host_id, kind::VPC, vpc_id, vpc.generation).await
+}
+
+/// A security group is deleted: whoever may have been told of it buries it. Those who left its VPC are ordered to already.
+pub async fn bury_group(tx: &mut Tx, group: &security_group::Model) -> Outcome<()> {
+    let in_vpc = instance::Entity::find()
+        .filter(instance::Column::VpcId.eq(&group.vpc_id))
+        .filter(instance::Column::State.ne(State::Terminated.as_str()));
+    let hosts: BTreeSet<String> = in_vpc.all(tx.db()).await?.into_iter().filter_map(|row| row.host_id).collect();
+    for host_id in hosts {
+        order(tx, &host_id, kind::SECURITY_GROUP, &group.group_id, group.generation).await?;
+    }
+    Ok(())
 }
 
 /// An instance arrives at a host: what was to be buried there with its VPC is wanted again. The raised generations tell the host that the

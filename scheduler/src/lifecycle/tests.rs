@@ -343,6 +343,42 @@ async fn an_instance_that_arrives_takes_back_the_orders_for_its_vpc_s_groups_tha
 }
 
 #[tokio::test]
+async fn a_group_that_is_deleted_is_buried_by_the_hosts_of_its_vpc() {
+    let lab = Lab::new().await;
+    let agent = Agent::silent(&lab).await;
+    launched(&lab, "stop").await;
+    let create = ec2::CreateSecurityGroupRequest { group_name: "web".into(), description: "d".into(), ..Default::default() };
+    let group_id = lab.ok(create).await.group_id.expect("an id");
+    agent.until_told("the new group", |told| told.groups.contains_key(&group_id)).await;
+    let rule = ec2::IpPermission {
+        ip_protocol: Some("-1".into()),
+        ip_ranges: vec![ec2::IpRange { cidr_ip: Some("10.0.0.0/8".into()), description: None }],
+        ..Default::default()
+    };
+    lab.ok(ec2::AuthorizeSecurityGroupEgressRequest { group_id: group_id.clone(), ip_permissions: vec![rule], ..Default::default() }).await;
+    agent.until_told("its new rule", |told| told.groups[&group_id].rules.iter().filter(|rule| rule.egress).count() == 2).await;
+    let newest = agent.told().groups[&group_id].generation;
+    lab.ok(ec2::DeleteSecurityGroupRequest { group_id: Some(group_id.clone()), ..Default::default() }).await;
+    agent.until_told("the order", |told| told.tombstones.iter().any(|order| order.id == group_id)).await;
+    let standing = orders(&lab).await;
+    let [order] = standing.as_slice() else { panic!("{standing:?}") };
+    assert_eq!((order.kind.as_str(), order.generation.unsigned_abs()), (kind::SECURITY_GROUP, newest));
+    agent.say(carried_out(order, ResourceKind::SecurityGroup)).await;
+    crate::lab::eventually("it is buried", async || orders(&lab).await.is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_group_that_an_interface_has_stays() {
+    let lab = Lab::new().await;
+    let _agent = Agent::silent(&lab).await;
+    let create = ec2::CreateSecurityGroupRequest { group_name: "web".into(), description: "d".into(), ..Default::default() };
+    let group_id = lab.ok(create).await.group_id.expect("an id");
+    lab.ok(ec2::RunInstancesRequest { security_group_ids: vec![group_id.clone()], ..lab.launch() }).await;
+    let delete = ec2::DeleteSecurityGroupRequest { group_id: Some(group_id), ..Default::default() };
+    assert_eq!(lab.code(delete).await, ErrorCode::DependencyViolation);
+}
+
+#[tokio::test]
 async fn an_order_to_bury_a_group_is_of_its_newest_generation() {
     let lab = Lab::new().await;
     let _agent = Agent::silent(&lab).await;

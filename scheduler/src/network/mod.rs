@@ -1,6 +1,6 @@
 //! VPCs and what is in each from the moment it is made: a main route table, a default network ACL and a default security group.
 //!
-//! [`cidr`] are the rules of address blocks, without a store; [`vpc`] and [`subnet`] make and unmake rows; [`default`] is what every account
+//! [`cidr`] are the rules of address blocks, without a store; [`vpc`], [`subnet`] and [`group`] make and unmake rows; [`default`] is what every account
 //! begins with.
 //!
 //! Whatever of a VPC a host obeys (blocks, subnets, routes, options) is stated with the VPC, whole: who changes it calls [`restate`].
@@ -8,6 +8,7 @@
 pub mod cidr;
 pub mod default;
 pub mod dhcp;
+pub mod group;
 pub mod interface;
 pub mod subnet;
 pub mod vpc;

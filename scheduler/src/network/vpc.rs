@@ -1,17 +1,15 @@
 //! Making and unmaking a VPC, with what it has of its own.
 
-use freehold_proto::id::{
-    NetworkAclId, RouteTableAssociationId, RouteTableId, SecurityGroupId, SecurityGroupRuleId, VpcCidrAssociationId, VpcId,
-};
+use freehold_proto::id::{NetworkAclId, RouteTableAssociationId, RouteTableId, VpcCidrAssociationId, VpcId};
 use freehold_proto::{ErrorCode, Fault};
 use ipnet::Ipv4Net;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter};
 
-use super::cidr;
+use super::{cidr, group};
 use crate::ec2::create_tags::remove_tags;
 use crate::store::{
-    Outcome, Tx, internet_gateway, network_acl, network_acl_entry, route, route_table, route_table_association, security_group,
-    security_group_rule, subnet, vpc, vpc_cidr_block,
+    Outcome, Tx, internet_gateway, network_acl, network_acl_entry, route, route_table, route_table_association, security_group, subnet,
+    vpc, vpc_cidr_block,
 };
 
 /// An account's. EC2's is 5 until one asks for more; an operator has nobody to ask.
@@ -52,7 +50,7 @@ pub async fn create(tx: &Tx, new: New) -> Outcome<vpc::Model> {
     let row = row.into_active_model().insert(tx.db()).await?;
     create_main_route_table(tx, &row).await?;
     create_default_acl(tx, &row).await?;
-    create_default_group(tx, &row).await?;
+    group::create_default(tx, &row).await?;
     Ok(row)
 }
 
@@ -126,39 +124,6 @@ pub async fn insert_rule_for_all(tx: &Tx, acl: &network_acl::Model, is_egress: b
     Ok(())
 }
 
-/// Its members talk to each other and out.
-async fn create_default_group(tx: &Tx, vpc: &vpc::Model) -> Outcome<()> {
-    let group = security_group::Model {
-        group_id: SecurityGroupId::draw(tx.entropy()).into(),
-        account_id: vpc.account_id.clone(),
-        vpc_id: vpc.vpc_id.clone(),
-        group_name: "default".into(),
-        description: "default VPC security group".into(),
-        generation: 1,
-        created: tx.now(),
-    };
-    let group = group.into_active_model().insert(tx.db()).await?;
-    let among_members = (false, None, Some(group.group_id.clone()));
-    let out_to_all = (true, Some(Ipv4Net::default().to_string()), None);
-    for (is_egress, cidr_ipv4, referenced_group_id) in [among_members, out_to_all] {
-        let rule = security_group_rule::Model {
-            security_group_rule_id: SecurityGroupRuleId::draw(tx.entropy()).into(),
-            account_id: group.account_id.clone(),
-            group_id: group.group_id.clone(),
-            is_egress,
-            ip_protocol: "-1".into(),
-            from_port: -1,
-            to_port: -1,
-            cidr_ipv4,
-            referenced_group_id,
-            description: None,
-            created: tx.now(),
-        };
-        rule.into_active_model().insert(tx.db()).await?;
-    }
-    Ok(())
-}
-
 /// A VPC's blocks, its first one first.
 pub async fn blocks(tx: &Tx, vpc: &vpc::Model) -> Outcome<Vec<Ipv4Net>> {
     let others = vpc_cidr_block::Entity::find().filter(vpc_cidr_block::Column::VpcId.eq(&vpc.vpc_id)).all(tx.db()).await?;
@@ -209,14 +174,8 @@ pub async fn main_route_table_id(tx: &Tx, vpc_id: &str) -> Outcome<String> {
 }
 
 async fn delete_own_group(tx: &Tx, vpc: &vpc::Model) -> Outcome<()> {
-    use security_group_rule::{Column, Entity};
-    for group in security_group::Entity::find().filter(security_group::Column::VpcId.eq(&vpc.vpc_id)).all(tx.db()).await? {
-        for rule in Entity::find().filter(Column::GroupId.eq(&group.group_id)).all(tx.db()).await? {
-            remove_tags(tx, &rule.security_group_rule_id).await?;
-            rule.delete(tx.db()).await?;
-        }
-        remove_tags(tx, &group.group_id).await?;
-        group.delete(tx.db()).await?;
+    for row in security_group::Entity::find().filter(security_group::Column::VpcId.eq(&vpc.vpc_id)).all(tx.db()).await? {
+        group::delete(tx, row).await?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ pub struct GroupedRules<'a> {
     /// Absent where the protocol has no ports.
     pub ports: Option<Ports>,
     pub ipv4: Vec<(String, Option<&'a str>)>,
+    pub ipv6: Vec<(String, Option<&'a str>)>,
     pub groups: Vec<(&'a str, Option<&'a str>)>,
 }
 
@@ -21,12 +22,13 @@ pub fn grouped<'a>(rules: impl IntoIterator<Item = &'a Rule>) -> Vec<GroupedRule
         let (protocol, ports) = (rule.spec.protocol, rule.spec.ports);
         let at = groups.iter().position(|(known, group)| group.protocol == protocol && *known == ports).unwrap_or_else(|| {
             let shown = (!matches!(protocol, Protocol::All | Protocol::Number(_))).then_some(ports);
-            groups.push((ports, GroupedRules { protocol, ports: shown, ipv4: Vec::new(), groups: Vec::new() }));
+            groups.push((ports, GroupedRules { protocol, ports: shown, ipv4: Vec::new(), ipv6: Vec::new(), groups: Vec::new() }));
             groups.len() - 1
         });
         let (_, group) = &mut groups[at];
         match &rule.spec.peer {
             Peer::Ipv4(net) => group.ipv4.push((net.to_string(), rule.description.as_deref())),
+            Peer::Ipv6(net) => group.ipv6.push((net.to_string(), rule.description.as_deref())),
             Peer::Group(id) => group.groups.push((id, rule.description.as_deref())),
         }
     }

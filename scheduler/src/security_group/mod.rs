@@ -6,10 +6,15 @@
 mod grouping;
 mod protocol;
 mod rule;
+mod words;
 
 pub use grouping::{GroupedRules, grouped};
 pub use protocol::{Ports, Protocol};
-pub use rule::{GroupReference, Peer, Permission, PermissionPeer, Rule, RuleSpec, read};
+pub use rule::{Direction, GroupReference, Peer, Permission, PermissionPeer, Rule, RuleSpec, read};
+pub use words::{DEFAULT, check_description, check_name};
+
+/// EC2's default quota, of a region.
+pub const MOST: u64 = 2_500;
 
 /// EC2's default quota, per direction.
 pub const MAX_RULES_PER_DIRECTION: usize = 60;

@@ -5,17 +5,37 @@ use std::fmt;
 
 use freehold_proto::id::SecurityGroupId;
 use freehold_proto::{ErrorCode, Fault};
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 
 use super::protocol::{Ports, Protocol};
+use super::words::check_description;
 
-const MAX_DESCRIPTION: usize = 255;
+/// Which packets a rule is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    Ingress,
+    Egress,
+}
+
+impl Direction {
+    pub fn is_egress(self) -> bool {
+        self == Self::Egress
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(if self.is_egress() { "outbound" } else { "inbound" })
+    }
+}
 
 /// Who a rule lets in (or out to).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Peer {
     /// The network's own address: host bits are cleared, as EC2 does.
     Ipv4(Ipv4Net),
+    /// No rule has one: networks are IPv4 so far. Clients ask to revoke what EC2 would have made.
+    Ipv6(Ipv6Net),
     /// A group of the same account, by id.
     Group(String),
 }
@@ -24,6 +44,7 @@ impl fmt::Display for Peer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ipv4(net) => write!(formatter, "{net}"),
+            Self::Ipv6(net) => write!(formatter, "{net}"),
             Self::Group(id) => formatter.write_str(id),
         }
     }
@@ -70,6 +91,7 @@ pub struct GroupReference<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PermissionPeer<'a> {
     Cidr(Option<&'a str>),
+    Cidr6(Option<&'a str>),
     Group(GroupReference<'a>),
 }
 
@@ -99,6 +121,7 @@ pub fn read<'a>(
         for (peer, description) in permission.peers {
             let peer = match peer {
                 PermissionPeer::Cidr(cidr) => Peer::Ipv4(parse_cidr(cidr)?),
+                PermissionPeer::Cidr6(cidr) => Peer::Ipv6(parse_cidr6(cidr)?),
                 PermissionPeer::Group(reference) => Peer::Group(resolve(&reference)?.into()),
             };
             let spec = RuleSpec { protocol, ports, peer };
@@ -106,7 +129,7 @@ pub fn read<'a>(
                 let message = format!("The same permission must not appear multiple times: {spec}");
                 return Err(Fault::new(ErrorCode::InvalidParameterValue, message));
             }
-            rules.push(Rule { spec, description: description.map(check_description).transpose()? });
+            rules.push(Rule { spec, description: description.map(|text| check_description("rule", text)).transpose()? });
         }
     }
     Ok(rules)
@@ -120,15 +143,10 @@ fn parse_cidr(cidr: Option<&str>) -> Result<Ipv4Net, Fault> {
     Ok(net.trunc())
 }
 
-/// Source: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpRange.html>.
-fn check_description(text: &str) -> Result<String, Fault> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(c);
-    if text.chars().count() > MAX_DESCRIPTION || !text.chars().all(allowed) {
-        let message = "Invalid rule description. Valid descriptions are strings less than 256 characters from the following set: \
-                       a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*";
-        return Err(Fault::new(ErrorCode::InvalidParameterValue, message));
-    }
-    Ok(text.to_owned())
+fn parse_cidr6(cidr: Option<&str>) -> Result<Ipv6Net, Fault> {
+    let cidr = cidr.ok_or_else(|| missing("Each of Ipv6Ranges must have a CidrIpv6."))?;
+    let malformed = || Fault::new(ErrorCode::InvalidParameterValue, format!("CIDR block {cidr} is malformed"));
+    Ok(cidr.parse::<Ipv6Net>().map_err(|_| malformed())?.trunc())
 }
 
 fn missing(message: &str) -> Fault {
@@ -190,13 +208,11 @@ mod tests {
     }
 
     #[test]
-    fn a_description_has_255_characters_of_ec2_s_set() {
-        fn described(text: &str) -> Result<Vec<Rule>, Fault> {
-            read_all([permission("-1", (0, 0), vec![(PermissionPeer::Cidr(Some("0.0.0.0/0")), Some(text))])])
+    fn an_ipv6_range_is_understood() {
+        let rules = read_all([permission("-1", (0, 0), vec![(PermissionPeer::Cidr6(Some("2001:db8::1/32")), None)])]).unwrap();
+        assert_eq!(rules[0].spec.to_string(), "peer: 2001:db8::/32, ALL, ALLOW");
+        for cidr in [Some("::"), Some("10.0.0.0/8"), Some("::/129"), None] {
+            assert!(read_all([permission("-1", (0, 0), vec![(PermissionPeer::Cidr6(cidr), None)])]).is_err(), "{cidr:?}");
         }
-        assert!(described(&"a".repeat(255)).is_ok());
-        assert!(described(&"a".repeat(256)).is_err());
-        assert!(described("näh").is_err());
-        assert!(described("a|b").is_err());
     }
 }

@@ -8,8 +8,9 @@ use crate::ec2::shown::never;
 use crate::filter::Table;
 use crate::security_group::GroupReference;
 use crate::security_group::{GroupedRules, Peer, Permission, PermissionPeer, Ports, Protocol, Rule, RuleSpec, grouped};
-use crate::store::read::resources::SecurityGroupView;
-use crate::store::{security_group, security_group_rule};
+use crate::store::read::resources::{SecurityGroupRuleView, SecurityGroupView};
+use crate::store::security_group_rule;
+use crate::tags::Tags;
 
 /// A filter that says something of each rule of one direction.
 macro_rules! by_rule {
@@ -48,6 +49,14 @@ pub const FILTERS: Table<SecurityGroupView> = Table {
     tags: Some(|view, say| view.tags.iter().for_each(|(key, value)| say(key, value))),
 };
 
+pub const RULE_FILTERS: Table<SecurityGroupRuleView> = Table {
+    names: &[
+        ("group-id", |view, say| say(&view.rule.group_id)),
+        ("security-group-rule-id", |view, say| say(&view.rule.security_group_rule_id)),
+    ],
+    tags: Some(|view, say| view.tags.iter().for_each(|(key, value)| say(key, value))),
+};
+
 fn rules(view: &SecurityGroupView, egress: bool) -> impl Iterator<Item = &security_group_rule::Model> {
     view.rules.iter().map(AsRef::as_ref).filter(move |rule| rule.is_egress == egress)
 }
@@ -76,7 +85,7 @@ pub fn shown(view: &SecurityGroupView, region: &str) -> Result<ec2::SecurityGrou
         description: Some(group.description.clone()),
         owner_id: Some(group.account_id.clone()),
         vpc_id: Some(group.vpc_id.clone()),
-        security_group_arn: Some(format!("arn:aws:ec2:{region}:{}:security-group/{}", group.account_id, group.group_id)),
+        security_group_arn: Some(arn(region, &group.account_id, &group.group_id)),
         ip_permissions: permissions(false)?,
         ip_permissions_egress: permissions(true)?,
         tags: message::tags(tags),
@@ -95,6 +104,11 @@ pub fn ip_permission(permission: GroupedRules<'_>, account_id: &str) -> ec2::IpP
             .into_iter()
             .map(|(cidr, description)| ec2::IpRange { cidr_ip: Some(cidr), description: words(description) })
             .collect(),
+        ipv6_ranges: permission
+            .ipv6
+            .into_iter()
+            .map(|(cidr, description)| ec2::Ipv6Range { cidr_ipv6: Some(cidr), description: words(description) })
+            .collect(),
         user_id_group_pairs: permission
             .groups
             .into_iter()
@@ -109,12 +123,16 @@ pub fn ip_permission(permission: GroupedRules<'_>, account_id: &str) -> ec2::IpP
     }
 }
 
-/// A rule as Authorize answers it.
-pub fn rule_message(row: &security_group_rule::Model, group: &security_group::Model, region: &str) -> ec2::SecurityGroupRule {
+pub fn arn(region: &str, account_id: &str, group_id: &str) -> String {
+    format!("arn:aws:ec2:{region}:{account_id}:security-group/{group_id}")
+}
+
+/// A rule by itself. What it refers to is in its group's VPC.
+pub fn rule_message(row: &security_group_rule::Model, vpc_id: &str, tags: &Tags, region: &str) -> ec2::SecurityGroupRule {
     let referenced = |group_id: &String| ec2::ReferencedSecurityGroup {
         group_id: Some(group_id.clone()),
         user_id: Some(row.account_id.clone()),
-        vpc_id: Some(group.vpc_id.clone()),
+        vpc_id: Some(vpc_id.to_owned()),
         ..Default::default()
     };
     ec2::SecurityGroupRule {
@@ -132,6 +150,7 @@ pub fn rule_message(row: &security_group_rule::Model, group: &security_group::Mo
         cidr_ipv4: row.cidr_ipv4.clone(),
         referenced_group_info: row.referenced_group_id.as_ref().map(referenced),
         description: row.description.clone(),
+        tags: message::tags(tags),
         ..Default::default()
     }
 }
@@ -157,6 +176,7 @@ impl From<&security_group_rule::Model> for ec2::RevokedSecurityGroupRule {
 /// A request's permission, free of the message's form.
 pub fn permission(given: &ec2::IpPermission) -> Permission<'_> {
     let ranges = given.ip_ranges.iter().map(|range| (PermissionPeer::Cidr(range.cidr_ip.as_deref()), range.description.as_deref()));
+    let ranges6 = given.ipv6_ranges.iter().map(|range| (PermissionPeer::Cidr6(range.cidr_ipv6.as_deref()), range.description.as_deref()));
     let pairs = given.user_id_group_pairs.iter().map(|pair| {
         let reference =
             GroupReference { group_id: pair.group_id.as_deref(), group_name: pair.group_name.as_deref(), user_id: pair.user_id.as_deref() };
@@ -166,6 +186,6 @@ pub fn permission(given: &ec2::IpPermission) -> Permission<'_> {
         ip_protocol: given.ip_protocol.as_deref(),
         from_port: given.from_port,
         to_port: given.to_port,
-        peers: ranges.chain(pairs).collect(),
+        peers: ranges.chain(ranges6).chain(pairs).collect(),
     }
 }

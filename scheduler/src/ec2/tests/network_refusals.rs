@@ -404,6 +404,7 @@ async fn default_ones(bench: &Bench) {
     bench.get(ec2::DetachInternetGatewayRequest { internet_gateway_id: id.clone(), vpc_id: vpc.clone(), dry_run: None }).await;
     bench.get(ec2::DeleteVpcRequest { vpc_id: vpc, dry_run: None }).await;
     bench.refused(ErrorCode::DefaultVpcDoesNotExist, zone(Some("us-east-1a"), None)).await;
+    bench.refused(ErrorCode::VpcIdNotSpecified, super::security_groups::group_request("", "web")).await;
     let again = bench.get(ec2::CreateDefaultVpcRequest::default()).await.vpc.expect("a VPC");
     assert_eq!(again.cidr_block.as_deref(), Some("172.31.0.0/16"));
     let subnets = bench.get(of_default()).await.subnets;

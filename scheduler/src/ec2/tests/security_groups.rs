@@ -21,6 +21,25 @@ pub fn revoke(group: &ec2::SecurityGroup, ip_permissions: Vec<ec2::IpPermission>
     ec2::RevokeSecurityGroupIngressRequest { group_id: group.group_id.clone(), ip_permissions, ..Default::default() }
 }
 
+pub fn group_request(vpc: &str, name: &str) -> ec2::CreateSecurityGroupRequest {
+    let vpc_id = (!vpc.is_empty()).then(|| vpc.into());
+    ec2::CreateSecurityGroupRequest { group_name: name.into(), description: "of a test".into(), vpc_id, ..Default::default() }
+}
+
+/// Makes a group and answers its id.
+pub async fn group_of(bench: &Bench, vpc: &str, name: &str) -> String {
+    bench.get(group_request(vpc, name)).await.group_id.expect("an id")
+}
+
+async fn group_by_id(bench: &Bench, id: &str) -> ec2::SecurityGroup {
+    bench.get(ec2::DescribeSecurityGroupsRequest { group_ids: vec![id.into()], ..Default::default() }).await.security_groups.remove(0)
+}
+
+async fn rules_of(bench: &Bench, group: &str) -> Vec<ec2::SecurityGroupRule> {
+    let of_group = ec2::DescribeSecurityGroupRulesRequest { filters: vec![filter("group-id", &[group])], ..Default::default() };
+    bench.get(of_group).await.security_group_rules
+}
+
 async fn generation(bench: &Bench, group: &ec2::SecurityGroup) -> i64 {
     let id = group.group_id.clone().expect("an id");
     let row = security_group::Entity::find_by_id(id).one(bench.scheduler.engine().store.reader()).await;
@@ -151,4 +170,163 @@ async fn a_rule_may_name_a_group_of_the_default_vpc_by_its_name() {
     assert_eq!(made.referenced_group_info.expect("a group").group_id, group.group_id);
     bench.refused(ErrorCode::InvalidGroupNotFound, from("nobody", None)).await;
     bench.refused(ErrorCode::InvalidParameterCombination, from("default", group.group_id.clone())).await;
+}
+
+#[tokio::test]
+async fn a_new_group_lets_everything_out_and_nothing_in() {
+    let bench = Bench::new().await;
+    let vpc = default_group(&bench).await.vpc_id.expect("a VPC");
+    let request = ec2::CreateSecurityGroupRequest {
+        tag_specifications: tagged("security-group", &[("colour", "blue")]),
+        ..group_request("", "web servers ")
+    };
+    let made = bench.get(request).await;
+    let id = made.group_id.expect("an id");
+    assert_eq!(made.security_group_arn, Some(format!("arn:aws:ec2:us-east-1:{ONE}:security-group/{id}")));
+    let shown = group_by_id(&bench, &id).await;
+    assert_eq!((shown.group_name.as_deref(), shown.vpc_id), (Some("web servers"), Some(vpc)), "trimmed, in the default VPC");
+    assert_eq!((shown.ip_permissions, shown.tags, made.tags), (vec![], vec![tag("colour", "blue")], vec![tag("colour", "blue")]));
+    let [out] = shown.ip_permissions_egress.as_slice() else { panic!("{:?}", shown.ip_permissions_egress) };
+    assert_eq!((out.ip_protocol.as_deref(), out.ip_ranges[0].cidr_ip.as_deref()), (Some("-1"), Some("0.0.0.0/0")));
+    let by_name = ec2::DeleteSecurityGroupRequest { group_name: Some("web servers".into()), ..Default::default() };
+    assert_eq!(bench.get(by_name).await.group_id, Some(id.clone()));
+    let gone = ec2::DescribeSecurityGroupsRequest { group_ids: vec![id.clone()], ..Default::default() };
+    assert_eq!(bench.ask(ONE, gone).await.expect_err("gone").code, ErrorCode::InvalidGroupNotFound);
+    assert_eq!(rules_of(&bench, &id).await, []);
+}
+
+#[tokio::test]
+async fn the_directions_of_a_group_are_apart() {
+    let bench = Bench::new().await;
+    let id = group_of(&bench, "", "web").await;
+    let one = || vec![permission("tcp", 22, &["10.0.0.0/8"])];
+    let inbound = ec2::AuthorizeSecurityGroupIngressRequest { group_id: Some(id.clone()), ip_permissions: one(), ..Default::default() };
+    let outbound = ec2::AuthorizeSecurityGroupEgressRequest { group_id: id.clone(), ip_permissions: one(), ..Default::default() };
+    let inbound = bench.get(inbound).await.security_group_rules.remove(0);
+    let outbound = bench.get(outbound).await.security_group_rules.remove(0);
+    assert_eq!((inbound.is_egress, outbound.is_egress), (Some(false), Some(true)));
+    // Neither is revoked as one of the other direction.
+    let ids = vec![inbound.security_group_rule_id.clone().expect("an id")];
+    let wrong = ec2::RevokeSecurityGroupEgressRequest { group_id: id.clone(), security_group_rule_ids: ids, ..Default::default() };
+    bench.refused(ErrorCode::InvalidSecurityGroupRuleIdNotFound, wrong).await;
+    let revoked = ec2::RevokeSecurityGroupEgressRequest { group_id: id.clone(), ip_permissions: one(), ..Default::default() };
+    let revoked = bench.get(revoked).await.revoked_security_group_rules;
+    assert_eq!(revoked[0].security_group_rule_id, outbound.security_group_rule_id);
+    let left = rules_of(&bench, &id).await;
+    assert_eq!(left.len(), 2, "the one that it began with, and the inbound one: {left:?}");
+    // In a default VPC what is not there is said, IPv6 as well.
+    let range = ec2::Ipv6Range { cidr_ipv6: Some("::/0".into()), description: None };
+    let sixth = ec2::IpPermission { ipv6_ranges: vec![range], ..permission("-1", 0, &[]) };
+    let answer = bench.get(ec2::RevokeSecurityGroupEgressRequest { group_id: id, ip_permissions: vec![sixth], ..Default::default() }).await;
+    assert_eq!(answer.unknown_ip_permissions[0].ipv6_ranges[0].cidr_ipv6.as_deref(), Some("::/0"));
+}
+
+#[tokio::test]
+async fn a_modified_rule_keeps_its_id_and_its_tags_and_tells_the_hosts() {
+    let bench = Bench::new().await;
+    let id = group_of(&bench, "", "web").await;
+    let group = group_by_id(&bench, &id).await;
+    let tags = tagged("security-group-rule", &[("why", "ssh")]);
+    let both = ec2::AuthorizeSecurityGroupIngressRequest {
+        tag_specifications: tags,
+        ..authorize(&group, vec![permission("tcp", 1, &["10.0.0.0/8", "11.0.0.0/8"])])
+    };
+    let made = bench.get(both).await.security_group_rules;
+    let before = generation(&bench, &group).await;
+    let block = |cidr: &str| ec2::SecurityGroupRuleRequest {
+        ip_protocol: Some("6".into()),
+        from_port: Some(1),
+        to_port: Some(1),
+        cidr_ipv4: Some(cidr.into()),
+        description: Some("swapped".into()),
+        ..Default::default()
+    };
+    let update = |rule: &ec2::SecurityGroupRule, cidr: &str| ec2::SecurityGroupRuleUpdate {
+        security_group_rule_id: rule.security_group_rule_id.clone().expect("an id"),
+        security_group_rule: Some(block(cidr)),
+    };
+    // Each takes the other's place.
+    let swapped = vec![update(&made[0], "11.0.0.0/8"), update(&made[1], "10.9.9.9/8")];
+    bench.get(ec2::ModifySecurityGroupRulesRequest { group_id: id.clone(), security_group_rules: swapped, dry_run: None }).await;
+    assert_eq!(generation(&bench, &group).await, before + 1);
+    let shown = ec2::DescribeSecurityGroupRulesRequest {
+        security_group_rule_ids: made.iter().filter_map(|rule| rule.security_group_rule_id.clone()).collect(),
+        ..Default::default()
+    };
+    let shown = bench.get(shown).await.security_group_rules;
+    for (was, becomes) in [(&made[0], "11.0.0.0/8"), (&made[1], "10.0.0.0/8")] {
+        let now = shown.iter().find(|rule| rule.security_group_rule_id == was.security_group_rule_id).expect("the rule");
+        assert_eq!((now.cidr_ipv4.as_deref(), now.description.as_deref()), (Some(becomes), Some("swapped")));
+        assert_eq!((now.tags.as_slice(), now.is_egress), ([tag("why", "ssh")].as_slice(), Some(false)));
+    }
+}
+
+#[tokio::test]
+async fn a_description_is_changed_and_taken_away_and_no_host_is_told() {
+    let bench = Bench::new().await;
+    let id = group_of(&bench, "", "web").await;
+    let group = group_by_id(&bench, &id).await;
+    let rule = rules_of(&bench, &id).await.remove(0).security_group_rule_id.expect("an id");
+    let before = generation(&bench, &group).await;
+    let mut described = permission("-1", 0, &["0.0.0.0/0"]);
+    described.ip_ranges[0].description = Some("all of it".into());
+    let by_permission = ec2::UpdateSecurityGroupRuleDescriptionsEgressRequest {
+        group_name: Some("web".into()),
+        ip_permissions: vec![described],
+        ..Default::default()
+    };
+    bench.get(by_permission).await;
+    assert_eq!(rules_of(&bench, &id).await[0].description.as_deref(), Some("all of it"));
+    let bare = ec2::SecurityGroupRuleDescription { security_group_rule_id: Some(rule), description: None };
+    let by_id = ec2::UpdateSecurityGroupRuleDescriptionsEgressRequest {
+        group_id: Some(id.clone()),
+        security_group_rule_descriptions: vec![bare.clone()],
+        ..Default::default()
+    };
+    bench.get(by_id).await;
+    assert_eq!(rules_of(&bench, &id).await[0].description, None);
+    assert_eq!(generation(&bench, &group).await, before);
+    // It is no inbound rule.
+    let inbound = ec2::UpdateSecurityGroupRuleDescriptionsIngressRequest {
+        group_id: Some(id),
+        security_group_rule_descriptions: vec![bare],
+        ..Default::default()
+    };
+    bench.refused(ErrorCode::InvalidSecurityGroupRuleIdNotFound, inbound).await;
+}
+
+#[tokio::test]
+async fn rules_are_found_by_group_id_and_tag_page_by_page() {
+    let bench = Bench::new().await;
+    let id = group_of(&bench, "", "web").await;
+    let group = group_by_id(&bench, &id).await;
+    let ranges: Vec<String> = (0..7).map(|n| format!("10.{n}.0.0/16")).collect();
+    bench.get(authorize(&group, vec![permission("tcp", 1, &ranges.iter().map(String::as_str).collect::<Vec<_>>())])).await;
+    let request = ec2::AuthorizeSecurityGroupIngressRequest {
+        tag_specifications: tagged("security-group-rule", &[("colour", "blue")]),
+        ..authorize(&group, vec![permission("udp", 1, &["10.0.0.0/8"])])
+    };
+    let blue = bench.get(request).await.security_group_rules.remove(0);
+    let by_tag = ec2::DescribeSecurityGroupRulesRequest { filters: vec![filter("tag:colour", &["blue"])], ..Default::default() };
+    assert_eq!(bench.get(by_tag).await.security_group_rules, std::slice::from_ref(&blue));
+    let mut paged =
+        ec2::DescribeSecurityGroupRulesRequest { filters: vec![filter("group-id", &[&id])], max_results: Some(5), ..Default::default() };
+    let mut seen = Vec::new();
+    loop {
+        let page = bench.get(paged.clone()).await;
+        seen.extend(page.security_group_rules.into_iter().filter_map(|rule| rule.security_group_rule_id));
+        paged.next_token = page.next_token;
+        if paged.next_token.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 9, "the one that it began with, seven and a blue one");
+    assert!(seen.is_sorted());
+    // Another account's is as absent as none.
+    let named = |account: &'static str| {
+        let ids = blue.security_group_rule_id.clone().into_iter().collect();
+        bench.ask(account, ec2::DescribeSecurityGroupRulesRequest { security_group_rule_ids: ids, ..Default::default() })
+    };
+    assert_eq!(named(ONE).await.expect("its own").security_group_rules.len(), 1);
+    assert_eq!(named(TWO).await.expect_err("foreign").code, ErrorCode::InvalidSecurityGroupRuleIdNotFound);
 }

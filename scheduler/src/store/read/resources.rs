@@ -1,6 +1,6 @@
 //! Rows that a Describe shows as they are, with their tags.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::View;
@@ -49,6 +49,34 @@ pub struct SecurityGroupView {
     pub tags: BTreeMap<String, String>,
     /// In the order they were made.
     pub rules: Vec<Arc<security_group_rule::Model>>,
+}
+
+/// A rule of one, by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecurityGroupRuleView {
+    pub rule: Arc<security_group_rule::Model>,
+    /// Its group's.
+    pub vpc_id: String,
+    pub tags: BTreeMap<String, String>,
+}
+
+impl View for SecurityGroupRuleView {
+    fn one(rows: &Rows, account: &str, id: &str) -> Option<Self> {
+        let of_group = rows.security_group_rules.of(id, None).flat_map(|group_id| rows.security_group_rules.get(group_id));
+        let rule = of_group.filter(|row| row.account_id == account).find(|row| row.security_group_rule_id == id)?;
+        let vpc_id = rows.security_groups.one(&rule.group_id)?.vpc_id.clone();
+        Some(Self { rule: Arc::clone(rule), vpc_id, tags: rows.tags_of(account, id) })
+    }
+
+    fn ids<'a>(rows: &'a Rows, account: &'a str, after: Option<&'a str>) -> Box<dyn Iterator<Item = &'a str> + 'a> {
+        let of_groups = rows.security_groups.of(account, None).flat_map(|group_id| rows.security_group_rules.get(group_id));
+        let ids = of_groups.map(|row| row.security_group_rule_id.as_str()).filter(|id| after.is_none_or(|after| *id > after));
+        Box::new(ids.collect::<BTreeSet<_>>().into_iter())
+    }
+
+    fn id(&self) -> &str {
+        &self.rule.security_group_rule_id
+    }
 }
 
 impl View for SecurityGroupView {

@@ -141,7 +141,7 @@ mirrored! {
         say(&row.vpc_id);
     };
     security_group_rules = security_group_rule (SecurityGroupRule) by GroupId group_id,
-        of |_, _| {}, ranked |row| (row.created, &row.security_group_rule_id);
+        of |row, say| say(&row.security_group_rule_id), ranked |row| (row.created, &row.security_group_rule_id);
     snapshots = snapshot (Snapshot) by SnapshotId snapshot_id, of |row, say| say(&row.account_id);
     subnets = subnet (Subnet) by SubnetId subnet_id, of |row, say| {
         say(&row.account_id);

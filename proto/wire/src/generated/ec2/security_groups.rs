@@ -2,6 +2,31 @@
 
 use crate::table::{Field, Kind, Shape};
 
+pub(super) static AUTHORIZE_SECURITY_GROUP_EGRESS_REQUEST: Shape = Shape {
+    name: "AuthorizeSecurityGroupEgressRequest",
+    fields: &[
+        Field::new(1, "TagSpecification", "tagSpecifications", Kind::Message(&super::common::TAG_SPECIFICATION)).list("item"),
+        Field::new(2, "DryRun", "dryRun", Kind::Bool),
+        Field::new(3, "GroupId", "groupId", Kind::Id).required(),
+        Field::new(4, "SourceSecurityGroupName", "sourceSecurityGroupName", Kind::Text),
+        Field::new(5, "SourceSecurityGroupOwnerId", "sourceSecurityGroupOwnerId", Kind::Id),
+        Field::new(6, "IpProtocol", "ipProtocol", Kind::Text),
+        Field::new(7, "FromPort", "fromPort", Kind::Int32),
+        Field::new(8, "ToPort", "toPort", Kind::Int32),
+        Field::new(9, "CidrIp", "cidrIp", Kind::Text),
+        Field::new(10, "IpPermissions", "ipPermissions", Kind::Message(&super::security_groups::IP_PERMISSION)).list("item"),
+    ],
+};
+
+pub(super) static AUTHORIZE_SECURITY_GROUP_EGRESS_RESULT: Shape = Shape {
+    name: "AuthorizeSecurityGroupEgressResult",
+    fields: &[
+        Field::new(1, "Return", "return", Kind::Bool),
+        Field::new(2, "SecurityGroupRules", "securityGroupRuleSet", Kind::Message(&super::security_groups::SECURITY_GROUP_RULE))
+            .list("item"),
+    ],
+};
+
 pub(super) static AUTHORIZE_SECURITY_GROUP_INGRESS_REQUEST: Shape = Shape {
     name: "AuthorizeSecurityGroupIngressRequest",
     fields: &[
@@ -25,6 +50,60 @@ pub(super) static AUTHORIZE_SECURITY_GROUP_INGRESS_RESULT: Shape = Shape {
         Field::new(1, "Return", "return", Kind::Bool),
         Field::new(2, "SecurityGroupRules", "securityGroupRuleSet", Kind::Message(&super::security_groups::SECURITY_GROUP_RULE))
             .list("item"),
+    ],
+};
+
+pub(super) static CREATE_SECURITY_GROUP_REQUEST: Shape = Shape {
+    name: "CreateSecurityGroupRequest",
+    fields: &[
+        Field::new(1, "GroupDescription", "description", Kind::Text).required(),
+        Field::new(2, "GroupName", "groupName", Kind::Text).required(),
+        Field::new(3, "VpcId", "vpcId", Kind::Id),
+        Field::new(4, "TagSpecification", "tagSpecifications", Kind::Message(&super::common::TAG_SPECIFICATION)).list("item"),
+        Field::new(5, "DryRun", "dryRun", Kind::Bool),
+    ],
+};
+
+pub(super) static CREATE_SECURITY_GROUP_RESULT: Shape = Shape {
+    name: "CreateSecurityGroupResult",
+    fields: &[
+        Field::new(1, "GroupId", "groupId", Kind::Id),
+        Field::new(2, "Tags", "tagSet", Kind::Message(&super::common::TAG)).list("item"),
+        Field::new(3, "SecurityGroupArn", "securityGroupArn", Kind::Text),
+    ],
+};
+
+pub(super) static DELETE_SECURITY_GROUP_REQUEST: Shape = Shape {
+    name: "DeleteSecurityGroupRequest",
+    fields: &[
+        Field::new(1, "GroupId", "groupId", Kind::Id),
+        Field::new(2, "GroupName", "groupName", Kind::Text),
+        Field::new(3, "DryRun", "dryRun", Kind::Bool),
+    ],
+};
+
+pub(super) static DELETE_SECURITY_GROUP_RESULT: Shape = Shape {
+    name: "DeleteSecurityGroupResult",
+    fields: &[Field::new(1, "Return", "return", Kind::Bool), Field::new(2, "GroupId", "groupId", Kind::Id)],
+};
+
+pub(super) static DESCRIBE_SECURITY_GROUP_RULES_REQUEST: Shape = Shape {
+    name: "DescribeSecurityGroupRulesRequest",
+    fields: &[
+        Field::new(1, "Filter", "filters", Kind::Message(&super::common::FILTER)).list("item"),
+        Field::new(2, "SecurityGroupRuleId", "securityGroupRuleIds", Kind::Id).list("item"),
+        Field::new(3, "DryRun", "dryRun", Kind::Bool),
+        Field::new(4, "NextToken", "nextToken", Kind::Text),
+        Field::new(5, "MaxResults", "maxResults", Kind::Int32),
+    ],
+};
+
+pub(super) static DESCRIBE_SECURITY_GROUP_RULES_RESULT: Shape = Shape {
+    name: "DescribeSecurityGroupRulesResult",
+    fields: &[
+        Field::new(1, "SecurityGroupRules", "securityGroupRuleSet", Kind::Message(&super::security_groups::SECURITY_GROUP_RULE))
+            .list("item"),
+        Field::new(2, "NextToken", "nextToken", Kind::Text),
     ],
 };
 
@@ -71,6 +150,20 @@ pub(super) static IPV6_RANGE: Shape = Shape {
     fields: &[Field::new(1, "Description", "description", Kind::Text), Field::new(2, "CidrIpv6", "cidrIpv6", Kind::Text)],
 };
 
+pub(super) static MODIFY_SECURITY_GROUP_RULES_REQUEST: Shape = Shape {
+    name: "ModifySecurityGroupRulesRequest",
+    fields: &[
+        Field::new(1, "GroupId", "groupId", Kind::Id).required(),
+        Field::new(2, "SecurityGroupRule", "securityGroupRules", Kind::Message(&super::security_groups::SECURITY_GROUP_RULE_UPDATE))
+            .list("item")
+            .required(),
+        Field::new(3, "DryRun", "dryRun", Kind::Bool),
+    ],
+};
+
+pub(super) static MODIFY_SECURITY_GROUP_RULES_RESULT: Shape =
+    Shape { name: "ModifySecurityGroupRulesResult", fields: &[Field::new(1, "Return", "return", Kind::Bool)] };
+
 pub(super) static PREFIX_LIST_ID: Shape = Shape {
     name: "PrefixListId",
     fields: &[Field::new(1, "Description", "description", Kind::Text), Field::new(2, "PrefixListId", "prefixListId", Kind::Id)],
@@ -84,6 +177,37 @@ pub(super) static REFERENCED_SECURITY_GROUP: Shape = Shape {
         Field::new(3, "UserId", "userId", Kind::Id),
         Field::new(4, "VpcId", "vpcId", Kind::Id),
         Field::new(5, "VpcPeeringConnectionId", "vpcPeeringConnectionId", Kind::Id),
+    ],
+};
+
+pub(super) static REVOKE_SECURITY_GROUP_EGRESS_REQUEST: Shape = Shape {
+    name: "RevokeSecurityGroupEgressRequest",
+    fields: &[
+        Field::new(1, "SecurityGroupRuleId", "securityGroupRuleIds", Kind::Id).list("item"),
+        Field::new(2, "DryRun", "dryRun", Kind::Bool),
+        Field::new(3, "GroupId", "groupId", Kind::Id).required(),
+        Field::new(4, "SourceSecurityGroupName", "sourceSecurityGroupName", Kind::Text),
+        Field::new(5, "SourceSecurityGroupOwnerId", "sourceSecurityGroupOwnerId", Kind::Id),
+        Field::new(6, "IpProtocol", "ipProtocol", Kind::Text),
+        Field::new(7, "FromPort", "fromPort", Kind::Int32),
+        Field::new(8, "ToPort", "toPort", Kind::Int32),
+        Field::new(9, "CidrIp", "cidrIp", Kind::Text),
+        Field::new(10, "IpPermissions", "ipPermissions", Kind::Message(&super::security_groups::IP_PERMISSION)).list("item"),
+    ],
+};
+
+pub(super) static REVOKE_SECURITY_GROUP_EGRESS_RESULT: Shape = Shape {
+    name: "RevokeSecurityGroupEgressResult",
+    fields: &[
+        Field::new(1, "Return", "return", Kind::Bool),
+        Field::new(2, "UnknownIpPermissions", "unknownIpPermissionSet", Kind::Message(&super::security_groups::IP_PERMISSION)).list("item"),
+        Field::new(
+            3,
+            "RevokedSecurityGroupRules",
+            "revokedSecurityGroupRuleSet",
+            Kind::Message(&super::security_groups::REVOKED_SECURITY_GROUP_RULE),
+        )
+        .list("item"),
     ],
 };
 
@@ -170,6 +294,76 @@ pub(super) static SECURITY_GROUP_RULE: Shape = Shape {
         Field::new(14, "SecurityGroupRuleArn", "securityGroupRuleArn", Kind::Text),
     ],
 };
+
+pub(super) static SECURITY_GROUP_RULE_DESCRIPTION: Shape = Shape {
+    name: "SecurityGroupRuleDescription",
+    fields: &[
+        Field::new(1, "SecurityGroupRuleId", "securityGroupRuleId", Kind::Id),
+        Field::new(2, "Description", "description", Kind::Text),
+    ],
+};
+
+pub(super) static SECURITY_GROUP_RULE_REQUEST: Shape = Shape {
+    name: "SecurityGroupRuleRequest",
+    fields: &[
+        Field::new(1, "IpProtocol", "ipProtocol", Kind::Text),
+        Field::new(2, "FromPort", "fromPort", Kind::Int32),
+        Field::new(3, "ToPort", "toPort", Kind::Int32),
+        Field::new(4, "CidrIpv4", "cidrIpv4", Kind::Text),
+        Field::new(5, "CidrIpv6", "cidrIpv6", Kind::Text),
+        Field::new(6, "PrefixListId", "prefixListId", Kind::Id),
+        Field::new(7, "ReferencedGroupId", "referencedGroupId", Kind::Id),
+        Field::new(8, "Description", "description", Kind::Text),
+    ],
+};
+
+pub(super) static SECURITY_GROUP_RULE_UPDATE: Shape = Shape {
+    name: "SecurityGroupRuleUpdate",
+    fields: &[
+        Field::new(1, "SecurityGroupRuleId", "securityGroupRuleId", Kind::Id).required(),
+        Field::new(2, "SecurityGroupRule", "securityGroupRule", Kind::Message(&super::security_groups::SECURITY_GROUP_RULE_REQUEST)),
+    ],
+};
+
+pub(super) static UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_EGRESS_REQUEST: Shape = Shape {
+    name: "UpdateSecurityGroupRuleDescriptionsEgressRequest",
+    fields: &[
+        Field::new(1, "DryRun", "dryRun", Kind::Bool),
+        Field::new(2, "GroupId", "groupId", Kind::Id),
+        Field::new(3, "GroupName", "groupName", Kind::Text),
+        Field::new(4, "IpPermissions", "ipPermissions", Kind::Message(&super::security_groups::IP_PERMISSION)).list("item"),
+        Field::new(
+            5,
+            "SecurityGroupRuleDescription",
+            "securityGroupRuleDescriptions",
+            Kind::Message(&super::security_groups::SECURITY_GROUP_RULE_DESCRIPTION),
+        )
+        .list("item"),
+    ],
+};
+
+pub(super) static UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_EGRESS_RESULT: Shape =
+    Shape { name: "UpdateSecurityGroupRuleDescriptionsEgressResult", fields: &[Field::new(1, "Return", "return", Kind::Bool)] };
+
+pub(super) static UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_INGRESS_REQUEST: Shape = Shape {
+    name: "UpdateSecurityGroupRuleDescriptionsIngressRequest",
+    fields: &[
+        Field::new(1, "DryRun", "dryRun", Kind::Bool),
+        Field::new(2, "GroupId", "groupId", Kind::Id),
+        Field::new(3, "GroupName", "groupName", Kind::Text),
+        Field::new(4, "IpPermissions", "ipPermissions", Kind::Message(&super::security_groups::IP_PERMISSION)).list("item"),
+        Field::new(
+            5,
+            "SecurityGroupRuleDescription",
+            "securityGroupRuleDescriptions",
+            Kind::Message(&super::security_groups::SECURITY_GROUP_RULE_DESCRIPTION),
+        )
+        .list("item"),
+    ],
+};
+
+pub(super) static UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_INGRESS_RESULT: Shape =
+    Shape { name: "UpdateSecurityGroupRuleDescriptionsIngressResult", fields: &[Field::new(1, "Return", "return", Kind::Bool)] };
 
 pub(super) static USER_ID_GROUP_PAIR: Shape = Shape {
     name: "UserIdGroupPair",

@@ -1,0 +1,99 @@
+//! Adding rules to a group. All rules of a request are made, or none.
+
+use freehold_proto::aws::ec2;
+use freehold_proto::id::SecurityGroupRuleId;
+use freehold_proto::{ErrorCode, Fault};
+use sea_orm::{ActiveModelTrait, IntoActiveModel};
+
+use super::{Asked, find, present, read, touch};
+use crate::ec2::create_tags::insert_tags;
+use crate::ec2::message;
+use crate::ec2::model::security_group::rule_message;
+use crate::ec2::resolve::SECURITY_GROUP_RULE;
+use crate::security_group::{Direction, MAX_RULES_PER_DIRECTION, Peer, Rule};
+use crate::store::{Outcome, Tx, is_unique_violation, security_group, security_group_rule};
+
+/// What it can be refused with.
+pub const ERRORS: &[ErrorCode] = &[
+    ErrorCode::InvalidGroupIdMalformed,
+    ErrorCode::InvalidGroupNotFound,
+    ErrorCode::InvalidParameterCombination,
+    ErrorCode::InvalidParameterValue,
+    ErrorCode::InvalidPermissionDuplicate,
+    ErrorCode::InvalidPermissionMalformed,
+    ErrorCode::MissingParameter,
+    ErrorCode::RulesPerSecurityGroupLimitExceeded,
+    ErrorCode::TagLimitExceeded,
+    ErrorCode::UnsupportedOperation,
+];
+
+pub async fn authorize(
+    tx: &mut Tx,
+    direction: Direction,
+    asked: Asked<'_>,
+    tags: &[ec2::TagSpecification],
+) -> Outcome<Vec<ec2::SecurityGroupRule>> {
+    let group = find(tx, asked.group_id, asked.group_name).await?;
+    let rules = read(tx, &group, &asked).await?;
+    let tags = message::tags_on_create(SECURITY_GROUP_RULE.resource_type, tags)?;
+    let mut made = Vec::with_capacity(rules.len());
+    for rule in rules {
+        let words = rule.spec.to_string();
+        let row = insert(tx, row(tx, &group, direction, rule)?, &words).await?;
+        insert_tags(tx, &row.security_group_rule_id, SECURITY_GROUP_RULE.resource_type, &tags).await?;
+        made.push(row);
+    }
+    check_limit(tx, &group, direction).await?;
+    touch(tx, &group).await?;
+    let region = &tx.settings().region;
+    Ok(made.iter().map(|row| rule_message(row, &group.vpc_id, &tags, region)).collect())
+}
+
+fn row(tx: &Tx, group: &security_group::Model, direction: Direction, rule: Rule) -> Result<security_group_rule::Model, Fault> {
+    let (cidr_ipv4, referenced_group_id) = peer_columns(rule.spec.peer)?;
+    Ok(security_group_rule::Model {
+        security_group_rule_id: SecurityGroupRuleId::draw(tx.entropy()).into(),
+        account_id: tx.account().to_owned(),
+        group_id: group.group_id.clone(),
+        is_egress: direction.is_egress(),
+        ip_protocol: rule.spec.protocol.to_string(),
+        from_port: rule.spec.ports.from,
+        to_port: rule.spec.ports.to,
+        cidr_ipv4,
+        referenced_group_id,
+        description: rule.description,
+        created: tx.now(),
+    })
+}
+
+/// A rule's block and its group, one of which it has.
+pub fn peer_columns(peer: Peer) -> Result<(Option<String>, Option<String>), Fault> {
+    match peer {
+        Peer::Ipv4(net) => Ok((Some(net.to_string()), None)),
+        Peer::Group(group_id) => Ok((None, Some(group_id))),
+        Peer::Ipv6(net) => {
+            let message = format!("The range {net} is not supported: networks are IPv4 so far.");
+            Err(Fault::new(ErrorCode::UnsupportedOperation, message))
+        }
+    }
+}
+
+/// `words`: what the rule says, should it be there already.
+pub async fn insert(tx: &Tx, row: security_group_rule::Model, words: &str) -> Outcome<security_group_rule::Model> {
+    match row.into_active_model().insert(tx.db()).await {
+        Err(error) if is_unique_violation(&error) => {
+            let message = format!("the specified rule \"{words}\" already exists");
+            Err(Fault::new(ErrorCode::InvalidPermissionDuplicate, message).into())
+        }
+        inserted => Ok(inserted?),
+    }
+}
+
+async fn check_limit(tx: &Tx, group: &security_group::Model, direction: Direction) -> Outcome<()> {
+    if present(tx, group, direction).await?.len() > MAX_RULES_PER_DIRECTION {
+        let message =
+            format!("The maximum number of rules per security group has been reached: {MAX_RULES_PER_DIRECTION} {direction} rules.");
+        return Err(Fault::new(ErrorCode::RulesPerSecurityGroupLimitExceeded, message).into());
+    }
+    Ok(())
+}
