@@ -78,15 +78,19 @@ error_codes! {
     InvalidAmiIdUnavailable = "InvalidAMIID.Unavailable", 400;
     InvalidAttachmentIdMalformed = "InvalidAttachmentID.Malformed", 400;
     InvalidAttachmentIdNotFound = "InvalidAttachmentID.NotFound", 400;
+    InvalidAssociationIdMalformed = "InvalidAssociationID.Malformed", 400;
+    InvalidAssociationIdNotFound = "InvalidAssociationID.NotFound", 400;
     InvalidAvailabilityZone = "InvalidAvailabilityZone", 400;
     InvalidBlockDeviceMapping = "InvalidBlockDeviceMapping", 400;
     InvalidFilter = "InvalidFilter", 400;
+    InvalidGatewayIdNotFound = "InvalidGatewayID.NotFound", 400;
     InvalidGroupDuplicate = "InvalidGroup.Duplicate", 400;
     InvalidGroupNotFound = "InvalidGroup.NotFound", 400;
     InvalidGroupIdMalformed = "InvalidGroupId.Malformed", 400;
     InvalidId = "InvalidID", 400;
     InvalidIpAddressInUse = "InvalidIPAddress.InUse", 400;
     InvalidInstanceAttributeValue = "InvalidInstanceAttributeValue", 400;
+    InvalidInstanceId = "InvalidInstanceID", 400;
     InvalidInstanceIdMalformed = "InvalidInstanceID.Malformed", 400;
     InvalidInstanceIdNotFound = "InvalidInstanceID.NotFound", 400;
     InvalidInstanceType = "InvalidInstanceType", 400;
@@ -117,6 +121,7 @@ error_codes! {
     InvalidPlacementGroupIdMalformed = "InvalidPlacementGroupId.Malformed", 400;
     InvalidPlacementGroupInUse = "InvalidPlacementGroup.InUse", 400;
     InvalidPlacementGroupUnknown = "InvalidPlacementGroup.Unknown", 400;
+    InvalidRouteNotFound = "InvalidRoute.NotFound", 400;
     InvalidRouteTableIdMalformed = "InvalidRouteTableId.Malformed", 400;
     InvalidRouteTableIdNotFound = "InvalidRouteTableID.NotFound", 400;
     InvalidSecurityGroupRuleIdMalformed = "InvalidSecurityGroupRuleId.Malformed", 400;
@@ -142,6 +147,9 @@ error_codes! {
     NetworkInterfaceLimitExceeded = "NetworkInterfaceLimitExceeded", 400;
     OperationNotPermitted = "OperationNotPermitted", 400;
     PrivateIpAddressLimitExceeded = "PrivateIpAddressLimitExceeded", 400;
+    RouteAlreadyExists = "RouteAlreadyExists", 400;
+    RouteLimitExceeded = "RouteLimitExceeded", 400;
+    RouteTableLimitExceeded = "RouteTableLimitExceeded", 400;
     RulesPerSecurityGroupLimitExceeded = "RulesPerSecurityGroupLimitExceeded", 400;
     SecurityGroupLimitExceeded = "SecurityGroupLimitExceeded", 400;
     SecurityGroupsPerInterfaceLimitExceeded = "SecurityGroupsPerInterfaceLimitExceeded", 400;

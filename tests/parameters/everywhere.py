@@ -4,6 +4,7 @@ from table import code_of, method_of, parameter
 
 # What a valid call of each action is. Those that change something get something of their own to change.
 CALLS = {
+    "AssociateRouteTable": lambda w: w.unassociated(),
     "AttachInternetGateway": lambda w: {"InternetGatewayId": w.new_gateway()["InternetGatewayId"], "VpcId": w.new_vpc()["VpcId"]},
     "AuthorizeSecurityGroupEgress": lambda w: {"GroupId": w.new_group(), "IpPermissions": [rule(9001)]},
     "AuthorizeSecurityGroupIngress": lambda w: {"GroupId": w.group["GroupId"], "IpPermissions": [rule(9001)]},
@@ -14,6 +15,8 @@ CALLS = {
     "CreateLaunchTemplateVersion": lambda w: {"LaunchTemplateId": w.template()["LaunchTemplateId"], "LaunchTemplateData": {"KeyName": "me"}},
     "CreateNetworkInterface": lambda w: {"SubnetId": w.other_subnet["SubnetId"]},
     "CreatePlacementGroup": lambda w: {"GroupName": w.unique("dry")},
+    "CreateRoute": lambda w: w.unrouted(),
+    "CreateRouteTable": lambda w: {"VpcId": w.other_vpc["VpcId"]},
     "CreateSecurityGroup": lambda w: {"GroupName": w.unique("dry"), "Description": "of a test"},
     "CreateSubnet": lambda w: {"VpcId": w.other_vpc["VpcId"], "CidrBlock": w.free_block()},
     "CreateTags": lambda w: {"Resources": [w.key()["KeyPairId"]], "Tags": [{"Key": "a", "Value": "b"}]},
@@ -24,6 +27,8 @@ CALLS = {
     "DeleteLaunchTemplateVersions": lambda w: {"LaunchTemplateId": w.template(versions=2)["LaunchTemplateId"], "Versions": ["2"]},
     "DeleteNetworkInterface": lambda w: {"NetworkInterfaceId": w.new_interface()["NetworkInterfaceId"]},
     "DeletePlacementGroup": lambda w: {"GroupName": w.placement_group()["GroupName"]},
+    "DeleteRoute": lambda w: w.routed(),
+    "DeleteRouteTable": lambda w: {"RouteTableId": w.new_table()["RouteTableId"]},
     "DeleteSecurityGroup": lambda w: {"GroupId": w.new_group()},
     "DeleteSubnet": lambda w: {"SubnetId": w.new_subnet()["SubnetId"]},
     "DeleteTags": lambda w: {"Resources": [w.key()["KeyPairId"]], "Tags": [{"Key": "a"}]},
@@ -58,6 +63,7 @@ CALLS = {
     "DescribeVpcAttribute": lambda w: {"VpcId": w.vpc["VpcId"], "Attribute": "enableDnsSupport"},
     "DescribeVpcs": lambda w: {},
     "DetachInternetGateway": lambda w: w.attached_gateway(),
+    "DisassociateRouteTable": lambda w: {"AssociationId": w.associated()},
     "GetConsoleOutput": lambda w: {"InstanceId": w.pair[0]["InstanceId"]},
     "GetConsoleScreenshot": lambda w: {"InstanceId": w.pair[0]["InstanceId"]},
     "GetPasswordData": lambda w: {"InstanceId": w.pair[0]["InstanceId"]},
@@ -77,6 +83,8 @@ CALLS = {
     "ModifyNetworkInterfaceAttribute": lambda w: {"NetworkInterfaceId": w.new_interface()["NetworkInterfaceId"], "Description": {"Value": "dry"}},
     "MonitorInstances": lambda w: {"InstanceIds": [w.launch()["InstanceId"]]},
     "RebootInstances": lambda w: {"InstanceIds": [w.launch()["InstanceId"]]},
+    "ReplaceRoute": lambda w: w.routed() | {"NetworkInterfaceId": w.interfaces()[0]},
+    "ReplaceRouteTableAssociation": lambda w: w.reassociated(),
     "ResetInstanceAttribute": lambda w: {"InstanceId": w.pair[0]["InstanceId"], "Attribute": "sourceDestCheck"},
     "ResetNetworkInterfaceAttribute": lambda w: {"NetworkInterfaceId": w.new_interface()["NetworkInterfaceId"], "SourceDestCheck": "true"},
     "ModifySecurityGroupRules": lambda w: modified_rule(*w.new_rule()),

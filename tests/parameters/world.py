@@ -183,6 +183,37 @@ class World:
         self.ec2.attach_internet_gateway(**pair)
         return pair
 
+    def new_table(self, **parameters):
+        return self.ec2.create_route_table(**{"VpcId": self.other_vpc["VpcId"]} | parameters)["RouteTable"]
+
+    def unassociated(self):
+        """A table and a subnet that has none of its own."""
+        return {"RouteTableId": self.new_table()["RouteTableId"], "SubnetId": self.new_subnet()["SubnetId"]}
+
+    def associated(self):
+        return self.ec2.associate_route_table(**self.unassociated())["AssociationId"]
+
+    def reassociated(self):
+        """An association and another table for it."""
+        return {"AssociationId": self.associated(), "RouteTableId": self.new_table()["RouteTableId"]}
+
+    @cached_property
+    def own_gateway(self):
+        """The default VPC's."""
+        attached = [{"Name": "attachment.vpc-id", "Values": [self.vpc["VpcId"]]}]
+        return self.ec2.describe_internet_gateways(Filters=attached)["InternetGateways"][0]["InternetGatewayId"]
+
+    def unrouted(self):
+        """A route that a new table of the default VPC can have."""
+        table = self.new_table(VpcId=self.vpc["VpcId"])
+        return {"RouteTableId": table["RouteTableId"], "DestinationCidrBlock": "10.9.0.0/16", "GatewayId": self.own_gateway}
+
+    def routed(self):
+        """A table and the destination of a route that it has."""
+        asked = self.unrouted()
+        self.ec2.create_route(**asked)
+        return {name: asked[name] for name in ("RouteTableId", "DestinationCidrBlock")}
+
     @cached_property
     def gateways(self):
         """Six internet gateways that stay."""

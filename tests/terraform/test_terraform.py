@@ -124,3 +124,31 @@ def test_security_groups_in_each_of_their_styles(terraform, account):
     filters.nothing_to_do(stage=2)
     filters.destroy(stage=2)
     assert ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [ids["vpc"]]}])["SecurityGroups"] == []
+
+
+def test_route_tables_of_a_vpc(terraform, account, cloud):
+    ec2 = account.client()
+    before = ec2.describe_route_tables()["RouteTables"]
+    net = terraform("routes", variables={"ami": cloud.ami()})
+    net.apply()
+    net.nothing_to_do()
+    seen = {
+        "blocks": ["10.0.0.0/16", "10.1.0.0/16"], "gateway": True, "subnets": 2, "subnet": True, "tables": 2, "main": True, "private": True,
+        "out": True,
+    }
+    assert net.outputs()["seen"] == seen
+    # A route gets another target in place, a table another route, and a subnet another table.
+    changed = {"aws_route_table.public", "aws_route.out", "aws_route_table_association.private"}
+    assert in_place(net.actions(stage=2)) == changed
+    net.apply(stage=2)
+    net.nothing_to_do(stage=2)
+    assert net.outputs()["seen"] == seen | {"private": False, "out": False}
+    ids = net.outputs()["ids"]
+    for address, identifier in [
+        ("aws_route_table.public", ids["table"]), ("aws_route.out", ids["route"]), ("aws_route_table_association.public", ids["association"]),
+    ]:
+        net.imported(address, identifier, stage=2)
+    net.nothing_to_do(stage=2)
+    net.destroy(stage=2)
+    assert ec2.describe_route_tables()["RouteTables"] == before
+    assert len(ec2.describe_internet_gateways()["InternetGateways"]) == len(ec2.describe_vpcs()["Vpcs"]) == 1

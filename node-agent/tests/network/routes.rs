@@ -70,9 +70,16 @@ fn a_route_hands_packets_to_an_interface_that_forwards() {
         assert_eq!(reach(&a, "172.31.16.7", 80).as_deref(), Some("172.31.0.5"));
 
         // Narrower than the VPC: what is for the neighbour goes to the router, which lets it be.
-        lab.state(&all.routes("vpc-1", "rtb-a", &[("172.31.16.8/32", Some(router.target()))]).0).await;
+        lab.state(&all.clone().routes("vpc-1", "rtb-a", &[("172.31.16.8/32", Some(router.target()))]).0).await;
         run(&format!("ip netns exec {} sysctl -qw net.ipv4.ip_forward=0", router.name()));
         assert_eq!(reach(&a, "172.31.16.8", 80), None);
         assert_eq!(reach(&router, "172.31.16.8", 80).as_deref(), Some("172.31.16.7"));
+
+        // In the local route's place: all of the VPC is behind the router.
+        let whole = all.routes("vpc-1", "rtb-a", &[("172.31.0.0/16", Some(router.target()))]);
+        lab.state(&whole.0).await;
+        assert_eq!(reach(&a, "172.31.16.8", 80), None, "the router lets it be");
+        run(&format!("ip netns exec {} sysctl -qw net.ipv4.ip_forward=1", router.name()));
+        assert_eq!(reach(&a, "172.31.16.8", 80).as_deref(), Some("172.31.0.5"));
     });
 }

@@ -686,11 +686,103 @@ impl Action for ec2::DescribeRegionsRequest {
     }
 }
 
+impl Action for ec2::AssociateRouteTableRequest {
+    type Answer = ec2::AssociateRouteTableResult;
+
+    const NAME: &'static str = "AssociateRouteTable";
+    const PATH: &'static str = "/aws.ec2.RouteTables/AssociateRouteTable";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::CreateRouteRequest {
+    type Answer = ec2::CreateRouteResult;
+
+    const NAME: &'static str = "CreateRoute";
+    const PATH: &'static str = "/aws.ec2.RouteTables/CreateRoute";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::CreateRouteTableRequest {
+    type Answer = ec2::CreateRouteTableResult;
+
+    const NAME: &'static str = "CreateRouteTable";
+    const PATH: &'static str = "/aws.ec2.RouteTables/CreateRouteTable";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+
+    fn client_token(&self) -> Option<&str> {
+        self.client_token.as_deref()
+    }
+}
+
+impl Action for ec2::DeleteRouteRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "DeleteRoute";
+    const PATH: &'static str = "/aws.ec2.RouteTables/DeleteRoute";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DeleteRouteTableRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "DeleteRouteTable";
+    const PATH: &'static str = "/aws.ec2.RouteTables/DeleteRouteTable";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::DescribeRouteTablesRequest {
     type Answer = ec2::DescribeRouteTablesResult;
 
     const NAME: &'static str = "DescribeRouteTables";
     const PATH: &'static str = "/aws.ec2.RouteTables/DescribeRouteTables";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DisassociateRouteTableRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "DisassociateRouteTable";
+    const PATH: &'static str = "/aws.ec2.RouteTables/DisassociateRouteTable";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::ReplaceRouteRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "ReplaceRoute";
+    const PATH: &'static str = "/aws.ec2.RouteTables/ReplaceRoute";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::ReplaceRouteTableAssociationRequest {
+    type Answer = ec2::ReplaceRouteTableAssociationResult;
+
+    const NAME: &'static str = "ReplaceRouteTableAssociation";
+    const PATH: &'static str = "/aws.ec2.RouteTables/ReplaceRouteTableAssociation";
 
     fn dry_run(&self) -> bool {
         self.dry_run.unwrap_or_default()
@@ -1062,7 +1154,15 @@ macro_rules! for_each_action {
             $crate::aws::ec2::ModifyInstancePlacementRequest,
             $crate::aws::ec2::DescribeAvailabilityZonesRequest,
             $crate::aws::ec2::DescribeRegionsRequest,
+            $crate::aws::ec2::AssociateRouteTableRequest,
+            $crate::aws::ec2::CreateRouteRequest,
+            $crate::aws::ec2::CreateRouteTableRequest,
+            $crate::aws::ec2::DeleteRouteRequest,
+            $crate::aws::ec2::DeleteRouteTableRequest,
             $crate::aws::ec2::DescribeRouteTablesRequest,
+            $crate::aws::ec2::DisassociateRouteTableRequest,
+            $crate::aws::ec2::ReplaceRouteRequest,
+            $crate::aws::ec2::ReplaceRouteTableAssociationRequest,
             $crate::aws::ec2::AuthorizeSecurityGroupEgressRequest,
             $crate::aws::ec2::AuthorizeSecurityGroupIngressRequest,
             $crate::aws::ec2::CreateSecurityGroupRequest,
@@ -1162,7 +1262,15 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::ModifyInstancePlacementRequest,
             $crate::aws::ec2::DescribeAvailabilityZonesRequest,
             $crate::aws::ec2::DescribeRegionsRequest,
+            $crate::aws::ec2::AssociateRouteTableRequest,
+            $crate::aws::ec2::CreateRouteRequest,
+            $crate::aws::ec2::CreateRouteTableRequest,
+            $crate::aws::ec2::DeleteRouteRequest,
+            $crate::aws::ec2::DeleteRouteTableRequest,
             $crate::aws::ec2::DescribeRouteTablesRequest,
+            $crate::aws::ec2::DisassociateRouteTableRequest,
+            $crate::aws::ec2::ReplaceRouteRequest,
+            $crate::aws::ec2::ReplaceRouteTableAssociationRequest,
             $crate::aws::ec2::AuthorizeSecurityGroupEgressRequest,
             $crate::aws::ec2::AuthorizeSecurityGroupIngressRequest,
             $crate::aws::ec2::CreateSecurityGroupRequest,

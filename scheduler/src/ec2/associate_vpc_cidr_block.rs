@@ -9,7 +9,7 @@ use super::message::missing;
 use super::model::vpc::cidr_block_association;
 use super::resolve::VPC;
 use crate::engine::Command;
-use crate::network::{cidr, restate, vpc as network_vpc};
+use crate::network::{cidr, restate, route, vpc as network_vpc};
 use crate::store::{Outcome, Tx, vpc, vpc_cidr_block};
 
 /// With its first. Source: <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html>.
@@ -36,6 +36,10 @@ impl Command for ec2::AssociateVpcCidrBlockRequest {
         if has.len() >= MOST {
             let message = format!("A VPC has at most {MOST} IPv4 CIDR blocks. Disassociate one of '{}' first.", vpc.vpc_id);
             return Err(Fault::new(ErrorCode::VpcCidrLimitExceeded, message).into());
+        }
+        if let Some(narrower) = route::within(tx, &vpc.vpc_id, &block).await? {
+            let message = format!("The CIDR '{block}' holds the destination of a route of the VPC, '{narrower}'. Delete the route first.");
+            return Err(Fault::new(ErrorCode::InvalidVpcRange, message).into());
         }
         let row = vpc_cidr_block::Model {
             association_id: VpcCidrAssociationId::draw(tx.entropy()).into(),

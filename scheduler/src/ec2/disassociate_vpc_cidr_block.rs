@@ -8,7 +8,7 @@ use super::message::missing;
 use super::model::vpc::cidr_block_association;
 use super::resolve::VPC_CIDR_ASSOCIATION;
 use crate::engine::Command;
-use crate::network::{cidr, restate, subnet};
+use crate::network::{cidr, restate, route, subnet};
 use crate::store::{Outcome, Tx, vpc, vpc_cidr_block};
 
 impl Command for ec2::DisassociateVpcCidrBlockRequest {
@@ -34,6 +34,8 @@ impl Command for ec2::DisassociateVpcCidrBlockRequest {
             }
         }
         row.clone().delete(tx.db()).await?;
+        // What took its local route's place goes with that.
+        route::delete_in_vpc(tx, &row.vpc_id, &row.cidr_block).await?;
         restate(tx, &row.vpc_id).await?;
         let cidr_block_association = Some(cidr_block_association(&row, false));
         Ok(ec2::DisassociateVpcCidrBlockResult { vpc_id: Some(row.vpc_id), cidr_block_association, ..Default::default() })

@@ -5,14 +5,16 @@ use std::collections::HashSet;
 
 use freehold_proto::id::{
     DhcpOptionsId, ImageId, InstanceId, InternetGatewayId, KeyPairId, LaunchTemplateId, NetworkAclId, NetworkInterfaceId, PlacementGroupId,
-    RouteTableId, SecurityGroupId, SecurityGroupRuleId, SnapshotId, SubnetId, VolumeId, VpcCidrAssociationId, VpcId,
+    RouteTableAssociationId, RouteTableId, SecurityGroupId, SecurityGroupRuleId, SnapshotId, SubnetId, VolumeId, VpcCidrAssociationId,
+    VpcId,
 };
 use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{EntityTrait, PrimaryKeyTrait};
 
 use crate::store::read::Select;
 use crate::store::{
-    Outcome, Tx, dhcp_options, internet_gateway, network_acl, network_interface, route_table, security_group, subnet, vpc, vpc_cidr_block,
+    Outcome, Tx, dhcp_options, internet_gateway, network_acl, network_interface, route_table, route_table_association, security_group,
+    subnet, vpc, vpc_cidr_block,
 };
 
 /// A kind of resource as EC2 speaks of its ids.
@@ -71,6 +73,16 @@ pub const VPC_CIDR_ASSOCIATION: Kind = Kind {
     noun: "vpc CIDR block association ID",
 };
 
+/// Likewise.
+pub const ROUTE_TABLE_ASSOCIATION: Kind = Kind {
+    resource_type: "",
+    prefix: RouteTableAssociationId::PREFIX,
+    well_formed: |text| RouteTableAssociationId::parse(text).is_ok(),
+    malformed: ErrorCode::InvalidAssociationIdMalformed,
+    not_found: ErrorCode::InvalidAssociationIdNotFound,
+    noun: "association ID",
+};
+
 /// A row of one account.
 pub trait Owned {
     fn account_id(&self) -> &str;
@@ -91,6 +103,7 @@ owned! {
     network_acl,
     network_interface,
     route_table,
+    route_table_association,
     security_group,
     subnet,
     vpc,

@@ -1,11 +1,16 @@
 //! The subnets and route tables of a VPC as a host should hold them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use freehold_proto::internal::host::{RouteDesired, RouteTableDesired, SubnetDesired, route_desired};
+use freehold_proto::internal::host::{RouteDesired, RouteTableDesired, RouterInterface, SubnetDesired, route_desired};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 
-use crate::store::{internet_gateway, route, route_table_association, subnet};
+use crate::lifecycle::step::State;
+use crate::network::route::Target;
+use crate::store::read::chosen;
+use crate::store::{
+    Select, instance, internet_gateway, network_interface_attachment, private_address, route, route_table_association, subnet,
+};
 
 /// Each with its own route table, or the main one.
 pub async fn subnets(db: &impl ConnectionTrait, vpc_id: &str) -> Result<Vec<SubnetDesired>, DbErr> {
@@ -28,12 +33,37 @@ pub async fn route_tables(db: &impl ConnectionTrait, vpc_id: &str) -> Result<Vec
         associations(db, vpc_id).await?.into_iter().map(|row| (row.route_table_id, Vec::new())).collect();
     let ids: Vec<&str> = tables.keys().map(String::as_str).collect();
     let routes = route::Entity::find().filter(route::Column::RouteTableId.is_in(ids)).order_by_asc(route::Column::Destination);
-    for row in routes.all(db).await? {
-        let there = gateway.as_ref() == Some(&row.target);
-        let target = there.then_some(route_desired::Target::InternetGatewayId(row.target));
+    let routes = routes.all(db).await?;
+    let interfaces = routes.iter().filter(|row| Target::of(&row.target) == Target::Interface).map(|row| row.target.clone());
+    let there = routers(db, interfaces.collect()).await?;
+    for row in routes {
+        let target = if gateway.as_ref() == Some(&row.target) {
+            Some(route_desired::Target::InternetGatewayId(row.target))
+        } else {
+            there.get(&row.target).cloned().map(route_desired::Target::NetworkInterface)
+        };
         tables.entry(row.route_table_id).or_default().push(RouteDesired { cidr_block: row.destination, target });
     }
     Ok(tables.into_iter().map(|(route_table_id, routes)| RouteTableDesired { route_table_id, routes }).collect())
+}
+
+/// Those of `interfaces` that take packets now: each is attached to an instance that runs.
+async fn routers(db: &impl ConnectionTrait, interfaces: BTreeSet<String>) -> Result<HashMap<String, RouterInterface>, DbErr> {
+    use network_interface_attachment::Entity as Attachment;
+    let interfaces = Select::Ids(interfaces.into_iter().collect());
+    let attached = chosen(db, Attachment::find(), network_interface_attachment::Column::NetworkInterfaceId, &interfaces).await?;
+    let running = instance::Entity::find().filter(instance::Column::State.eq(State::Running.as_str()));
+    let instances = Select::Ids(attached.iter().map(|row| row.instance_id.clone()).collect());
+    let running = chosen(db, running, instance::Column::InstanceId, &instances).await?;
+    let running: BTreeSet<String> = running.into_iter().map(|row| row.instance_id).collect();
+    let there = attached.into_iter().filter(|row| running.contains(&row.instance_id)).map(|row| row.network_interface_id);
+    let primary = private_address::Entity::find().filter(private_address::Column::IsPrimary.eq(true));
+    let addresses = chosen(db, primary, private_address::Column::NetworkInterfaceId, &Select::Ids(there.collect())).await?;
+    let router = |row: private_address::Model| {
+        let (id, private_ip_address) = (row.network_interface_id, row.address);
+        (id.clone(), RouterInterface { network_interface_id: id, private_ip_address })
+    };
+    Ok(addresses.into_iter().map(router).collect())
 }
 
 async fn associations(db: &impl ConnectionTrait, vpc_id: &str) -> Result<Vec<route_table_association::Model>, DbErr> {

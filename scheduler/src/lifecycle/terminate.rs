@@ -11,7 +11,7 @@ use sea_orm::{
 
 use super::step::State;
 use super::transition::{power, save, save_restated};
-use crate::network::{self, restate};
+use crate::network::{self, restate, route};
 use crate::store::{Kind, Outcome, Tx, instance, network_interface_attachment, security_group, tag, tombstone, volume, volume_attachment};
 
 /// `tombstone.kind`
@@ -25,6 +25,7 @@ pub mod kind {
 pub async fn begin(tx: &mut Tx, mut row: instance::Model) -> Outcome<instance::Model> {
     row.ended_from = std::mem::replace(&mut row.state, State::ShuttingDown.as_str().to_owned());
     power::TERMINATED.clone_into(&mut row.desired_power);
+    route::restate_through(tx, &row.instance_id).await?;
     let row = save_restated(tx, row).await?;
     match row.host_id.clone() {
         Some(host_id) => {

@@ -9,6 +9,7 @@ use freehold_proto::{ErrorCode, Fault};
 use super::step::{Event, Illegal, ShutdownBehavior, State, step};
 use super::terminate;
 use crate::addresses;
+use crate::network::route;
 use crate::store::{Failure, Kind, Outcome, Tx, instance, public_address};
 
 /// `desired_power`: what its host is told.
@@ -82,6 +83,7 @@ pub async fn stop(tx: &mut Tx, mut row: instance::Model, force: bool) -> Outcome
         next.as_str().clone_into(&mut row.state);
         power::STOPPED.clone_into(&mut row.desired_power);
         reason(&mut row, &Reason::User, tx.now());
+        route::restate_through(tx, &row.instance_id).await?;
     }
     row.desired_force_stop = force;
     save_restated(tx, row).await
@@ -134,6 +136,7 @@ pub async fn lose_host(tx: &mut Tx, mut row: instance::Model) -> Outcome<instanc
     power::TERMINATED.clone_into(&mut row.desired_power);
     row.impaired_since = None;
     row.generation += 1;
+    route::restate_through(tx, &row.instance_id).await?;
     terminate::finish(tx, row).await
 }
 
@@ -179,6 +182,7 @@ pub async fn observed(tx: &mut Tx, mut row: instance::Model, observation: Observ
                 row.running_since = Some(tx.now());
             }
             next.as_str().clone_into(&mut row.state);
+            route::restate_through(tx, &row.instance_id).await?;
             save(tx, row).await
         }
     }
@@ -188,6 +192,7 @@ pub async fn observed(tx: &mut Tx, mut row: instance::Model, observation: Observ
 async fn stopped(tx: &mut Tx, mut row: instance::Model) -> Outcome<instance::Model> {
     State::Stopped.as_str().clone_into(&mut row.state);
     power::STOPPED.clone_into(&mut row.desired_power);
+    route::restate_through(tx, &row.instance_id).await?;
     for interface in addresses::interfaces_of(tx, &row.instance_id).await? {
         public_address::Entity::delete_many().filter(public_address::Column::NetworkInterfaceId.eq(interface)).exec(tx.db()).await?;
     }

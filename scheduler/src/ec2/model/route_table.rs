@@ -7,6 +7,7 @@ use crate::Settings;
 use crate::ec2::message;
 use crate::ec2::shown::{Shown, Shows, never, shown};
 use crate::filter::{Table, flag};
+use crate::network::route::Target;
 use crate::store::read::networks::{RouteTableView, RouteView};
 use crate::store::route_table_association;
 
@@ -43,11 +44,21 @@ impl Shows for RouteTableView {
             route_table_id: Some(self.table.route_table_id.clone()),
             owner_id: Some(self.table.account_id.clone()),
             vpc_id: Some(self.table.vpc_id.clone()),
-            routes: self.local.iter().map(|block| local(block)).chain(self.routes.iter().map(route)).collect(),
+            routes: self.routes(),
             associations: self.associations.iter().map(|row| association(row)).collect(),
             tags: message::tags(&self.tags),
             ..ec2::RouteTable::default()
         })
+    }
+}
+
+impl RouteTableView {
+    /// The ways to the VPC's blocks first, then the client's.
+    fn routes(&self) -> Vec<ec2::Route> {
+        let made = |to: &str| self.routes.iter().find(|view| view.route.destination == to);
+        let own = self.local.iter().map(|to| made(to).map_or_else(|| local(to), |view| route(view, MADE_WITH_TABLE)));
+        let others = self.routes.iter().filter(|view| !self.local.contains(&view.route.destination));
+        own.chain(others.map(|view| route(view, MADE_BY_CLIENT))).collect()
     }
 }
 
@@ -56,21 +67,35 @@ fn local(block: &str) -> ec2::Route {
     ec2::Route {
         destination_cidr_block: Some(block.to_owned()),
         gateway_id: Some("local".into()),
-        origin: Some("CreateRouteTable".into()),
+        origin: Some(MADE_WITH_TABLE.into()),
         state: Some("active".into()),
         ..ec2::Route::default()
     }
 }
 
-fn route(view: &RouteView) -> ec2::Route {
+fn route(view: &RouteView, origin: &str) -> ec2::Route {
     let row = &view.route;
+    let target = Target::of(&row.target);
+    let is = |kind: Target| (target == kind).then(|| row.target.clone());
     ec2::Route {
         destination_cidr_block: Some(row.destination.clone()),
-        gateway_id: Some(row.target.clone()),
-        origin: Some("CreateRoute".into()),
+        gateway_id: is(Target::Gateway),
+        network_interface_id: is(Target::Interface),
+        instance_id: view.attachment.as_ref().map(|row| row.instance_id.clone()),
+        instance_owner_id: view.attachment.as_ref().map(|row| row.account_id.clone()),
+        origin: Some(origin.to_owned()),
         state: Some(if view.is_active { "active" } else { "blackhole" }.into()),
         ..ec2::Route::default()
     }
+}
+
+/// EC2's words for where a route came from.
+const MADE_WITH_TABLE: &str = "CreateRouteTable";
+const MADE_BY_CLIENT: &str = "CreateRoute";
+
+/// An association is there from the transaction that makes it on.
+pub fn associated() -> ec2::RouteTableAssociationState {
+    ec2::RouteTableAssociationState { state: Some("associated".into()), status_message: None }
 }
 
 fn association(row: &route_table_association::Model) -> ec2::RouteTableAssociation {
@@ -79,7 +104,7 @@ fn association(row: &route_table_association::Model) -> ec2::RouteTableAssociati
         route_table_association_id: Some(row.association_id.clone()),
         route_table_id: Some(row.route_table_id.clone()),
         subnet_id: row.subnet_id.clone(),
-        association_state: Some(ec2::RouteTableAssociationState { state: Some("associated".into()), status_message: None }),
+        association_state: Some(associated()),
         ..ec2::RouteTableAssociation::default()
     }
 }

@@ -11,6 +11,8 @@ mod networks;
 mod offers;
 mod placement_groups;
 mod refusals;
+mod route_refusals;
+mod routes;
 mod security_groups;
 mod tagging;
 

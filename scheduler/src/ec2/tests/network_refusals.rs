@@ -27,7 +27,7 @@ pub fn subnet_of(vpc: &str, block: &str) -> ec2::CreateSubnetRequest {
     ec2::CreateSubnetRequest { vpc_id: vpc.into(), cidr_block: Some(block.into()), ..Default::default() }
 }
 
-fn too_many_tags(resource_type: &str) -> Vec<ec2::TagSpecification> {
+pub fn too_many_tags(resource_type: &str) -> Vec<ec2::TagSpecification> {
     tagged(resource_type, &many_keys().iter().map(|key| (key.as_str(), "v")).collect::<Vec<_>>())
 }
 

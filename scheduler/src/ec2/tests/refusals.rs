@@ -8,6 +8,7 @@ use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
 
 /// Their codes need instances and hosts, and are provoked where those are made.
 const PROVOKED_ELSEWHERE: &[&str] = &[
+    "CreateRoute",
     "DeleteNetworkInterface",
     "DeletePlacementGroup",
     "DeleteSubnet",
@@ -27,6 +28,7 @@ const PROVOKED_ELSEWHERE: &[&str] = &[
     "ModifyInstancePlacement",
     "ModifyPrivateDnsNameOptions",
     "RebootInstances",
+    "ReplaceRoute",
     "ResetInstanceAttribute",
     "RunInstances",
     "StartInstances",
@@ -43,6 +45,7 @@ async fn every_declared_code_is_provoked() {
     images(&bench).await;
     super::group_refusals::refusals(&bench).await;
     super::network_refusals::refusals(&bench).await;
+    super::route_refusals::refusals(&bench).await;
     tags(&bench).await;
     authorize_rules(&bench).await;
     revoke_rules(&bench).await;

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::View;
+use crate::lifecycle::step::State;
 use crate::store::{
-    Rows, network_acl, network_acl_association, network_acl_entry, route, route_table, route_table_association, vpc, vpc_cidr_block,
+    Rows, network_acl, network_acl_association, network_acl_entry, network_interface_attachment, route, route_table,
+    route_table_association, vpc, vpc_cidr_block,
 };
 
 /// A VPC with the blocks that it has beyond its first.
@@ -21,7 +23,7 @@ pub struct VpcView {
 pub struct RouteTableView {
     pub table: Arc<route_table::Model>,
     pub tags: BTreeMap<String, String>,
-    /// The VPC's blocks, to which there is always a route.
+    /// The VPC's blocks, to which there is always a route: the local one, unless `routes` has another.
     pub local: Vec<String>,
     /// In the order they were made.
     pub routes: Vec<RouteView>,
@@ -33,6 +35,8 @@ pub struct RouteView {
     pub route: Arc<route::Model>,
     /// Whether its target is there to take packets.
     pub is_active: bool,
+    /// To whom the interface is attached that it leads to.
+    pub attachment: Option<Arc<network_interface_attachment::Model>>,
 }
 
 /// A network ACL with its rules, by number, and its subnets.
@@ -89,6 +93,9 @@ fn blocks(rows: &Rows, vpc_id: &str) -> Vec<String> {
 }
 
 fn route_view(rows: &Rows, route: &Arc<route::Model>, vpc_id: &str) -> RouteView {
-    let gateway = rows.internet_gateways.one(&route.target);
-    RouteView { route: Arc::clone(route), is_active: gateway.is_some_and(|row| row.vpc_id.as_deref() == Some(vpc_id)) }
+    let gateway = rows.internet_gateways.one(&route.target).is_some_and(|row| row.vpc_id.as_deref() == Some(vpc_id));
+    let attachment = rows.network_interface_attachments.one(&route.target).cloned();
+    let instance = attachment.as_ref().and_then(|row| rows.instances.one(&row.instance_id));
+    let runs = instance.is_some_and(|row| row.state == State::Running.as_str());
+    RouteView { route: Arc::clone(route), is_active: gateway || runs, attachment }
 }

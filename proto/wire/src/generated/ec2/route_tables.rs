@@ -2,6 +2,85 @@
 
 use crate::table::{Field, Kind, Shape};
 
+pub(super) static ASSOCIATE_ROUTE_TABLE_REQUEST: Shape = Shape {
+    name: "AssociateRouteTableRequest",
+    fields: &[
+        Field::new(1, "GatewayId", "gatewayId", Kind::Id),
+        Field::new(2, "PublicIpv4Pool", "publicIpv4Pool", Kind::Text),
+        Field::new(3, "DryRun", "dryRun", Kind::Bool),
+        Field::new(4, "SubnetId", "subnetId", Kind::Id),
+        Field::new(5, "RouteTableId", "routeTableId", Kind::Id).required(),
+    ],
+};
+
+pub(super) static ASSOCIATE_ROUTE_TABLE_RESULT: Shape = Shape {
+    name: "AssociateRouteTableResult",
+    fields: &[
+        Field::new(1, "AssociationId", "associationId", Kind::Id),
+        Field::new(2, "AssociationState", "associationState", Kind::Message(&super::route_tables::ROUTE_TABLE_ASSOCIATION_STATE)),
+    ],
+};
+
+pub(super) static CREATE_ROUTE_REQUEST: Shape = Shape {
+    name: "CreateRouteRequest",
+    fields: &[
+        Field::new(1, "DestinationPrefixListId", "destinationPrefixListId", Kind::Id),
+        Field::new(2, "VpcEndpointId", "vpcEndpointId", Kind::Id),
+        Field::new(3, "TransitGatewayId", "transitGatewayId", Kind::Id),
+        Field::new(4, "LocalGatewayId", "localGatewayId", Kind::Id),
+        Field::new(5, "CarrierGatewayId", "carrierGatewayId", Kind::Id),
+        Field::new(6, "CoreNetworkArn", "coreNetworkArn", Kind::Text),
+        Field::new(7, "OdbNetworkArn", "odbNetworkArn", Kind::Text),
+        Field::new(8, "DryRun", "dryRun", Kind::Bool),
+        Field::new(9, "RouteTableId", "routeTableId", Kind::Id).required(),
+        Field::new(10, "DestinationCidrBlock", "destinationCidrBlock", Kind::Text),
+        Field::new(11, "GatewayId", "gatewayId", Kind::Id),
+        Field::new(12, "DestinationIpv6CidrBlock", "destinationIpv6CidrBlock", Kind::Text),
+        Field::new(13, "EgressOnlyInternetGatewayId", "egressOnlyInternetGatewayId", Kind::Id),
+        Field::new(14, "InstanceId", "instanceId", Kind::Id),
+        Field::new(15, "NetworkInterfaceId", "networkInterfaceId", Kind::Id),
+        Field::new(16, "VpcPeeringConnectionId", "vpcPeeringConnectionId", Kind::Id),
+        Field::new(17, "NatGatewayId", "natGatewayId", Kind::Id),
+    ],
+};
+
+pub(super) static CREATE_ROUTE_RESULT: Shape =
+    Shape { name: "CreateRouteResult", fields: &[Field::new(1, "Return", "return", Kind::Bool)] };
+
+pub(super) static CREATE_ROUTE_TABLE_REQUEST: Shape = Shape {
+    name: "CreateRouteTableRequest",
+    fields: &[
+        Field::new(1, "TagSpecification", "tagSpecifications", Kind::Message(&super::common::TAG_SPECIFICATION)).list("item"),
+        Field::new(2, "ClientToken", "clientToken", Kind::Text),
+        Field::new(3, "DryRun", "dryRun", Kind::Bool),
+        Field::new(4, "VpcId", "vpcId", Kind::Id).required(),
+    ],
+};
+
+pub(super) static CREATE_ROUTE_TABLE_RESULT: Shape = Shape {
+    name: "CreateRouteTableResult",
+    fields: &[
+        Field::new(1, "RouteTable", "routeTable", Kind::Message(&super::route_tables::ROUTE_TABLE)),
+        Field::new(2, "ClientToken", "clientToken", Kind::Text),
+    ],
+};
+
+pub(super) static DELETE_ROUTE_REQUEST: Shape = Shape {
+    name: "DeleteRouteRequest",
+    fields: &[
+        Field::new(1, "DestinationPrefixListId", "destinationPrefixListId", Kind::Id),
+        Field::new(2, "DryRun", "dryRun", Kind::Bool),
+        Field::new(3, "RouteTableId", "routeTableId", Kind::Id).required(),
+        Field::new(4, "DestinationCidrBlock", "destinationCidrBlock", Kind::Text),
+        Field::new(5, "DestinationIpv6CidrBlock", "destinationIpv6CidrBlock", Kind::Text),
+    ],
+};
+
+pub(super) static DELETE_ROUTE_TABLE_REQUEST: Shape = Shape {
+    name: "DeleteRouteTableRequest",
+    fields: &[Field::new(1, "DryRun", "dryRun", Kind::Bool), Field::new(2, "RouteTableId", "routeTableId", Kind::Id).required()],
+};
+
 pub(super) static DESCRIBE_ROUTE_TABLES_REQUEST: Shape = Shape {
     name: "DescribeRouteTablesRequest",
     fields: &[
@@ -21,7 +100,53 @@ pub(super) static DESCRIBE_ROUTE_TABLES_RESULT: Shape = Shape {
     ],
 };
 
+pub(super) static DISASSOCIATE_ROUTE_TABLE_REQUEST: Shape = Shape {
+    name: "DisassociateRouteTableRequest",
+    fields: &[Field::new(1, "DryRun", "dryRun", Kind::Bool), Field::new(2, "AssociationId", "associationId", Kind::Id).required()],
+};
+
 pub(super) static PROPAGATING_VGW: Shape = Shape { name: "PropagatingVgw", fields: &[Field::new(1, "GatewayId", "gatewayId", Kind::Id)] };
+
+pub(super) static REPLACE_ROUTE_REQUEST: Shape = Shape {
+    name: "ReplaceRouteRequest",
+    fields: &[
+        Field::new(1, "DestinationPrefixListId", "destinationPrefixListId", Kind::Id),
+        Field::new(2, "VpcEndpointId", "vpcEndpointId", Kind::Id),
+        Field::new(3, "LocalTarget", "localTarget", Kind::Bool),
+        Field::new(4, "TransitGatewayId", "transitGatewayId", Kind::Id),
+        Field::new(5, "LocalGatewayId", "localGatewayId", Kind::Id),
+        Field::new(6, "CarrierGatewayId", "carrierGatewayId", Kind::Id),
+        Field::new(7, "CoreNetworkArn", "coreNetworkArn", Kind::Text),
+        Field::new(8, "OdbNetworkArn", "odbNetworkArn", Kind::Text),
+        Field::new(9, "DryRun", "dryRun", Kind::Bool),
+        Field::new(10, "RouteTableId", "routeTableId", Kind::Id).required(),
+        Field::new(11, "DestinationCidrBlock", "destinationCidrBlock", Kind::Text),
+        Field::new(12, "GatewayId", "gatewayId", Kind::Id),
+        Field::new(13, "DestinationIpv6CidrBlock", "destinationIpv6CidrBlock", Kind::Text),
+        Field::new(14, "EgressOnlyInternetGatewayId", "egressOnlyInternetGatewayId", Kind::Id),
+        Field::new(15, "InstanceId", "instanceId", Kind::Id),
+        Field::new(16, "NetworkInterfaceId", "networkInterfaceId", Kind::Id),
+        Field::new(17, "VpcPeeringConnectionId", "vpcPeeringConnectionId", Kind::Id),
+        Field::new(18, "NatGatewayId", "natGatewayId", Kind::Id),
+    ],
+};
+
+pub(super) static REPLACE_ROUTE_TABLE_ASSOCIATION_REQUEST: Shape = Shape {
+    name: "ReplaceRouteTableAssociationRequest",
+    fields: &[
+        Field::new(1, "DryRun", "dryRun", Kind::Bool),
+        Field::new(2, "AssociationId", "associationId", Kind::Id).required(),
+        Field::new(3, "RouteTableId", "routeTableId", Kind::Id).required(),
+    ],
+};
+
+pub(super) static REPLACE_ROUTE_TABLE_ASSOCIATION_RESULT: Shape = Shape {
+    name: "ReplaceRouteTableAssociationResult",
+    fields: &[
+        Field::new(1, "NewAssociationId", "newAssociationId", Kind::Id),
+        Field::new(2, "AssociationState", "associationState", Kind::Message(&super::route_tables::ROUTE_TABLE_ASSOCIATION_STATE)),
+    ],
+};
 
 pub(super) static ROUTE: Shape = Shape {
     name: "Route",

@@ -1,0 +1,54 @@
+//! `CreateRoute`.
+
+use freehold_proto::aws::ec2;
+use freehold_proto::{ErrorCode, Fault};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter};
+
+use super::route_asked::{Asked, Given};
+use crate::engine::Command;
+use crate::network::restate;
+use crate::network::route::{MOST_ROUTES, Place};
+use crate::store::{Outcome, Tx, route};
+
+impl Command for ec2::CreateRouteRequest {
+    const ERRORS: &'static [ErrorCode] = &[
+        ErrorCode::IncorrectInstanceState,
+        ErrorCode::InvalidGatewayIdNotFound,
+        ErrorCode::InvalidInstanceId,
+        ErrorCode::InvalidInstanceIdMalformed,
+        ErrorCode::InvalidInstanceIdNotFound,
+        ErrorCode::InvalidNetworkInterfaceIdMalformed,
+        ErrorCode::InvalidNetworkInterfaceIdNotFound,
+        ErrorCode::InvalidParameterCombination,
+        ErrorCode::InvalidParameterValue,
+        ErrorCode::InvalidRouteTableIdMalformed,
+        ErrorCode::InvalidRouteTableIdNotFound,
+        ErrorCode::MissingParameter,
+        ErrorCode::RouteAlreadyExists,
+        ErrorCode::RouteLimitExceeded,
+    ];
+
+    async fn run(self, tx: &mut Tx) -> Outcome<ec2::CreateRouteResult> {
+        let Asked { table, destination, place, target } = Given::from(&self).read(tx).await?;
+        let key = (table.route_table_id.clone(), destination.to_string());
+        let (Some(target), false, None) = (target, place == Place::Vpc, route::Entity::find_by_id(key).one(tx.db()).await?) else {
+            let message = format!("The route identified by {destination} already exists.");
+            return Err(Fault::new(ErrorCode::RouteAlreadyExists, message).into());
+        };
+        let of_table = route::Entity::find().filter(route::Column::RouteTableId.eq(&table.route_table_id));
+        if of_table.count(tx.db()).await? >= MOST_ROUTES {
+            let message = format!("A route table has at most {MOST_ROUTES} routes. Delete some of '{}' first.", table.route_table_id);
+            return Err(Fault::new(ErrorCode::RouteLimitExceeded, message).into());
+        }
+        let row = route::Model {
+            route_table_id: table.route_table_id,
+            destination: destination.to_string(),
+            account_id: table.account_id,
+            target,
+            created: tx.now(),
+        };
+        row.into_active_model().insert(tx.db()).await?;
+        restate(tx, &table.vpc_id).await?;
+        Ok(ec2::CreateRouteResult { r#return: Some(true) })
+    }
+}

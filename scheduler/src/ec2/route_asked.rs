@@ -1,0 +1,149 @@
+//! What CreateRoute and ReplaceRoute say of a route: a table, a destination, and exactly one target.
+
+use freehold_proto::aws::ec2;
+use freehold_proto::{ErrorCode, Fault};
+use ipnet::Ipv4Net;
+
+use super::chosen_instances;
+use super::message::missing;
+use super::resolve::{NETWORK_INTERFACE, ROUTE_TABLE};
+use super::run_instances::{combination, invalid};
+use crate::addresses;
+use crate::network::route::{Place, Target, destination, only_an_interface};
+use crate::network::{cidr, subnet, vpc as network_vpc};
+use crate::store::{Failure, Outcome, Tx, internet_gateway, network_interface, route_table, vpc};
+
+/// A route as it is asked for, which its VPC can have.
+pub struct Asked {
+    pub table: route_table::Model,
+    pub destination: Ipv4Net,
+    pub place: Place,
+    /// The id of a gateway or an interface; none for the VPC's own way.
+    pub target: Option<String>,
+}
+
+/// What a request gives.
+pub struct Given<'a> {
+    pub route_table_id: &'a str,
+    pub destination: Option<&'a str>,
+    /// By parameter.
+    targets: Vec<(&'static str, &'a str)>,
+}
+
+/// EC2's word for the VPC's own way.
+const LOCAL: &str = "local";
+
+macro_rules! given {
+    ($request:ident) => {
+        impl<'a> From<&'a ec2::$request> for Given<'a> {
+            fn from(request: &'a ec2::$request) -> Self {
+                let all = [
+                    ("gatewayId", &request.gateway_id),
+                    ("instanceId", &request.instance_id),
+                    ("networkInterfaceId", &request.network_interface_id),
+                ];
+                let given = all.into_iter().filter_map(|(name, id)| Some((name, id.as_deref().filter(|id| !id.is_empty())?)));
+                let (route_table_id, destination) = (&request.route_table_id, request.destination_cidr_block.as_deref());
+                Self { route_table_id, destination, targets: given.collect() }
+            }
+        }
+    };
+}
+given!(CreateRouteRequest);
+given!(ReplaceRouteRequest);
+
+impl Given<'_> {
+    /// What ReplaceRoute says by a flag.
+    pub fn or_local(mut self, local: bool) -> Self {
+        self.targets.extend(local.then_some(("gatewayId", LOCAL)));
+        self
+    }
+
+    pub async fn read(self, tx: &Tx) -> Outcome<Asked> {
+        let (table, destination, place) = named(tx, self.route_table_id, self.destination).await?;
+        let target = match self.targets.as_slice() {
+            [(parameter, id)] => target(tx, &table, parameter, id).await?,
+            [] => return Err(missing("gatewayId, networkInterfaceId or instanceId").into()),
+            _ => return Err(combination("The request must contain exactly one of gatewayId, networkInterfaceId, instanceId").into()),
+        };
+        if place != Place::Elsewhere && target.as_deref().is_some_and(|id| Target::of(id) == Target::Gateway) {
+            return Err(only_an_interface(&destination).into());
+        }
+        if place != Place::Vpc && target.is_none() {
+            return Err(invalid(format!("The route to {destination} cannot be local: that is for the VPC's own CIDR blocks.")).into());
+        }
+        Ok(Asked { table, destination, place, target })
+    }
+}
+
+/// The caller's table, and a destination that it can have a route to.
+pub async fn named(tx: &Tx, route_table_id: &str, to: Option<&str>) -> Outcome<(route_table::Model, Ipv4Net, Place)> {
+    if route_table_id.is_empty() {
+        return Err(missing("routeTableId").into());
+    }
+    let to = to.filter(|to| !to.is_empty()).ok_or_else(|| missing("destinationCidrBlock"))?;
+    let table = ROUTE_TABLE.own::<route_table::Entity>(tx, route_table_id).await?;
+    let (blocks, subnets) = networks(tx, &table.vpc_id).await?;
+    let (destination, place) = destination(to, &blocks, &subnets)?;
+    Ok((table, destination, place))
+}
+
+/// A VPC's blocks and its subnets'.
+async fn networks(tx: &Tx, vpc_id: &str) -> Outcome<(Vec<Ipv4Net>, Vec<Ipv4Net>)> {
+    use sea_orm::EntityTrait as _;
+    let row = vpc::Entity::find_by_id(vpc_id).one(tx.db()).await?;
+    let row = row.ok_or_else(|| Fault::internal("a route table has no VPC", vpc_id.to_owned()))?;
+    let subnets = subnet::in_vpc(tx, vpc_id).await?;
+    let subnets = subnets.iter().map(|row| cidr::stored(&row.cidr_block)).collect::<Result<_, _>>()?;
+    Ok((network_vpc::blocks(tx, &row).await?, subnets))
+}
+
+async fn target(tx: &Tx, table: &route_table::Model, parameter: &str, id: &str) -> Outcome<Option<String>> {
+    match parameter {
+        "gatewayId" if id == LOCAL => Ok(None),
+        "gatewayId" => gateway(tx, table, id).await.map(Some),
+        "instanceId" => {
+            let interface = interface_of(tx, id).await?;
+            in_vpc(tx, table, &interface).await.map(Some)
+        }
+        _ => in_vpc(tx, table, id).await.map(Some),
+    }
+}
+
+/// There are internet gateways only; EC2 has one code for what is no gateway and for what is none of the caller's.
+async fn gateway(tx: &Tx, table: &route_table::Model, id: &str) -> Outcome<String> {
+    use sea_orm::EntityTrait as _;
+    let absent = || Failure::refuse(ErrorCode::InvalidGatewayIdNotFound, format!("The gateway ID '{id}' does not exist"));
+    if !Target::is_internet_gateway(id) {
+        return Err(absent());
+    }
+    let row = internet_gateway::Entity::find_by_id(id).one(tx.db()).await?;
+    let row = row.filter(|row| row.account_id == tx.account()).ok_or_else(absent)?;
+    if row.vpc_id.as_ref() != Some(&table.vpc_id) {
+        let message = format!("route table {} and network gateway {id} belong to different networks", table.route_table_id);
+        return Err(invalid(message).into());
+    }
+    Ok(row.internet_gateway_id)
+}
+
+/// The only one that an instance has.
+async fn interface_of(tx: &Tx, instance_id: &str) -> Outcome<String> {
+    let row = chosen_instances::lasting(tx, instance_id).await?;
+    let mut interfaces = addresses::interfaces_of(tx, &row.instance_id).await?;
+    if let (Some(only), true) = (interfaces.pop(), interfaces.is_empty()) {
+        return Ok(only);
+    }
+    let message = format!(
+        "There are multiple interfaces attached to instance '{instance_id}'. Please specify an interface ID for the operation instead."
+    );
+    Err(Failure::refuse(ErrorCode::InvalidInstanceId, message))
+}
+
+/// An interface in the table's VPC.
+async fn in_vpc(tx: &Tx, table: &route_table::Model, id: &str) -> Outcome<String> {
+    let row = NETWORK_INTERFACE.own::<network_interface::Entity>(tx, id).await?;
+    if row.vpc_id != table.vpc_id {
+        return Err(invalid(format!("route table {} and interface {id} belong to different networks", table.route_table_id)).into());
+    }
+    Ok(row.network_interface_id)
+}
