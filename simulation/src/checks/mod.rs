@@ -18,8 +18,11 @@ pub type Checked = Result<(), Broken>;
 pub fn at_rest(cloud: &Cloud) -> Checked {
     let rows = rows::Rows::read(&cloud.database).map_err(|error| Broken::new("the scheduler works", error.to_string()))?;
     rows::writes_are_there(&rows, &cloud.journal, &cloud.groups)?;
+    // Before what follows from it, so that each is told by its own name.
+    rows::everything_is_buried(&rows)?;
+    capacity::holds(&cloud.database)?;
     rows::instances_are_as_asked(&rows, &cloud.journal)?;
-    everything_has_its_owner(cloud)
+    owned(&rows, cloud)
 }
 
 /// What holds at rest whatever it is that clients have asked.
@@ -27,7 +30,11 @@ pub fn everything_has_its_owner(cloud: &Cloud) -> Checked {
     let rows = rows::Rows::read(&cloud.database).map_err(|error| Broken::new("the scheduler works", error.to_string()))?;
     rows::everything_is_buried(&rows)?;
     capacity::holds(&cloud.database)?;
-    rows::nothing_is_without_an_owner(&rows)?;
-    rows::nothing_is_owned_twice(&rows)?;
-    hosts::hold_what_they_should(&rows, &cloud.hosts)
+    owned(&rows, cloud)
+}
+
+fn owned(rows: &rows::Rows, cloud: &Cloud) -> Checked {
+    rows::nothing_is_without_an_owner(rows)?;
+    rows::nothing_is_owned_twice(rows)?;
+    hosts::hold_what_they_should(rows, &cloud.hosts)
 }

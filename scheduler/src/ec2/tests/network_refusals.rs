@@ -243,6 +243,12 @@ async fn interfaces(bench: &Bench) {
     bench.refused(ErrorCode::InvalidParameter, in_groups(&[&elsewhere])).await;
     let tags = ec2::CreateNetworkInterfaceRequest { tag_specifications: too_many_tags("network-interface"), ..create(&subnet) };
     bench.refused(ErrorCode::TagLimitExceeded, tags).await;
+    named_interfaces(bench, &id, (&taken, &elsewhere)).await;
+    too_many(bench, &id, &subnet).await;
+}
+
+/// What is asked of an interface that is there, by its id.
+async fn named_interfaces(bench: &Bench, id: &str, (taken, elsewhere): (&str, &str)) {
     let delete = |id: &str| ec2::DeleteNetworkInterfaceRequest { network_interface_id: id.into(), dry_run: None };
     let show = |id: &str, attribute: &str| ec2::DescribeNetworkInterfaceAttributeRequest {
         network_interface_id: id.into(),
@@ -275,7 +281,7 @@ async fn interfaces(bench: &Bench) {
             bench.refused(ErrorCode::MissingParameter, $request("")).await;
             bench.refused(ErrorCode::InvalidNetworkInterfaceIdMalformed, $request("eni-zzz")).await;
             bench.refused(ErrorCode::InvalidNetworkInterfaceIdNotFound, $request("eni-0123456789abcdef0")).await;
-            assert_eq!(bench.ask(TWO, $request(&id)).await.expect_err("foreign").code, ErrorCode::InvalidNetworkInterfaceIdNotFound);
+            assert_eq!(bench.ask(TWO, $request(id)).await.expect_err("foreign").code, ErrorCode::InvalidNetworkInterfaceIdNotFound);
         };
     }
     named!(delete);
@@ -284,16 +290,16 @@ async fn interfaces(bench: &Bench) {
     named!(modify);
     named!(|id: &str| assign(id, &[], Some(1)));
     named!(|id: &str| unassign(id, &["10.50.0.8"]));
-    bench.refused(ErrorCode::InvalidParameterValue, show(&id, "colour")).await;
-    bench.refused(ErrorCode::MissingParameter, show(&id, "")).await;
-    bench.refused(ErrorCode::MissingParameter, ec2::ResetNetworkInterfaceAttributeRequest { source_dest_check: None, ..reset(&id) }).await;
-    let nothing = || ec2::ModifyNetworkInterfaceAttributeRequest { source_dest_check: None, ..modify(&id) };
+    bench.refused(ErrorCode::InvalidParameterValue, show(id, "colour")).await;
+    bench.refused(ErrorCode::MissingParameter, show(id, "")).await;
+    bench.refused(ErrorCode::MissingParameter, ec2::ResetNetworkInterfaceAttributeRequest { source_dest_check: None, ..reset(id) }).await;
+    let nothing = || ec2::ModifyNetworkInterfaceAttributeRequest { source_dest_check: None, ..modify(id) };
     bench.refused(ErrorCode::MissingParameter, nothing()).await;
     let text = |text: &str| Some(ec2::AttributeValue { value: Some(text.into()) });
     bench
         .refused(
             ErrorCode::InvalidParameterCombination,
-            ec2::ModifyNetworkInterfaceAttributeRequest { description: text("a"), ..modify(&id) },
+            ec2::ModifyNetworkInterfaceAttributeRequest { description: text("a"), ..modify(id) },
         )
         .await;
     let long = ec2::ModifyNetworkInterfaceAttributeRequest { description: text(&"x".repeat(256)), ..nothing() };
@@ -301,7 +307,7 @@ async fn interfaces(bench: &Bench) {
     let groups = |ids: &[&str]| ec2::ModifyNetworkInterfaceAttributeRequest { groups: strings(ids), ..nothing() };
     bench.refused(ErrorCode::InvalidGroupIdMalformed, groups(&["sg-zzz"])).await;
     bench.refused(ErrorCode::InvalidGroupNotFound, groups(&["sg-0123456789abcdef0"])).await;
-    bench.refused(ErrorCode::InvalidParameter, groups(&[&elsewhere])).await;
+    bench.refused(ErrorCode::InvalidParameter, groups(&[elsewhere])).await;
     let attached = |attachment_id: &str| ec2::ModifyNetworkInterfaceAttributeRequest {
         attachment: Some(ec2::NetworkInterfaceAttachmentChanges {
             attachment_id: Some(attachment_id.into()),
@@ -312,17 +318,16 @@ async fn interfaces(bench: &Bench) {
     };
     bench.refused(ErrorCode::InvalidAttachmentIdMalformed, attached("eni-attach-zzz")).await;
     bench.refused(ErrorCode::InvalidAttachmentIdNotFound, attached("eni-attach-0123456789abcdef0")).await;
-    bench.refused(ErrorCode::MissingParameter, assign(&id, &[], None)).await;
-    bench.refused(ErrorCode::InvalidParameterCombination, assign(&id, &["10.50.0.8"], Some(1))).await;
-    bench.refused(ErrorCode::InvalidParameterValue, assign(&id, &["10.51.0.8"], None)).await;
-    bench.refused(ErrorCode::InvalidParameterValue, assign(&id, &[], Some(0))).await;
-    bench.refused(ErrorCode::InvalidIpAddressInUse, assign(&id, &[&taken], None)).await;
-    bench.refused(ErrorCode::PrivateIpAddressLimitExceeded, assign(&id, &[], Some(100))).await;
-    bench.refused(ErrorCode::InsufficientFreeAddressesInSubnet, assign(&id, &[], Some(20))).await;
-    bench.refused(ErrorCode::MissingParameter, unassign(&id, &[])).await;
-    bench.refused(ErrorCode::InvalidParameterValue, unassign(&id, &["10.50.0.8"])).await;
-    bench.refused(ErrorCode::InvalidParameterValue, unassign(&id, &[&taken])).await;
-    too_many(bench, &id, &subnet).await;
+    bench.refused(ErrorCode::MissingParameter, assign(id, &[], None)).await;
+    bench.refused(ErrorCode::InvalidParameterCombination, assign(id, &["10.50.0.8"], Some(1))).await;
+    bench.refused(ErrorCode::InvalidParameterValue, assign(id, &["10.51.0.8"], None)).await;
+    bench.refused(ErrorCode::InvalidParameterValue, assign(id, &[], Some(0))).await;
+    bench.refused(ErrorCode::InvalidIpAddressInUse, assign(id, &[taken], None)).await;
+    bench.refused(ErrorCode::PrivateIpAddressLimitExceeded, assign(id, &[], Some(100))).await;
+    bench.refused(ErrorCode::InsufficientFreeAddressesInSubnet, assign(id, &[], Some(20))).await;
+    bench.refused(ErrorCode::MissingParameter, unassign(id, &[])).await;
+    bench.refused(ErrorCode::InvalidParameterValue, unassign(id, &["10.50.0.8"])).await;
+    bench.refused(ErrorCode::InvalidParameterValue, unassign(id, &[taken])).await;
 }
 
 /// Groups of an interface, and interfaces of an account: as rows, since no action makes so many soon.
