@@ -2,12 +2,12 @@
 
 use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
 use super::route_asked::{Asked, Given};
 use crate::engine::Command;
 use crate::network::restate;
-use crate::network::route::{MOST_ROUTES, Place};
+use crate::network::route::{MOST_ROUTES, Place, insert};
 use crate::store::{Outcome, Tx, route};
 
 impl Command for ec2::CreateRouteRequest {
@@ -40,14 +40,7 @@ impl Command for ec2::CreateRouteRequest {
             let message = format!("A route table has at most {MOST_ROUTES} routes. Delete some of '{}' first.", table.route_table_id);
             return Err(Fault::new(ErrorCode::RouteLimitExceeded, message).into());
         }
-        let row = route::Model {
-            route_table_id: table.route_table_id,
-            destination: destination.to_string(),
-            account_id: table.account_id,
-            target,
-            created: tx.now(),
-        };
-        row.into_active_model().insert(tx.db()).await?;
+        insert(tx, (table.route_table_id, table.account_id), destination, target).await?;
         restate(tx, &table.vpc_id).await?;
         Ok(ec2::CreateRouteResult { r#return: Some(true) })
     }

@@ -8,7 +8,7 @@ use super::route_asked::{Asked, Given};
 use super::run_instances::invalid;
 use crate::engine::Command;
 use crate::network::restate;
-use crate::network::route::Place;
+use crate::network::route::{Place, insert};
 use crate::store::{Outcome, Tx, route};
 
 impl Command for ec2::ReplaceRouteRequest {
@@ -47,14 +47,7 @@ async fn replace(tx: &Tx, asked: Asked) -> Outcome<()> {
         (Some(row), None) => _ = row.delete(tx.db()).await?,
         // The local route is no row, and another target makes it one.
         (None, Some(target)) if place == Place::Vpc => {
-            let row = route::Model {
-                route_table_id: table.route_table_id,
-                destination: destination.to_string(),
-                account_id: table.account_id,
-                target,
-                created: tx.now(),
-            };
-            row.into_active_model().insert(tx.db()).await?;
+            insert(tx, (table.route_table_id, table.account_id), destination, target).await?;
         }
         (None, Some(_)) => {
             let message = format!("There is no route defined for '{destination}' in the route table. Use CreateRoute instead.");

@@ -9,12 +9,10 @@ use std::net::Ipv4Addr;
 use freehold_proto::id::InternetGatewayId;
 use freehold_proto::{ErrorCode, Fault};
 use ipnet::Ipv4Net;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, QueryTrait};
 
-use super::{cidr, dhcp, subnet, vpc};
-use crate::store::{
-    Outcome, Store, Tx, dhcp_options, internet_gateway, route, route_table_association, subnet as subnet_row, vpc as vpc_row,
-};
+use super::{cidr, dhcp, route, subnet, vpc};
+use crate::store::{Outcome, Store, Tx, dhcp_options, internet_gateway, route_table_association, subnet as subnet_row, vpc as vpc_row};
 
 const CIDR: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(172, 31, 0, 0), 16);
 const SUBNET_PREFIX: u8 = 20;
@@ -60,27 +58,17 @@ pub async fn create_subnet(tx: &mut Tx, row: &vpc_row::Model, zone: &str) -> Out
 }
 
 async fn route_out(tx: &Tx, route_table_id: String, gateway: &internet_gateway::Model) -> Outcome<()> {
-    let out = route::Model {
-        route_table_id,
-        destination: Ipv4Net::default().to_string(),
-        account_id: gateway.account_id.clone(),
-        target: gateway.internet_gateway_id.clone(),
-        created: tx.now(),
-    };
-    out.into_active_model().insert(tx.db()).await?;
-    Ok(())
+    let target = gateway.internet_gateway_id.clone();
+    route::insert(tx, (route_table_id, gateway.account_id.clone()), Ipv4Net::default(), target).await
 }
 
 /// Gives the VPCs of a store from before there were route tables what VPCs have now. They were all default ones, with a way out.
 pub async fn complete(store: &Store) -> Outcome<()> {
     let mut tx = store.begin("").await?;
-    for row in vpc_row::Entity::find().all(tx.db()).await? {
-        if dhcp_options::Entity::find_by_id(&row.dhcp_options_id).count(tx.db()).await? == 0 && row.dhcp_options_id != "default" {
+    let furnished = route_table_association::Entity::find().select_only().column(route_table_association::Column::VpcId).into_query();
+    for row in vpc_row::Entity::find().filter(vpc_row::Column::VpcId.not_in_subquery(furnished)).all(tx.db()).await? {
+        if dhcp_options::Entity::find_by_id(&row.dhcp_options_id).one(tx.db()).await?.is_none() {
             dhcp::insert_default(&tx, &row.account_id, row.dhcp_options_id.clone()).await?;
-        }
-        let tables = route_table_association::Entity::find().filter(route_table_association::Column::VpcId.eq(&row.vpc_id));
-        if tables.count(tx.db()).await? > 0 {
-            continue;
         }
         let table = vpc::create_main_route_table(&tx, &row).await?;
         let gateway = internet_gateway::Entity::find().filter(internet_gateway::Column::VpcId.eq(&row.vpc_id)).one(tx.db()).await?;

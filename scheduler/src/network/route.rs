@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 use freehold_proto::id::{InternetGatewayId, NetworkInterfaceId};
 use freehold_proto::{ErrorCode, Fault};
 use ipnet::Ipv4Net;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, QueryTrait};
 
 use super::{cidr, restate};
 use crate::addresses;
@@ -88,6 +88,13 @@ pub async fn restate_through(tx: &mut Tx, instance_id: &str) -> Outcome<()> {
     for vpc_id in vpcs {
         restate(tx, &vpc_id).await?;
     }
+    Ok(())
+}
+
+/// Adds a route to a table, which is named with its account.
+pub async fn insert(tx: &Tx, (route_table_id, account_id): (String, String), destination: Ipv4Net, target: String) -> Outcome<()> {
+    let row = route::Model { route_table_id, destination: destination.to_string(), account_id, target, created: tx.now() };
+    row.into_active_model().insert(tx.db()).await?;
     Ok(())
 }
 
