@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use super::create_tags::insert_tags;
 use super::message::{self, missing};
 use super::model::network_interface::described;
-use super::network_interfaces::within_limit;
+use super::network_interfaces::{description, within_limit};
 use super::resolve::{NETWORK_INTERFACE, SUBNET};
 use super::run_instances::{combination, groups_or_default, invalid};
 use crate::engine::Command;
@@ -17,7 +17,6 @@ use crate::store::{Outcome, Tx, network_interface, subnet};
 
 /// An account's. Source: <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html>.
 const MOST: u64 = 5_000;
-const LONGEST_DESCRIPTION: usize = 255;
 
 impl Command for ec2::CreateNetworkInterfaceRequest {
     const ERRORS: &'static [ErrorCode] = &[
@@ -79,10 +78,7 @@ struct Asked {
 
 impl Asked {
     fn read(request: &ec2::CreateNetworkInterfaceRequest) -> Result<Self, Fault> {
-        let description = request.description.clone().unwrap_or_default();
-        if description.chars().count() > LONGEST_DESCRIPTION {
-            return Err(invalid(format!("The description of a network interface has at most {LONGEST_DESCRIPTION} characters.")));
-        }
+        let description = description(request.description.as_deref())?.to_owned();
         let mut primary = request.private_ip_address.clone().filter(|address| !address.is_empty());
         let mut named = Vec::new();
         for given in &request.private_ip_addresses {

@@ -6,13 +6,11 @@ use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
 
 use super::message::missing;
-use super::network_interfaces::named;
-use super::run_instances::{combination, groups_by_id, invalid};
+use super::network_interfaces::{description, named};
+use super::run_instances::{combination, groups_by_id};
 use crate::engine::Command;
 use crate::network::interface;
 use crate::store::{Outcome, Tx, network_interface};
-
-const LONGEST_DESCRIPTION: usize = 255;
 
 impl Command for ec2::ModifyNetworkInterfaceAttributeRequest {
     const ERRORS: &'static [ErrorCode] = &[
@@ -64,11 +62,8 @@ impl<'a> Change<'a> {
         if !request.groups.is_empty() {
             changes.push(Self::Groups(&request.groups));
         }
-        if let Some(text) = request.description.as_ref().map(|given| given.value.as_deref().unwrap_or_default()) {
-            if text.chars().count() > LONGEST_DESCRIPTION {
-                return Err(invalid(format!("The description of a network interface has at most {LONGEST_DESCRIPTION} characters.")));
-            }
-            changes.push(Self::Description(text));
+        if let Some(given) = &request.description {
+            changes.push(Self::Description(description(given.value.as_deref())?));
         }
         if let Some(on) = request.source_dest_check.as_ref().and_then(|given| given.value) {
             changes.push(Self::SourceDestCheck(on));

@@ -5,8 +5,11 @@ use sea_orm::EntityTrait;
 
 use super::message::missing;
 use super::resolve::NETWORK_INTERFACE;
+use super::run_instances::invalid;
 use crate::network::interface;
 use crate::store::{Outcome, Tx, instance, network_interface};
+
+const LONGEST_DESCRIPTION: usize = 255;
 
 /// The caller's interface of an id.
 pub async fn named(tx: &Tx, id: &str) -> Outcome<network_interface::Model> {
@@ -14,6 +17,15 @@ pub async fn named(tx: &Tx, id: &str) -> Outcome<network_interface::Model> {
         return Err(missing("networkInterfaceId").into());
     }
     NETWORK_INTERFACE.own::<network_interface::Entity>(tx, id).await
+}
+
+/// A description, checked.
+pub fn description(text: Option<&str>) -> Result<&str, Fault> {
+    let text = text.unwrap_or_default();
+    if text.chars().count() > LONGEST_DESCRIPTION {
+        return Err(invalid(format!("The description of a network interface has at most {LONGEST_DESCRIPTION} characters.")));
+    }
+    Ok(text)
 }
 
 /// The type of the instance that an interface is attached to.
