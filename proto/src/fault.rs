@@ -62,6 +62,7 @@ error_codes! {
     UnsupportedOperation = "UnsupportedOperation", 400;
     ValidationError = "ValidationError", 400;
     // What it names.
+    AddressLimitExceeded = "AddressLimitExceeded", 400;
     GatewayNotAttached = "Gateway.NotAttached", 400;
     ResourceAlreadyAssociated = "Resource.AlreadyAssociated", 400;
     CannotDelete = "CannotDelete", 400;
@@ -73,6 +74,9 @@ error_codes! {
     IncorrectState = "IncorrectState", 400;
     InstanceLimitExceeded = "InstanceLimitExceeded", 400;
     InsufficientInstanceCapacity = "InsufficientInstanceCapacity", 500;
+    InvalidAddressNotFound = "InvalidAddress.NotFound", 400;
+    InvalidAllocationIdMalformed = "InvalidAllocationID.Malformed", 400;
+    InvalidAllocationIdNotFound = "InvalidAllocationID.NotFound", 400;
     InvalidAmiIdMalformed = "InvalidAMIID.Malformed", 400;
     InvalidAmiIdNotFound = "InvalidAMIID.NotFound", 400;
     InvalidAmiIdUnavailable = "InvalidAMIID.Unavailable", 400;
@@ -110,6 +114,7 @@ error_codes! {
     InvalidLaunchTemplateNameAlreadyExists = "InvalidLaunchTemplateName.AlreadyExistsException", 400;
     InvalidLaunchTemplateNameMalformed = "InvalidLaunchTemplateName.MalformedException", 400;
     InvalidLaunchTemplateNameNotFound = "InvalidLaunchTemplateName.NotFoundException", 400;
+    InvalidNetworkAclEntryNotFound = "InvalidNetworkAclEntry.NotFound", 400;
     InvalidNetworkAclIdMalformed = "InvalidNetworkAclId.Malformed", 400;
     InvalidNetworkAclIdNotFound = "InvalidNetworkAclID.NotFound", 400;
     InvalidNetworkInterfaceIdMalformed = "InvalidNetworkInterfaceId.Malformed", 400;
@@ -150,6 +155,9 @@ error_codes! {
     RouteAlreadyExists = "RouteAlreadyExists", 400;
     RouteLimitExceeded = "RouteLimitExceeded", 400;
     RouteTableLimitExceeded = "RouteTableLimitExceeded", 400;
+    NetworkAclEntryAlreadyExists = "NetworkAclEntryAlreadyExists", 400;
+    NetworkAclEntryLimitExceeded = "NetworkAclEntryLimitExceeded", 400;
+    NetworkAclLimitExceeded = "NetworkAclLimitExceeded", 400;
     RulesPerSecurityGroupLimitExceeded = "RulesPerSecurityGroupLimitExceeded", 400;
     SecurityGroupLimitExceeded = "SecurityGroupLimitExceeded", 400;
     SecurityGroupsPerInterfaceLimitExceeded = "SecurityGroupsPerInterfaceLimitExceeded", 400;

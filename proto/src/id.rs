@@ -105,6 +105,8 @@ ids! {
     DhcpOptionsId = "dopt";
     VpcCidrAssociationId = "vpc-cidr-assoc";
     RouteTableAssociationId = "rtbassoc";
+    ElasticAddressId = "eipalloc";
+    ElasticAddressAssociationId = "eipassoc";
     NetworkAclAssociationId = "aclassoc";
     /// Freehold's own: one hypervisor host.
     HostId = "host";

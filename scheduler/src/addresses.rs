@@ -9,9 +9,11 @@ use std::net::Ipv4Addr;
 use freehold_proto::id::Entropy;
 use freehold_proto::{ErrorCode, Fault};
 use ipnet::Ipv4Net;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
-use crate::store::{Failure, Outcome, Tx, network_interface, network_interface_attachment, private_address, public_address, subnet};
+use crate::store::{
+    Failure, Outcome, Tx, elastic_address, network_interface, network_interface_attachment, private_address, public_address, subnet,
+};
 
 /// EC2 keeps a subnet's first four addresses and its last.
 /// Source: <https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html>.
@@ -118,20 +120,53 @@ pub async fn assign_public(tx: &Tx, instance_id: &str) -> Outcome<()> {
     Ok(())
 }
 
-async fn free_public(tx: &Tx) -> Outcome<Ipv4Addr> {
-    use public_address::Entity;
+/// A public address that nobody has, neither for now nor to keep.
+pub async fn free_public(tx: &Tx) -> Outcome<Ipv4Addr> {
     let range = Range::of(tx.settings().public_addresses, 1, 1);
     for _ in 0..DRAWS {
         let Some(address) = range.draw(tx.entropy()) else { break };
-        if Entity::find_by_id(address.to_string()).one(tx.db()).await?.is_none() {
+        if !is_taken(tx, address).await? {
             return Ok(address);
         }
     }
-    let taken = Entity::find().all(tx.db()).await?;
-    range.lowest_free(&taken.into_iter().map(|row| row.address).collect()).ok_or_else(|| {
+    let used = public_address::Entity::find().all(tx.db()).await?.into_iter().map(|row| row.address);
+    let kept = elastic_address::Entity::find().all(tx.db()).await?.into_iter().map(|row| row.address);
+    range.lowest_free(&used.chain(kept).collect()).ok_or_else(|| {
         let message = "The pool of public addresses is used up. Launch without a public address, or ask the operator for a larger pool.";
         Failure::refuse(ErrorCode::InsufficientAddressCapacity, message)
     })
+}
+
+async fn is_taken(tx: &Tx, address: Ipv4Addr) -> Outcome<bool> {
+    let (used, kept) = (public_address::Entity::find_by_id(address.to_string()), elastic_address::Entity::find());
+    let kept = kept.filter(elastic_address::Column::Address.eq(address.to_string()));
+    Ok(used.one(tx.db()).await?.is_some() || kept.one(tx.db()).await?.is_some())
+}
+
+/// Checks a public address that a client chose.
+pub async fn check_public(tx: &Tx, address: &str) -> Outcome<Ipv4Addr> {
+    let parsed: Ipv4Addr = address.parse().map_err(|_| {
+        let message = format!("Value ({address}) for parameter address is invalid. Invalid IPv4 address.");
+        Failure::refuse(ErrorCode::InvalidParameterValue, message)
+    })?;
+    if !Range::of(tx.settings().public_addresses, 1, 1).contains(parsed) {
+        let message = format!("Address '{address}' not found: it is not in the pool {}.", tx.settings().public_addresses);
+        return Err(Failure::refuse(ErrorCode::InvalidAddressNotFound, message));
+    }
+    if is_taken(tx, parsed).await? {
+        return Err(Failure::refuse(ErrorCode::InvalidIpAddressInUse, format!("Address {address} is in use.")));
+    }
+    Ok(parsed)
+}
+
+/// An instance has stopped: the pool has back what it was given for as long as it ran.
+pub async fn give_back(tx: &Tx, instance_id: &str) -> Outcome<()> {
+    let kept = elastic_address::Entity::find().select_only().column(elastic_address::Column::Address).into_query();
+    for interface in interfaces_of(tx, instance_id).await? {
+        let of_interface = public_address::Entity::delete_many().filter(public_address::Column::NetworkInterfaceId.eq(interface));
+        of_interface.filter(public_address::Column::Address.not_in_subquery(kept.clone())).exec(tx.db()).await?;
+    }
+    Ok(())
 }
 
 /// Ids of an instance's interfaces, by device index.

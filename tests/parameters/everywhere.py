@@ -4,6 +4,8 @@ from table import code_of, method_of, parameter
 
 # What a valid call of each action is. Those that change something get something of their own to change.
 CALLS = {
+    "AllocateAddress": lambda w: {},
+    "AssociateAddress": lambda w: w.address_and_interface(),
     "AssociateRouteTable": lambda w: w.unassociated(),
     "AttachInternetGateway": lambda w: {"InternetGatewayId": w.new_gateway()["InternetGatewayId"], "VpcId": w.new_vpc()["VpcId"]},
     "AuthorizeSecurityGroupEgress": lambda w: {"GroupId": w.new_group(), "IpPermissions": [rule(9001)]},
@@ -14,6 +16,8 @@ CALLS = {
     "CreateLaunchTemplate": lambda w: {"LaunchTemplateName": w.unique("dry"), "LaunchTemplateData": {"KeyName": "me"}},
     "CreateLaunchTemplateVersion": lambda w: {"LaunchTemplateId": w.template()["LaunchTemplateId"], "LaunchTemplateData": {"KeyName": "me"}},
     "CreateNetworkInterface": lambda w: {"SubnetId": w.other_subnet["SubnetId"]},
+    "CreateNetworkAcl": lambda w: {"VpcId": w.other_vpc["VpcId"]},
+    "CreateNetworkAclEntry": lambda w: acl_entry(w.new_acl()),
     "CreatePlacementGroup": lambda w: {"GroupName": w.unique("dry")},
     "CreateRoute": lambda w: w.unrouted(),
     "CreateRouteTable": lambda w: {"VpcId": w.other_vpc["VpcId"]},
@@ -26,6 +30,8 @@ CALLS = {
     "DeleteLaunchTemplate": lambda w: {"LaunchTemplateId": w.template()["LaunchTemplateId"]},
     "DeleteLaunchTemplateVersions": lambda w: {"LaunchTemplateId": w.template(versions=2)["LaunchTemplateId"], "Versions": ["2"]},
     "DeleteNetworkInterface": lambda w: {"NetworkInterfaceId": w.new_interface()["NetworkInterfaceId"]},
+    "DeleteNetworkAcl": lambda w: {"NetworkAclId": w.new_acl()},
+    "DeleteNetworkAclEntry": lambda w: {"NetworkAclId": with_entry(w)["NetworkAclId"], "RuleNumber": 1, "Egress": False},
     "DeletePlacementGroup": lambda w: {"GroupName": w.placement_group()["GroupName"]},
     "DeleteRoute": lambda w: w.routed(),
     "DeleteRouteTable": lambda w: {"RouteTableId": w.new_table()["RouteTableId"]},
@@ -35,6 +41,8 @@ CALLS = {
     "DeleteVpc": lambda w: {"VpcId": w.new_vpc()["VpcId"]},
     "DeregisterImage": lambda w: {"ImageId": w.own_image()},
     "DescribeAccountAttributes": lambda w: {},
+    "DescribeAddresses": lambda w: {},
+    "DescribeAddressesAttribute": lambda w: {},
     "DescribeAvailabilityZones": lambda w: {},
     "DescribeDhcpOptions": lambda w: {},
     "DescribeImages": lambda w: {},
@@ -63,6 +71,7 @@ CALLS = {
     "DescribeVpcAttribute": lambda w: {"VpcId": w.vpc["VpcId"], "Attribute": "enableDnsSupport"},
     "DescribeVpcs": lambda w: {},
     "DetachInternetGateway": lambda w: w.attached_gateway(),
+    "DisassociateAddress": lambda w: {"AssociationId": w.associated_address()[1]},
     "DisassociateRouteTable": lambda w: {"AssociationId": w.associated()},
     "GetConsoleOutput": lambda w: {"InstanceId": w.pair[0]["InstanceId"]},
     "GetConsoleScreenshot": lambda w: {"InstanceId": w.pair[0]["InstanceId"]},
@@ -83,8 +92,11 @@ CALLS = {
     "ModifyNetworkInterfaceAttribute": lambda w: {"NetworkInterfaceId": w.new_interface()["NetworkInterfaceId"], "Description": {"Value": "dry"}},
     "MonitorInstances": lambda w: {"InstanceIds": [w.launch()["InstanceId"]]},
     "RebootInstances": lambda w: {"InstanceIds": [w.launch()["InstanceId"]]},
+    "ReleaseAddress": lambda w: {"AllocationId": w.new_address()["AllocationId"]},
     "ReplaceRoute": lambda w: w.routed() | {"NetworkInterfaceId": w.interfaces()[0]},
     "ReplaceRouteTableAssociation": lambda w: w.reassociated(),
+    "ReplaceNetworkAclAssociation": lambda w: {"AssociationId": w.new_acl_association(), "NetworkAclId": w.new_acl()},
+    "ReplaceNetworkAclEntry": lambda w: with_entry(w),
     "ResetInstanceAttribute": lambda w: {"InstanceId": w.pair[0]["InstanceId"], "Attribute": "sourceDestCheck"},
     "ResetNetworkInterfaceAttribute": lambda w: {"NetworkInterfaceId": w.new_interface()["NetworkInterfaceId"], "SourceDestCheck": "true"},
     "ModifySecurityGroupRules": lambda w: modified_rule(*w.new_rule()),
@@ -102,6 +114,16 @@ CALLS = {
 
 def rule(port):
     return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": "192.0.2.0/24"}]}
+
+
+def acl_entry(acl_id):
+    return {"NetworkAclId": acl_id, "RuleNumber": 1, "Protocol": "-1", "RuleAction": "allow", "Egress": False, "CidrBlock": "10.0.0.0/8"}
+
+
+def with_entry(world):
+    entry = acl_entry(world.new_acl())
+    world.ec2.create_network_acl_entry(**entry)
+    return entry
 
 
 def modified_rule(group_id, rule_id):
@@ -132,6 +154,7 @@ for _action, _parameters in CALLS.items():
 
 # Action: the answer's list, what names one of it, the filter that finds by it, another filter that does not, and two names to find.
 FILTERS = {
+    "DescribeAddresses": ("Addresses", "AllocationId", "allocation-id", "public-ip", lambda w: [one["AllocationId"] for one in w.addresses]),
     "DescribeAvailabilityZones": ("AvailabilityZones", "ZoneName", "zone-name", "zone-id", lambda w: w.zones()),
     "DescribeDhcpOptions": ("DhcpOptions", "DhcpOptionsId", "dhcp-options-id", "key", lambda w: [w.vpc["DhcpOptionsId"], "dopt-00000000000000000"]),
     "DescribeImages": ("Images", "ImageId", "image-id", "name", lambda w: w.images()),
@@ -186,6 +209,7 @@ for _action, _row in FILTERS.items():
 
 # Action: the answer's list, the least page, and what sees to it that there is more than one page (None: one account never has as much).
 PAGES = {
+    "DescribeAddressesAttribute": ("Addresses", 1, lambda w: w.addresses),
     "DescribeDhcpOptions": ("DhcpOptions", 5, None),
     "DescribeImages": ("Images", 1, lambda w: w.images()),
     "DescribeInstanceCreditSpecifications": ("InstanceCreditSpecifications", 5, lambda w: w.many()),

@@ -28,6 +28,7 @@ def declare_tags(action, kind, create):
 
 declare_tags("CreateInternetGateway", "internet-gateway", lambda world, **parameters: world.new_gateway(**parameters))
 declare_tags("CreateNetworkInterface", "network-interface", lambda world, **parameters: {"Tags": world.new_interface(**parameters)["TagSet"]})
+declare_tags("CreateNetworkAcl", "network-acl", lambda world, **parameters: world.ec2.create_network_acl(VpcId=world.other_vpc["VpcId"], **parameters)["NetworkAcl"])
 declare_tags("CreateVpc", "vpc", lambda world, **parameters: world.new_vpc(**parameters))
 declare_tags("CreateSubnet", "subnet", lambda world, **parameters: world.new_subnet(**parameters))
 

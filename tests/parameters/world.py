@@ -183,6 +183,27 @@ class World:
         self.ec2.attach_internet_gateway(**pair)
         return pair
 
+    def new_address(self, **parameters):
+        return self.ec2.allocate_address(**parameters)
+
+    @cached_property
+    def addresses(self):
+        """Two Elastic IPs that stay."""
+        return [self.new_address(), self.new_address()]
+
+    def address_and_interface(self):
+        """An address, and the interface of an instance of its own."""
+        interface = self.launch()["NetworkInterfaces"][0]["NetworkInterfaceId"]
+        return {"AllocationId": self.new_address()["AllocationId"], "NetworkInterfaceId": interface}
+
+    def associated_address(self):
+        """An address and its association with an instance of its own."""
+        asked = self.address_and_interface()
+        return asked["AllocationId"], self.ec2.associate_address(**asked)["AssociationId"]
+
+    def address(self, allocation_id):
+        return self.ec2.describe_addresses(AllocationIds=[allocation_id])["Addresses"][0]
+
     def new_table(self, **parameters):
         return self.ec2.create_route_table(**{"VpcId": self.other_vpc["VpcId"]} | parameters)["RouteTable"]
 
@@ -223,6 +244,18 @@ class World:
         """The id of a security group of its own, in a VPC that is not the default one."""
         asked = {"GroupName": self.unique("group"), "Description": "of a test", "VpcId": self.other_vpc["VpcId"]}
         return self.ec2.create_security_group(**asked | parameters)["GroupId"]
+
+    def new_acl(self, **parameters):
+        """The id of a network ACL of its own."""
+        return self.ec2.create_network_acl(**{"VpcId": self.other_vpc["VpcId"]} | parameters)["NetworkAcl"]["NetworkAclId"]
+
+    def new_acl_association(self):
+        """The id of the association of a subnet of its own with the default ACL."""
+        return self.acl_associations(self.new_subnet()["SubnetId"])[0]["NetworkAclAssociationId"]
+
+    def acl_associations(self, subnet_id):
+        acls = self.ec2.describe_network_acls(Filters=[{"Name": "association.subnet-id", "Values": [subnet_id]}])["NetworkAcls"]
+        return [one for acl in acls for one in acl["Associations"] if one["SubnetId"] == subnet_id]
 
     def new_rule(self, method="authorize_security_group_ingress", **permission):
         """The group and the id of a rule in a group of its own."""

@@ -8,6 +8,7 @@
 //! - Whatever `Desired` mentions is in `mentioned`, understood or not: only what is not mentioned may be removed.
 //! - Text reaches nftables from parsed values and checked ids only.
 
+mod acl;
 mod filter;
 mod host;
 mod routes;
@@ -18,6 +19,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+pub use acl::Acl;
 use freehold_proto::internal::host::{InstanceDesired, InterfaceAttachment, VpcDesired};
 use ipnet::Ipv4Net;
 pub use routes::{RouteTable, Target};
@@ -54,6 +56,8 @@ pub struct VpcPlan {
     pub resolves: bool,
     /// By id: those of the subnets of `interfaces`.
     pub route_tables: BTreeMap<String, RouteTable>,
+    /// By id: those of the subnets of `interfaces`.
+    pub acls: BTreeMap<String, Acl>,
     /// Instances on any host that are called by their ids, too.
     pub resource_names: ResourceNames,
     /// The first address of each subnet.
@@ -110,6 +114,8 @@ pub struct Interface {
     pub gateway: Ipv4Addr,
     /// The id of the route table of its subnet.
     pub route_table: String,
+    /// The id of the network ACL of its subnet, "" for none.
+    pub acl: String,
     pub groups: Vec<String>,
     pub source_dest_check: bool,
     /// The first label of the instance's private DNS name.
@@ -191,7 +197,7 @@ impl HostPlan {
         for instance in desired.instances.values().filter(|instance| instance.driver != SIMULATED) {
             for attachment in &instance.interfaces {
                 plan.mention(host_id, attachment);
-                if let Err(reason) = add(&mut vpcs, host_id, desired, instance, attachment) {
+                if let Err(reason) = add(&mut vpcs, &mut plan.faults, host_id, desired, instance, attachment) {
                     plan.fault(&attachment.network_interface_id, reason);
                 }
             }
@@ -232,6 +238,7 @@ pub struct Outside {
 
 fn add<'a>(
     vpcs: &mut BTreeMap<&'a str, VpcPlan>,
+    faults: &mut Vec<Fault>,
     host_id: &str,
     desired: &'a Desired,
     instance: &Arc<InstanceDesired>,
@@ -250,6 +257,10 @@ fn add<'a>(
             return Err(format!("{} has the number of another route table", interface.route_table));
         }
         vpc.route_tables.insert(interface.route_table.clone(), table);
+    }
+    if !interface.acl.is_empty() && !vpc.acls.contains_key(&interface.acl) {
+        let acl = Acl::new(stated, checked_id(&interface.acl)?, faults)?;
+        vpc.acls.insert(interface.acl.clone(), acl);
     }
     vpc.gateways.insert(interface.gateway);
     vpc.instances.insert(instance.instance_id.clone(), Arc::clone(instance));
@@ -270,6 +281,7 @@ fn empty(host_id: &str, stated: &VpcDesired) -> Result<VpcPlan, String> {
         resolver: nth(first, 2).ok_or("the VPC's block is too small for its resolver")?,
         resolves: !stated.without_resolver,
         route_tables: BTreeMap::new(),
+        acls: BTreeMap::new(),
         resource_names: ResourceNames::new(stated),
         gateways: BTreeSet::new(),
         interfaces: BTreeMap::new(),
@@ -313,6 +325,7 @@ fn interface(
         subnet: subnet.trunc(),
         gateway: nth(subnet, 1).ok_or("its subnet is too small for a gateway")?,
         route_table: stated.route_table_id.clone(),
+        acl: stated.network_acl_id.clone(),
         groups: attachment.security_group_ids.iter().map(|id| checked_id(id).map(str::to_owned)).collect::<Result<_, _>>()?,
         source_dest_check: attachment.source_dest_check,
         hostname: private_dns_name.split('.').next().unwrap_or_default().to_owned(),

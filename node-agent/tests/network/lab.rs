@@ -11,8 +11,8 @@ use freehold_proto::clock::{Clock, SystemClock};
 use freehold_proto::internal::host::route_desired::Target;
 use freehold_proto::internal::host::rule_desired::Peer;
 use freehold_proto::internal::host::{
-    InstanceDesired, InterfaceAttachment, Metadata, RouteDesired, RouteTableDesired, RouterInterface, RuleDesired, SecurityGroupDesired,
-    SubnetDesired, VpcDesired,
+    InstanceDesired, InterfaceAttachment, Metadata, NetworkAclDesired, NetworkAclEntryDesired, RouteDesired, RouteTableDesired,
+    RouterInterface, RuleDesired, SecurityGroupDesired, SubnetDesired, VpcDesired,
 };
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -114,6 +114,8 @@ impl Lab {
     }
 }
 
+pub type Entry<'a> = (bool, u32, &'a str, bool, &'a str, (i32, i32));
+
 /// Builds what a scheduler would say.
 #[derive(Clone, Default)]
 pub struct World(pub Desired);
@@ -124,6 +126,7 @@ impl World {
             subnet_id: format!("subnet-{id}"),
             cidr_block: block.into(),
             route_table_id: format!("rtb-{id}"),
+            ..SubnetDesired::default()
         };
         let vpc = VpcDesired {
             vpc_id: vpc_id.into(),
@@ -142,6 +145,27 @@ impl World {
         let vpc = Arc::make_mut(self.0.vpcs.get_mut(vpc_id).unwrap());
         vpc.route_tables.retain(|table| table.route_table_id != route_table_id);
         vpc.route_tables.push(table(route_table_id, routes));
+        self
+    }
+
+    /// A network ACL for a subnet of a VPC: `(egress, number, protocol, allow, block, ports)`.
+    pub fn acl(mut self, vpc_id: &str, subnet_id: &str, entries: &[Entry<'_>]) -> Self {
+        let vpc = Arc::make_mut(self.0.vpcs.get_mut(vpc_id).unwrap());
+        let network_acl_id = subnet_id.replace("subnet", "acl");
+        vpc.network_acls.retain(|acl| acl.network_acl_id != network_acl_id);
+        for subnet in vpc.subnets.iter_mut().filter(|subnet| subnet.subnet_id == subnet_id) {
+            subnet.network_acl_id.clone_from(&network_acl_id);
+        }
+        let entry = |&(egress, rule_number, protocol, allow, block, (from_port, to_port)): &Entry<'_>| NetworkAclEntryDesired {
+            egress,
+            rule_number,
+            protocol: protocol.into(),
+            allow,
+            cidr_block: block.into(),
+            from_port,
+            to_port,
+        };
+        vpc.network_acls.push(NetworkAclDesired { network_acl_id, entries: entries.iter().map(entry).collect() });
         self
     }
 

@@ -7,6 +7,7 @@
 
 mod lab;
 
+mod acls;
 mod addresses;
 mod day;
 mod filters;

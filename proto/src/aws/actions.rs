@@ -25,6 +25,72 @@ impl Action for ec2::DescribeDhcpOptionsRequest {
     }
 }
 
+impl Action for ec2::AllocateAddressRequest {
+    type Answer = ec2::AllocateAddressResult;
+
+    const NAME: &'static str = "AllocateAddress";
+    const PATH: &'static str = "/aws.ec2.ElasticAddresses/AllocateAddress";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::AssociateAddressRequest {
+    type Answer = ec2::AssociateAddressResult;
+
+    const NAME: &'static str = "AssociateAddress";
+    const PATH: &'static str = "/aws.ec2.ElasticAddresses/AssociateAddress";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DescribeAddressesRequest {
+    type Answer = ec2::DescribeAddressesResult;
+
+    const NAME: &'static str = "DescribeAddresses";
+    const PATH: &'static str = "/aws.ec2.ElasticAddresses/DescribeAddresses";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DescribeAddressesAttributeRequest {
+    type Answer = ec2::DescribeAddressesAttributeResult;
+
+    const NAME: &'static str = "DescribeAddressesAttribute";
+    const PATH: &'static str = "/aws.ec2.ElasticAddresses/DescribeAddressesAttribute";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DisassociateAddressRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "DisassociateAddress";
+    const PATH: &'static str = "/aws.ec2.ElasticAddresses/DisassociateAddress";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::ReleaseAddressRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "ReleaseAddress";
+    const PATH: &'static str = "/aws.ec2.ElasticAddresses/ReleaseAddress";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::DeregisterImageRequest {
     type Answer = ec2::DeregisterImageResult;
 
@@ -529,11 +595,81 @@ impl Action for ec2::ModifyLaunchTemplateRequest {
     }
 }
 
+impl Action for ec2::CreateNetworkAclRequest {
+    type Answer = ec2::CreateNetworkAclResult;
+
+    const NAME: &'static str = "CreateNetworkAcl";
+    const PATH: &'static str = "/aws.ec2.NetworkAcls/CreateNetworkAcl";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+
+    fn client_token(&self) -> Option<&str> {
+        self.client_token.as_deref()
+    }
+}
+
+impl Action for ec2::CreateNetworkAclEntryRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "CreateNetworkAclEntry";
+    const PATH: &'static str = "/aws.ec2.NetworkAcls/CreateNetworkAclEntry";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DeleteNetworkAclRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "DeleteNetworkAcl";
+    const PATH: &'static str = "/aws.ec2.NetworkAcls/DeleteNetworkAcl";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DeleteNetworkAclEntryRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "DeleteNetworkAclEntry";
+    const PATH: &'static str = "/aws.ec2.NetworkAcls/DeleteNetworkAclEntry";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::DescribeNetworkAclsRequest {
     type Answer = ec2::DescribeNetworkAclsResult;
 
     const NAME: &'static str = "DescribeNetworkAcls";
     const PATH: &'static str = "/aws.ec2.NetworkAcls/DescribeNetworkAcls";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::ReplaceNetworkAclAssociationRequest {
+    type Answer = ec2::ReplaceNetworkAclAssociationResult;
+
+    const NAME: &'static str = "ReplaceNetworkAclAssociation";
+    const PATH: &'static str = "/aws.ec2.NetworkAcls/ReplaceNetworkAclAssociation";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::ReplaceNetworkAclEntryRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "ReplaceNetworkAclEntry";
+    const PATH: &'static str = "/aws.ec2.NetworkAcls/ReplaceNetworkAclEntry";
 
     fn dry_run(&self) -> bool {
         self.dry_run.unwrap_or_default()
@@ -1095,6 +1231,12 @@ macro_rules! for_each_action {
         $callback! {
             $crate::aws::ec2::DescribeAccountAttributesRequest,
             $crate::aws::ec2::DescribeDhcpOptionsRequest,
+            $crate::aws::ec2::AllocateAddressRequest,
+            $crate::aws::ec2::AssociateAddressRequest,
+            $crate::aws::ec2::DescribeAddressesRequest,
+            $crate::aws::ec2::DescribeAddressesAttributeRequest,
+            $crate::aws::ec2::DisassociateAddressRequest,
+            $crate::aws::ec2::ReleaseAddressRequest,
             $crate::aws::ec2::DeregisterImageRequest,
             $crate::aws::ec2::DescribeImagesRequest,
             $crate::aws::ec2::DescribeInstanceTypeOfferingsRequest,
@@ -1139,7 +1281,13 @@ macro_rules! for_each_action {
             $crate::aws::ec2::DescribeLaunchTemplatesRequest,
             $crate::aws::ec2::GetLaunchTemplateDataRequest,
             $crate::aws::ec2::ModifyLaunchTemplateRequest,
+            $crate::aws::ec2::CreateNetworkAclRequest,
+            $crate::aws::ec2::CreateNetworkAclEntryRequest,
+            $crate::aws::ec2::DeleteNetworkAclRequest,
+            $crate::aws::ec2::DeleteNetworkAclEntryRequest,
             $crate::aws::ec2::DescribeNetworkAclsRequest,
+            $crate::aws::ec2::ReplaceNetworkAclAssociationRequest,
+            $crate::aws::ec2::ReplaceNetworkAclEntryRequest,
             $crate::aws::ec2::AssignPrivateIpAddressesRequest,
             $crate::aws::ec2::CreateNetworkInterfaceRequest,
             $crate::aws::ec2::DeleteNetworkInterfaceRequest,
@@ -1203,6 +1351,12 @@ macro_rules! for_each_known_action {
         $callback! {
             $crate::aws::ec2::DescribeAccountAttributesRequest,
             $crate::aws::ec2::DescribeDhcpOptionsRequest,
+            $crate::aws::ec2::AllocateAddressRequest,
+            $crate::aws::ec2::AssociateAddressRequest,
+            $crate::aws::ec2::DescribeAddressesRequest,
+            $crate::aws::ec2::DescribeAddressesAttributeRequest,
+            $crate::aws::ec2::DisassociateAddressRequest,
+            $crate::aws::ec2::ReleaseAddressRequest,
             $crate::aws::ec2::DeregisterImageRequest,
             $crate::aws::ec2::DescribeImagesRequest,
             $crate::aws::ec2::DescribeInstanceTypeOfferingsRequest,
@@ -1247,7 +1401,13 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::DescribeLaunchTemplatesRequest,
             $crate::aws::ec2::GetLaunchTemplateDataRequest,
             $crate::aws::ec2::ModifyLaunchTemplateRequest,
+            $crate::aws::ec2::CreateNetworkAclRequest,
+            $crate::aws::ec2::CreateNetworkAclEntryRequest,
+            $crate::aws::ec2::DeleteNetworkAclRequest,
+            $crate::aws::ec2::DeleteNetworkAclEntryRequest,
             $crate::aws::ec2::DescribeNetworkAclsRequest,
+            $crate::aws::ec2::ReplaceNetworkAclAssociationRequest,
+            $crate::aws::ec2::ReplaceNetworkAclEntryRequest,
             $crate::aws::ec2::AssignPrivateIpAddressesRequest,
             $crate::aws::ec2::CreateNetworkInterfaceRequest,
             $crate::aws::ec2::DeleteNetworkInterfaceRequest,

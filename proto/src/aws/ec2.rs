@@ -376,6 +376,177 @@ pub struct DhcpOptions {
     #[prost(message, repeated, tag = "4")]
     pub dhcp_configurations: ::prost::alloc::vec::Vec<DhcpConfiguration>,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Address {
+    #[prost(string, optional, tag = "1")]
+    pub allocation_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub association_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub domain: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub network_interface_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub network_interface_owner_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub private_ip_address: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "7")]
+    pub tags: ::prost::alloc::vec::Vec<Tag>,
+    #[prost(string, optional, tag = "8")]
+    pub public_ipv4_pool: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "9")]
+    pub network_border_group: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "10")]
+    pub customer_owned_ip: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "11")]
+    pub customer_owned_ipv4_pool: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "12")]
+    pub carrier_ip: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "13")]
+    pub subnet_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "14")]
+    pub service_managed: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "15")]
+    pub instance_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "16")]
+    pub public_ip: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddressAttribute {
+    #[prost(string, optional, tag = "1")]
+    pub public_ip: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub allocation_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub ptr_record: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "4")]
+    pub ptr_record_update: ::core::option::Option<PtrUpdateStatus>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AllocateAddressRequest {
+    #[prost(string, optional, tag = "1")]
+    pub domain: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub address: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub public_ipv4_pool: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub network_border_group: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub customer_owned_ipv4_pool: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "6")]
+    pub tag_specifications: ::prost::alloc::vec::Vec<TagSpecification>,
+    #[prost(string, optional, tag = "7")]
+    pub ipam_pool_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "8")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AllocateAddressResult {
+    #[prost(string, optional, tag = "1")]
+    pub allocation_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub public_ipv4_pool: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub network_border_group: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub domain: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub customer_owned_ip: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub customer_owned_ipv4_pool: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub carrier_ip: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "8")]
+    pub public_ip: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AssociateAddressRequest {
+    #[prost(string, optional, tag = "1")]
+    pub allocation_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub instance_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub public_ip: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "4")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "5")]
+    pub network_interface_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub private_ip_address: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "7")]
+    pub allow_reassociation: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AssociateAddressResult {
+    #[prost(string, optional, tag = "1")]
+    pub association_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DescribeAddressesAttributeRequest {
+    #[prost(string, repeated, tag = "1")]
+    pub allocation_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub attribute: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "4")]
+    pub max_results: ::core::option::Option<i32>,
+    #[prost(bool, optional, tag = "5")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeAddressesAttributeResult {
+    #[prost(message, repeated, tag = "1")]
+    pub addresses: ::prost::alloc::vec::Vec<AddressAttribute>,
+    #[prost(string, optional, tag = "2")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeAddressesRequest {
+    #[prost(string, repeated, tag = "1")]
+    pub public_ips: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "2")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(message, repeated, tag = "3")]
+    pub filters: ::prost::alloc::vec::Vec<Filter>,
+    #[prost(string, repeated, tag = "4")]
+    pub allocation_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeAddressesResult {
+    #[prost(message, repeated, tag = "1")]
+    pub addresses: ::prost::alloc::vec::Vec<Address>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DisassociateAddressRequest {
+    #[prost(string, optional, tag = "1")]
+    pub association_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub public_ip: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "3")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PtrUpdateStatus {
+    #[prost(string, optional, tag = "1")]
+    pub value: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub status: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub reason: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReleaseAddressRequest {
+    #[prost(string, optional, tag = "1")]
+    pub allocation_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub public_ip: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub network_border_group: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "4")]
+    pub dry_run: ::core::option::Option<bool>,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeleteSnapshotReturnCode {
     #[prost(string, optional, tag = "1")]
@@ -3489,6 +3660,65 @@ pub struct ValidationWarning {
     #[prost(message, repeated, tag = "1")]
     pub errors: ::prost::alloc::vec::Vec<ValidationError>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateNetworkAclEntryRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub network_acl_id: ::prost::alloc::string::String,
+    #[prost(int32, tag = "3")]
+    pub rule_number: i32,
+    #[prost(string, tag = "4")]
+    pub protocol: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub rule_action: ::prost::alloc::string::String,
+    #[prost(bool, tag = "6")]
+    pub egress: bool,
+    #[prost(string, optional, tag = "7")]
+    pub cidr_block: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "8")]
+    pub ipv6_cidr_block: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "9")]
+    pub icmp_type_code: ::core::option::Option<IcmpTypeCode>,
+    #[prost(message, optional, tag = "10")]
+    pub port_range: ::core::option::Option<PortRange>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateNetworkAclRequest {
+    #[prost(message, repeated, tag = "1")]
+    pub tag_specifications: ::prost::alloc::vec::Vec<TagSpecification>,
+    #[prost(string, optional, tag = "2")]
+    pub client_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "3")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "4")]
+    pub vpc_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateNetworkAclResult {
+    #[prost(message, optional, tag = "1")]
+    pub network_acl: ::core::option::Option<NetworkAcl>,
+    #[prost(string, optional, tag = "2")]
+    pub client_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteNetworkAclEntryRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub network_acl_id: ::prost::alloc::string::String,
+    #[prost(int32, tag = "3")]
+    pub rule_number: i32,
+    #[prost(bool, tag = "4")]
+    pub egress: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteNetworkAclRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub network_acl_id: ::prost::alloc::string::String,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DescribeNetworkAclsRequest {
     #[prost(string, optional, tag = "1")]
@@ -3567,6 +3797,43 @@ pub struct PortRange {
     pub from: ::core::option::Option<i32>,
     #[prost(int32, optional, tag = "2")]
     pub to: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplaceNetworkAclAssociationRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub association_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub network_acl_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplaceNetworkAclAssociationResult {
+    #[prost(string, optional, tag = "1")]
+    pub new_association_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplaceNetworkAclEntryRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub network_acl_id: ::prost::alloc::string::String,
+    #[prost(int32, tag = "3")]
+    pub rule_number: i32,
+    #[prost(string, tag = "4")]
+    pub protocol: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub rule_action: ::prost::alloc::string::String,
+    #[prost(bool, tag = "6")]
+    pub egress: bool,
+    #[prost(string, optional, tag = "7")]
+    pub cidr_block: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "8")]
+    pub ipv6_cidr_block: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "9")]
+    pub icmp_type_code: ::core::option::Option<IcmpTypeCode>,
+    #[prost(message, optional, tag = "10")]
+    pub port_range: ::core::option::Option<PortRange>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AssignPrivateIpAddressesRequest {

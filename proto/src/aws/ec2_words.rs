@@ -42,6 +42,10 @@ pub mod account_attribute_name {
     pub const DEFAULT_VPC: &str = "default-vpc";
 }
 
+pub mod address_attribute_name {
+    pub const DOMAIN_NAME: &str = "domain-name";
+}
+
 pub mod affinity {
     pub const DEFAULT: &str = "default";
     pub const HOST: &str = "host";
@@ -150,6 +154,11 @@ pub mod device_type {
 pub mod disk_type {
     pub const HDD: &str = "hdd";
     pub const SSD: &str = "ssd";
+}
+
+pub mod domain_type {
+    pub const VPC: &str = "vpc";
+    pub const STANDARD: &str = "standard";
 }
 
 pub mod ebs_encryption_support {
@@ -677,6 +686,13 @@ pub mod secondary_interface_status {
 
 pub mod secondary_interface_type {
     pub const SECONDARY: &str = "secondary";
+}
+
+pub mod service_managed {
+    pub const ALB: &str = "alb";
+    pub const NLB: &str = "nlb";
+    pub const RNAT: &str = "rnat";
+    pub const RDS: &str = "rds";
 }
 
 pub mod shutdown_behavior {

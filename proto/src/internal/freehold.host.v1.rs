@@ -306,6 +306,9 @@ pub struct VpcDesired {
     /// Of the instances of the VPC on any host: whose own ids are names in the domain. Names made of addresses need no mention.
     #[prost(message, repeated, tag = "11")]
     pub resource_names: ::prost::alloc::vec::Vec<ResourceName>,
+    /// Those that a subnet has.
+    #[prost(message, repeated, tag = "20")]
+    pub network_acls: ::prost::alloc::vec::Vec<NetworkAclDesired>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ResourceName {
@@ -327,6 +330,38 @@ pub struct SubnetDesired {
     /// internet gateway.
     #[prost(string, tag = "3")]
     pub route_table_id: ::prost::alloc::string::String,
+    /// The network ACL at its border. Empty from a scheduler that stated none: everything passes.
+    #[prost(string, tag = "4")]
+    pub network_acl_id: ::prost::alloc::string::String,
+}
+/// What passes the borders of the subnets that have it. Each packet is asked about by itself, answers too, before any security group is.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NetworkAclDesired {
+    #[prost(string, tag = "1")]
+    pub network_acl_id: ::prost::alloc::string::String,
+    /// The smallest number that matches decides. What none matches does not pass.
+    #[prost(message, repeated, tag = "2")]
+    pub entries: ::prost::alloc::vec::Vec<NetworkAclEntryDesired>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NetworkAclEntryDesired {
+    #[prost(bool, tag = "1")]
+    pub egress: bool,
+    #[prost(uint32, tag = "2")]
+    pub rule_number: u32,
+    /// A number in decimal; "-1" for all.
+    #[prost(string, tag = "3")]
+    pub protocol: ::prost::alloc::string::String,
+    #[prost(bool, tag = "4")]
+    pub allow: bool,
+    /// Where packets come from, or go to.
+    #[prost(string, tag = "5")]
+    pub cidr_block: ::prost::alloc::string::String,
+    /// -1: any. For ICMP the type and the code.
+    #[prost(int32, tag = "6")]
+    pub from_port: i32,
+    #[prost(int32, tag = "7")]
+    pub to_port: i32,
 }
 /// Where packets to other networks go. To the VPC's own blocks they always go directly, but for a narrower route.
 #[derive(Clone, PartialEq, ::prost::Message)]

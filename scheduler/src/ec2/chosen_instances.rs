@@ -8,6 +8,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::message::missing;
 use super::resolve::INSTANCE;
+use crate::addresses;
 use crate::lifecycle::step::State;
 use crate::store::{Failure, Outcome, Select, Tx, instance, read};
 
@@ -49,6 +50,19 @@ pub async fn lasting(tx: &Tx, id: &str) -> Outcome<instance::Model> {
         }
         _ => Ok(row),
     }
+}
+
+/// The interface of the one that is named, where there is no other that could be meant.
+pub async fn only_interface(tx: &Tx, instance_id: &str) -> Outcome<String> {
+    let row = lasting(tx, instance_id).await?;
+    let mut interfaces = addresses::interfaces_of(tx, &row.instance_id).await?;
+    if let (Some(only), true) = (interfaces.pop(), interfaces.is_empty()) {
+        return Ok(only);
+    }
+    let message = format!(
+        "There are multiple interfaces attached to instance '{instance_id}'. Please specify an interface ID for the operation instead."
+    );
+    Err(Failure::refuse(ErrorCode::InvalidInstanceId, message))
 }
 
 /// It has to be stopped for what is asked.

@@ -9,8 +9,8 @@ use super::message::{given_tags, missing};
 use super::resolve::{self, Kind};
 use crate::engine::Command;
 use crate::store::{
-    Outcome, Tx, dhcp_options, image, instance, internet_gateway, key_pair, launch_template, network_acl, network_interface,
-    placement_group, route_table, security_group, security_group_rule, snapshot, subnet, tag, volume, vpc,
+    Outcome, Tx, dhcp_options, elastic_address, image, instance, internet_gateway, key_pair, launch_template, network_acl,
+    network_interface, placement_group, route_table, security_group, security_group_rule, snapshot, subnet, tag, volume, vpc,
 };
 use crate::tags::{self, Tags};
 
@@ -32,6 +32,8 @@ impl Command for ec2::CreateTagsRequest {
 
 /// What tagging or untagging can go wrong with: each kind of resource has codes of its own.
 pub(super) const TAGGING_ERRORS: &[ErrorCode] = &[
+    ErrorCode::InvalidAllocationIdMalformed,
+    ErrorCode::InvalidAllocationIdNotFound,
     ErrorCode::InvalidAmiIdMalformed,
     ErrorCode::InvalidAmiIdNotFound,
     ErrorCode::InvalidDhcpOptionsIdMalformed,
@@ -95,6 +97,7 @@ async fn exists(tx: &Tx, id: &str, kind: &Kind) -> Outcome<bool> {
     }
     let rows = match kind.resource_type {
         "dhcp-options" => owned!(dhcp_options, DhcpOptionsId).await?,
+        "elastic-ip" => owned!(elastic_address, AllocationId).await?,
         "image" => owned!(image, ImageId).await?,
         "instance" => owned!(instance, InstanceId).await?,
         "internet-gateway" => owned!(internet_gateway, InternetGatewayId).await?,

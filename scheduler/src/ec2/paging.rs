@@ -32,6 +32,7 @@ macro_rules! paged {
     )*};
 }
 paged! {
+    DescribeAddressesAttributeRequest, 1..=1000, allocation_ids = "allocationIdSet";
     DescribeDhcpOptionsRequest, 5..=1000, dhcp_options_ids = "dhcpOptionsIdSet";
     DescribeImagesRequest, 1..=1000, image_ids = "imagesSet";
     DescribeInstanceCreditSpecificationsRequest, 5..=1000, instance_ids = "instancesSet";

@@ -4,17 +4,17 @@
 use std::collections::HashSet;
 
 use freehold_proto::id::{
-    DhcpOptionsId, ImageId, InstanceId, InternetGatewayId, KeyPairId, LaunchTemplateId, NetworkAclId, NetworkInterfaceId, PlacementGroupId,
-    RouteTableAssociationId, RouteTableId, SecurityGroupId, SecurityGroupRuleId, SnapshotId, SubnetId, VolumeId, VpcCidrAssociationId,
-    VpcId,
+    DhcpOptionsId, ElasticAddressAssociationId, ElasticAddressId, ImageId, InstanceId, InternetGatewayId, KeyPairId, LaunchTemplateId,
+    NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId, PlacementGroupId, RouteTableAssociationId, RouteTableId, SecurityGroupId,
+    SecurityGroupRuleId, SnapshotId, SubnetId, VolumeId, VpcCidrAssociationId, VpcId,
 };
 use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{EntityTrait, PrimaryKeyTrait};
 
 use crate::store::read::Select;
 use crate::store::{
-    Outcome, Tx, dhcp_options, internet_gateway, network_acl, network_interface, route_table, route_table_association, security_group,
-    subnet, vpc, vpc_cidr_block,
+    Outcome, Tx, dhcp_options, elastic_address, internet_gateway, network_acl, network_acl_association, network_interface, route_table,
+    route_table_association, security_group, subnet, vpc, vpc_cidr_block,
 };
 
 /// A kind of resource as EC2 speaks of its ids.
@@ -46,6 +46,7 @@ macro_rules! kinds {
 }
 kinds! {
     DHCP_OPTIONS: DhcpOptionsId, "dhcp-options", InvalidDhcpOptionsIdMalformed, InvalidDhcpOptionsIdNotFound, "dhcpOption ID";
+    ELASTIC_ADDRESS: ElasticAddressId, "elastic-ip", InvalidAllocationIdMalformed, InvalidAllocationIdNotFound, "allocation ID";
     IMAGE: ImageId, "image", InvalidAmiIdMalformed, InvalidAmiIdNotFound, "image id";
     INSTANCE: InstanceId, "instance", InvalidInstanceIdMalformed, InvalidInstanceIdNotFound, "instance ID";
     INTERNET_GATEWAY: InternetGatewayId, "internet-gateway", InvalidInternetGatewayIdMalformed, InvalidInternetGatewayIdNotFound, "internetGateway ID";
@@ -83,6 +84,26 @@ pub const ROUTE_TABLE_ASSOCIATION: Kind = Kind {
     noun: "association ID",
 };
 
+/// Which ACL a subnet has.
+pub const NETWORK_ACL_ASSOCIATION: Kind = Kind {
+    resource_type: "",
+    prefix: NetworkAclAssociationId::PREFIX,
+    well_formed: |text| NetworkAclAssociationId::parse(text).is_ok(),
+    malformed: ErrorCode::InvalidAssociationIdMalformed,
+    not_found: ErrorCode::InvalidAssociationIdNotFound,
+    noun: "association ID",
+};
+
+/// Where an Elastic IP is.
+pub const ELASTIC_ADDRESS_ASSOCIATION: Kind = Kind {
+    resource_type: "",
+    prefix: ElasticAddressAssociationId::PREFIX,
+    well_formed: |text| ElasticAddressAssociationId::parse(text).is_ok(),
+    malformed: ErrorCode::InvalidAssociationIdMalformed,
+    not_found: ErrorCode::InvalidAssociationIdNotFound,
+    noun: "association ID",
+};
+
 /// A row of one account.
 pub trait Owned {
     fn account_id(&self) -> &str;
@@ -99,9 +120,11 @@ macro_rules! owned {
 }
 owned! {
     dhcp_options,
+    elastic_address,
     internet_gateway,
     network_acl,
     network_interface,
+    network_acl_association,
     route_table,
     route_table_association,
     security_group,

@@ -8,7 +8,6 @@ use super::chosen_instances;
 use super::message::missing;
 use super::resolve::{NETWORK_INTERFACE, ROUTE_TABLE};
 use super::run_instances::{combination, invalid};
-use crate::addresses;
 use crate::network::route::{Place, Target, destination, only_an_interface};
 use crate::network::{cidr, subnet, vpc as network_vpc};
 use crate::store::{Failure, Outcome, Tx, internet_gateway, network_interface, route_table, vpc};
@@ -103,7 +102,7 @@ async fn target(tx: &Tx, table: &route_table::Model, parameter: &str, id: &str) 
         "gatewayId" if id == LOCAL => Ok(None),
         "gatewayId" => gateway(tx, table, id).await.map(Some),
         "instanceId" => {
-            let interface = interface_of(tx, id).await?;
+            let interface = chosen_instances::only_interface(tx, id).await?;
             in_vpc(tx, table, &interface).await.map(Some)
         }
         _ => in_vpc(tx, table, id).await.map(Some),
@@ -124,19 +123,6 @@ async fn gateway(tx: &Tx, table: &route_table::Model, id: &str) -> Outcome<Strin
         return Err(invalid(message).into());
     }
     Ok(row.internet_gateway_id)
-}
-
-/// The only one that an instance has.
-async fn interface_of(tx: &Tx, instance_id: &str) -> Outcome<String> {
-    let row = chosen_instances::lasting(tx, instance_id).await?;
-    let mut interfaces = addresses::interfaces_of(tx, &row.instance_id).await?;
-    if let (Some(only), true) = (interfaces.pop(), interfaces.is_empty()) {
-        return Ok(only);
-    }
-    let message = format!(
-        "There are multiple interfaces attached to instance '{instance_id}'. Please specify an interface ID for the operation instead."
-    );
-    Err(Failure::refuse(ErrorCode::InvalidInstanceId, message))
 }
 
 /// An interface in the table's VPC.

@@ -8,6 +8,7 @@ use freehold_proto::internal::host::{
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 
+use super::acls::network_acls;
 use super::routes::{route_tables, subnets};
 use crate::Settings;
 use crate::ec2::{cpu_options, hostname, maintenance_options};
@@ -144,18 +145,21 @@ pub async fn vpc(db: &impl ConnectionTrait, settings: &Settings, vpc_id: &str) -
     let Some(row) = vpc::Entity::find_by_id(vpc_id).one(db).await? else { return Ok(None) };
     let blocks = vpc_cidr_block::Entity::find().filter(vpc_cidr_block::Column::VpcId.eq(vpc_id));
     let blocks = blocks.order_by_asc(vpc_cidr_block::Column::AssociationId).all(db).await?;
+    let mut subnets = subnets(db, vpc_id).await?;
+    let network_acls = network_acls(db, &mut subnets).await?;
     Ok(Some(VpcDesired {
         vpc_id: row.vpc_id,
         account_id: row.account_id,
         generation: unsigned(row.generation),
         cidr_block: row.cidr_block,
         vni: u32::try_from(row.vni).unwrap_or_default(),
-        subnets: subnets(db, vpc_id).await?,
+        subnets,
         domain_name: settings.private_domain(),
         other_cidr_blocks: blocks.into_iter().map(|row| row.cidr_block).collect(),
         route_tables: route_tables(db, vpc_id).await?,
         without_resolver: !row.enable_dns_support,
         resource_names: resource_names(db, vpc_id).await?,
+        network_acls,
     }))
 }
 

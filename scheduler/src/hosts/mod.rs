@@ -12,10 +12,11 @@
 //! Holds no truth: a session that ends loses nothing, the next one states everything again. The newest session of a host is the one
 //! that counts, also where it is another scheduler's: the host's row names that, and the session before it ends.
 
+mod acls;
 mod bury;
 mod causes;
 mod console;
-mod desired;
+pub(crate) mod desired;
 pub(crate) mod grants;
 mod hello;
 mod observed;

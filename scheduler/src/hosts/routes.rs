@@ -20,7 +20,7 @@ pub async fn subnets(db: &impl ConnectionTrait, vpc_id: &str) -> Result<Vec<Subn
     let stated = rows.into_iter().map(|row| {
         let own = tables.get(&Some(row.subnet_id.clone()));
         let route_table_id = own.or_else(|| tables.get(&None)).cloned().unwrap_or_default();
-        SubnetDesired { subnet_id: row.subnet_id, cidr_block: row.cidr_block, route_table_id }
+        SubnetDesired { subnet_id: row.subnet_id, cidr_block: row.cidr_block, route_table_id, ..SubnetDesired::default() }
     });
     Ok(stated.collect())
 }

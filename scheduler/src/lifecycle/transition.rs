@@ -2,7 +2,7 @@
 //!
 //! Every change of what a host is told raises the instance's generation, which fences reports about the time before.
 
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use freehold_proto::{ErrorCode, Fault};
 
@@ -10,7 +10,7 @@ use super::step::{Event, Illegal, ShutdownBehavior, State, step};
 use super::terminate;
 use crate::addresses;
 use crate::network::route;
-use crate::store::{Failure, Kind, Outcome, Tx, instance, public_address};
+use crate::store::{Failure, Kind, Outcome, Tx, instance};
 
 /// `desired_power`: what its host is told.
 pub mod power {
@@ -188,14 +188,12 @@ pub async fn observed(tx: &mut Tx, mut row: instance::Model, observation: Observ
     }
 }
 
-/// A stopped instance gives its public address back, and keeps all else.
+/// A stopped instance gives its public address back, unless it is its account's to keep, and keeps all else.
 async fn stopped(tx: &mut Tx, mut row: instance::Model) -> Outcome<instance::Model> {
     State::Stopped.as_str().clone_into(&mut row.state);
     power::STOPPED.clone_into(&mut row.desired_power);
     route::restate_through(tx, &row.instance_id).await?;
-    for interface in addresses::interfaces_of(tx, &row.instance_id).await? {
-        public_address::Entity::delete_many().filter(public_address::Column::NetworkInterfaceId.eq(interface)).exec(tx.db()).await?;
-    }
+    addresses::give_back(tx, &row.instance_id).await?;
     save_restated(tx, row).await
 }
 

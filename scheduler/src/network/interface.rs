@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use freehold_proto::id::NetworkInterfaceId;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
+use super::elastic;
 use crate::addresses;
 use crate::lifecycle::terminate::restate_groups;
 use crate::lifecycle::transition::save_restated;
@@ -165,6 +166,7 @@ pub async fn delete(tx: &Tx, id: &str) -> Outcome<Vec<String>> {
         .await?;
     private_address::Entity::delete_many().filter(private_address::Column::NetworkInterfaceId.eq(id)).exec(tx.db()).await?;
     public_address::Entity::delete_many().filter(public_address::Column::NetworkInterfaceId.eq(id)).exec(tx.db()).await?;
+    elastic::leave(tx, id).await?;
     network_interface::Entity::delete_by_id(id).exec(tx.db()).await?;
     tag::Entity::delete_many().filter(tag::Column::ResourceId.eq(id)).exec(tx.db()).await?;
     Ok(members.into_iter().collect())

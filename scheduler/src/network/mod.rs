@@ -1,13 +1,15 @@
 //! VPCs and what is in each from the moment it is made: a main route table, a default network ACL and a default security group.
 //!
-//! [`cidr`] are the rules of address blocks, without a store; [`vpc`], [`subnet`] and [`group`] make and unmake rows; [`route`] what routes may
-//! be; [`default`] is what every account begins with.
+//! [`cidr`] are the rules of address blocks, without a store; [`vpc`], [`subnet`], [`group`] and [`acl`] make and unmake rows; [`route`] what
+//! routes may be; [`default`] is what every account begins with.
 //!
 //! Whatever of a VPC a host obeys (blocks, subnets, routes, options) is stated with the VPC, whole: who changes it calls [`restate`].
 
+pub mod acl;
 pub mod cidr;
 pub mod default;
 pub mod dhcp;
+pub mod elastic;
 pub mod group;
 pub mod interface;
 pub mod route;

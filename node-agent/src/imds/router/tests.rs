@@ -64,6 +64,7 @@ fn vpc() -> VpcPlan {
         blocks: vec!["172.31.0.0/16".parse().unwrap(), "100.64.0.0/24".parse().unwrap()],
         resolves: true,
         route_tables: BTreeMap::new(),
+        acls: BTreeMap::new(),
         domain: "ec2.internal".into(),
         resolver: Ipv4Addr::new(172, 31, 0, 2),
         resource_names: crate::network::plan::ResourceNames::default(),

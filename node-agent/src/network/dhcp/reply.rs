@@ -190,6 +190,7 @@ mod tests {
             subnet: "172.31.0.0/20".parse().unwrap(),
             gateway: GATEWAY,
             route_table: String::new(),
+            acl: String::new(),
             groups: vec![],
             source_dest_check: true,
             hostname: "ip-172-31-0-5".into(),

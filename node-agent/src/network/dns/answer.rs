@@ -156,6 +156,7 @@ mod tests {
             blocks: vec!["172.31.0.0/16".parse().unwrap()],
             resolves: true,
             route_tables: BTreeMap::new(),
+            acls: BTreeMap::new(),
             domain: "ec2.internal".into(),
             resolver: Ipv4Addr::new(172, 31, 0, 2),
             resource_names: ResourceNames::default(),

@@ -1,7 +1,7 @@
 //! The nftables rules of one VPC's namespace.
 //!
 //! ```text
-//!  tap ──▶ spoofed ──▶ leaving (egress of the sender's groups) ──▶ arriving (ingress of the receiver's groups) ──▶ tap
+//!  tap ──▶ spoofed ──▶ border (network ACLs) ──▶ leaving (egress of the sender's groups) ──▶ arriving (ingress of the receiver's groups) ──▶ tap
 //!                 └──▶ input: DHCP, DNS, metadata and nothing else
 //!  ext0 ─▶ public address becomes private ──▶ arriving          leaving, with a public address ──▶ private becomes public ─▶ ext0
 //! ```
@@ -14,7 +14,7 @@ use std::fmt::{Display, Write};
 use std::net::Ipv4Addr;
 
 use super::rules::{Group, Peer, Rule};
-use super::{Interface, METADATA, RESOLVER, VpcPlan};
+use super::{Interface, METADATA, RESOLVER, VpcPlan, acl};
 
 pub fn ruleset(vpc: &VpcPlan, groups: &BTreeMap<String, Group>) -> String {
     let mut text = String::with_capacity(4096 + 512 * vpc.interfaces.len());
@@ -36,6 +36,7 @@ pub fn ruleset(vpc: &VpcPlan, groups: &BTreeMap<String, Group>) -> String {
     }
     verdicts(&mut text, vpc, "leaving", "out");
     verdicts(&mut text, vpc, "arriving", "in");
+    acl::borders(&mut text, vpc);
     text += &base_chains(vpc);
     text += "}\n";
     text += &arp(vpc);
@@ -136,11 +137,11 @@ fn arp(vpc: &VpcPlan) -> String {
     text
 }
 
-fn set<T: Display>(text: &mut String, name: &str, kind: &str, elements: impl IntoIterator<Item = T>) {
+pub fn set<T: Display>(text: &mut String, name: &str, kind: &str, elements: impl IntoIterator<Item = T>) {
     collection(text, "set", name, kind, elements);
 }
 
-fn map<T: Display>(text: &mut String, name: &str, kind: &str, elements: impl IntoIterator<Item = T>) {
+pub fn map<T: Display>(text: &mut String, name: &str, kind: &str, elements: impl IntoIterator<Item = T>) {
     collection(text, "map", name, kind, elements);
 }
 
@@ -150,7 +151,7 @@ fn collection<T: Display>(text: &mut String, what: &str, name: &str, kind: &str,
     let _ = writeln!(text, "\t{what} {name} {{ type {kind};{elements}\n\t}}");
 }
 
-fn chain(text: &mut String, name: &str, lines: impl IntoIterator<Item = String>) {
+pub fn chain(text: &mut String, name: &str, lines: impl IntoIterator<Item = String>) {
     let _ = writeln!(text, "\tchain {name} {{");
     for line in lines {
         let _ = writeln!(text, "\t\t{line}");

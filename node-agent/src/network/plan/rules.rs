@@ -116,7 +116,7 @@ impl Rule {
 }
 
 impl Traffic {
-    fn parse(stated: &RuleDesired) -> Result<Option<Self>, String> {
+    pub fn parse(stated: &RuleDesired) -> Result<Option<Self>, String> {
         Ok(Some(match stated.ip_protocol.as_str() {
             "-1" => Self::Any,
             "tcp" | "6" => Self::ports("tcp", stated)?,

@@ -1,6 +1,7 @@
 use freehold_proto::internal::host::rule_desired::Peer;
 use freehold_proto::internal::host::{
-    Metadata, RouteDesired, RouteTableDesired, RouterInterface, RuleDesired, SecurityGroupDesired, SubnetDesired, route_desired,
+    Metadata, NetworkAclDesired, NetworkAclEntryDesired, RouteDesired, RouteTableDesired, RouterInterface, RuleDesired,
+    SecurityGroupDesired, SubnetDesired, route_desired,
 };
 use proptest::prelude::*;
 
@@ -9,7 +10,12 @@ use super::*;
 const HOST: &str = "host-0123456789abcdef0";
 
 fn vpc(id: &str) -> (String, Arc<VpcDesired>) {
-    let subnets = vec![SubnetDesired { subnet_id: "subnet-1".into(), cidr_block: "172.31.0.0/20".into(), route_table_id: "rtb-1".into() }];
+    let subnets = vec![SubnetDesired {
+        subnet_id: "subnet-1".into(),
+        cidr_block: "172.31.0.0/20".into(),
+        route_table_id: "rtb-1".into(),
+        ..SubnetDesired::default()
+    }];
     let route = RouteDesired { cidr_block: "0.0.0.0/0".into(), target: Some(route_desired::Target::InternetGatewayId("igw-1".into())) };
     let vpc = VpcDesired {
         route_tables: vec![RouteTableDesired { route_table_id: "rtb-1".into(), routes: vec![route] }],
@@ -209,6 +215,62 @@ fn an_interface_that_makes_no_sense_is_left_out_but_mentioned() {
         assert!(plan.mentioned.taps.contains("tap000000000005"));
         assert!(plan.vpcs.values().all(|vpc| vpc.interfaces.is_empty()));
     }
+}
+
+fn acl_entry(egress: bool, rule_number: u32, protocol: &str, allow: bool, cidr_block: &str, ports: (i32, i32)) -> NetworkAclEntryDesired {
+    let (from_port, to_port) = ports;
+    NetworkAclEntryDesired { egress, rule_number, protocol: protocol.into(), allow, cidr_block: cidr_block.into(), from_port, to_port }
+}
+
+fn bordered(entries: Vec<NetworkAclEntryDesired>) -> HostPlan {
+    let mut desired = one();
+    let vpc = Arc::make_mut(desired.vpcs.get_mut("vpc-1").expect("a VPC"));
+    vpc.subnets[0].network_acl_id = "acl-1".into();
+    vpc.network_acls = vec![NetworkAclDesired { network_acl_id: "acl-1".into(), entries }];
+    HostPlan::new(HOST, &desired)
+}
+
+#[test]
+fn an_acl_s_rules_are_asked_by_number_and_what_none_allows_is_dropped() {
+    let plan = bordered(vec![
+        acl_entry(false, 32767, "-1", false, "0.0.0.0/0", (-1, -1)),
+        acl_entry(false, 100, "6", true, "10.1.2.3/8", (22, 23)),
+        acl_entry(false, 90, "1", false, "0.0.0.0/0", (8, -1)),
+        acl_entry(true, 100, "-1", true, "0.0.0.0/0", (-1, -1)),
+    ]);
+    assert_eq!(plan.faults, []);
+    let ruleset = &plan.vpcs["vpc-1"].ruleset;
+    let inbound = "chain acl-1_in {\n\t\ticmp type 8 drop\n\t\tip saddr 10.0.0.0/8 tcp dport 22-23 return\n\t\tdrop\n\t\tdrop\n\t}";
+    assert!(ruleset.contains(inbound), "{ruleset}");
+    assert!(ruleset.contains("\"tap000000000005\" : jump acl-1_in") && !ruleset.contains("acl-1_out"), "{ruleset}");
+}
+
+#[test]
+fn an_acl_that_lets_all_pass_costs_nothing() {
+    let all = |egress| acl_entry(egress, 100, "-1", true, "0.0.0.0/0", (-1, -1));
+    let open = bordered(vec![all(false), all(true), acl_entry(false, 200, "6", false, "0.0.0.0/0", (1, 1))]);
+    assert_eq!(open.vpcs["vpc-1"].ruleset, HostPlan::new(HOST, &one()).vpcs["vpc-1"].ruleset);
+}
+
+#[test]
+fn an_acl_s_rule_that_makes_no_sense_denies_from_its_number_on() {
+    let entries = [acl_entry(false, 10, "6", true, "10.0.0.0/8", (1, 1)), acl_entry(false, 30, "-1", true, "0.0.0.0/0", (-1, -1))];
+    for bad in [("6", "10.0.0.0/33", (1, 2)), ("6", "10.0.0.0/8", (2, 1)), ("sctp-ish", "10.0.0.0/8", (1, 2))] {
+        let odd = acl_entry(false, 20, bad.0, false, bad.1, bad.2);
+        let plan = bordered(entries.iter().cloned().chain([odd]).collect());
+        assert_eq!(plan.faults.len(), 1, "{bad:?}");
+        let inbound = "chain acl-1_in {\n\t\tip saddr 10.0.0.0/8 tcp dport 1-1 return\n\t\tdrop\n\t}";
+        assert!(plan.vpcs["vpc-1"].ruleset.contains(inbound), "{bad:?}");
+    }
+}
+
+#[test]
+fn an_interface_whose_acl_is_not_known_waits() {
+    let mut desired = one();
+    Arc::make_mut(desired.vpcs.get_mut("vpc-1").expect("a VPC")).subnets[0].network_acl_id = "acl-1".into();
+    let plan = HostPlan::new(HOST, &desired);
+    assert_eq!(plan.faults.len(), 1);
+    assert!(plan.vpcs.values().all(|vpc| vpc.interfaces.is_empty()));
 }
 
 #[test]

@@ -160,7 +160,7 @@ pub fn identifier(group: &security_group::Model) -> ec2::GroupIdentifier {
 fn network_interface(view: &InterfaceView, settings: &Settings) -> ec2::InstanceNetworkInterface {
     let row = &view.interface;
     let association = view.public_address.as_ref().map(|address| ec2::InstanceNetworkInterfaceAssociation {
-        ip_owner_id: Some("amazon".into()),
+        ip_owner_id: Some(view.ip_owner_id()),
         public_dns_name: Some(view.public_name(settings).unwrap_or_default()),
         public_ip: Some(address.clone()),
         ..ec2::InstanceNetworkInterfaceAssociation::default()

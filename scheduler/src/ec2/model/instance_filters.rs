@@ -70,8 +70,8 @@ pub const FILTERS: Table<Instance> = Table {
         shown!("metadata-options.instance-metadata-tags" => metadata_options.instance_metadata_tags),
         shown!("metadata-options.state" => metadata_options.state),
         ("monitoring-state", |view, say| say(if view.instance.monitoring { "enabled" } else { "disabled" })),
-        never!("network-interface.addresses.association.allocation-id"),
-        never!("network-interface.addresses.association.association-id"),
+        ("network-interface.addresses.association.allocation-id", |view, say| elastic(view).for_each(|row| say(&row.allocation_id))),
+        ("network-interface.addresses.association.association-id", |view, say| associations(view).for_each(say)),
         shown!("network-interface.addresses.association.carrier-ip" => network_interfaces.private_ip_addresses.association.carrier_ip),
         shown!("network-interface.addresses.association.customer-owned-ip"
             => network_interfaces.private_ip_addresses.association.customer_owned_ip),
@@ -82,8 +82,8 @@ pub const FILTERS: Table<Instance> = Table {
         shown!("network-interface.addresses.primary" => network_interfaces.private_ip_addresses.primary),
         shown!("network-interface.addresses.private-dns-name" => network_interfaces.private_ip_addresses.private_dns_name),
         shown!("network-interface.addresses.private-ip-address" => network_interfaces.private_ip_addresses.private_ip_address),
-        never!("network-interface.association.allocation-id"),
-        never!("network-interface.association.association-id"),
+        ("network-interface.association.allocation-id", |view, say| elastic(view).for_each(|row| say(&row.allocation_id))),
+        ("network-interface.association.association-id", |view, say| associations(view).for_each(say)),
         shown!("network-interface.association.carrier-ip" => network_interfaces.association.carrier_ip),
         shown!("network-interface.association.customer-owned-ip" => network_interfaces.association.customer_owned_ip),
         shown!("network-interface.association.ip-owner-id" => network_interfaces.association.ip_owner_id),
@@ -179,4 +179,12 @@ fn attachments(view: &InstanceView) -> impl Iterator<Item = &InterfaceView> {
 
 fn tags(view: &InstanceView) -> impl Iterator<Item = (&String, &String)> {
     view.interfaces.iter().flat_map(|interface| &interface.tags)
+}
+
+fn elastic(view: &InstanceView) -> impl Iterator<Item = &crate::store::elastic_address::Model> {
+    view.interfaces.iter().filter_map(|interface| interface.elastic_address.as_deref())
+}
+
+fn associations(view: &InstanceView) -> impl Iterator<Item = &str> {
+    elastic(view).filter_map(|row| row.association_id.as_deref())
 }

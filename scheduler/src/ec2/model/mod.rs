@@ -1,6 +1,7 @@
 //! Resources as EC2 shows them: for each its message, and the table of its filters.
 
 pub mod dhcp_options;
+pub mod elastic_address;
 pub mod image;
 pub mod instance;
 pub mod instance_filters;

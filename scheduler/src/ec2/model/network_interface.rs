@@ -5,7 +5,7 @@ use freehold_proto::aws::ec2;
 
 use crate::Settings;
 use crate::ec2::message::{tags as tags_of, timestamp};
-use crate::ec2::shown::{Shown, Shows, never, shown};
+use crate::ec2::shown::{Shown, Shows, shown};
 use crate::filter::{Table, flag};
 use crate::store::read::interfaces::InterfaceView;
 use crate::store::read::resources::Tagged;
@@ -17,7 +17,7 @@ pub const FILTERS: Table<Shown<NetworkInterface>> = Table {
     names: &[
         ("addresses.private-ip-address", |eni, say| eni.item.private_addresses.iter().for_each(|address| say(&address.address))),
         ("addresses.association.public-ip", |eni, say| eni.item.public_address.iter().for_each(|address| say(address))),
-        never!("addresses.association.owner-id"),
+        shown!("addresses.association.owner-id" => association.ip_owner_id),
         ("addresses.primary", |eni, say| eni.item.private_addresses.iter().for_each(|address| say(flag(address.is_primary)))),
         shown!("association.allocation-id" => association.allocation_id),
         shown!("association.association-id" => association.association_id),
@@ -107,8 +107,9 @@ fn message(view: &InterfaceView, tags: &Tags, settings: &Settings) -> ec2::Netwo
 fn association(view: &InterfaceView, settings: &Settings) -> Option<ec2::NetworkInterfaceAssociation> {
     let address = view.public_address.as_deref()?;
     Some(ec2::NetworkInterfaceAssociation {
-        // The pool's addresses belong to the cloud, not to the account.
-        ip_owner_id: Some("amazon".into()),
+        allocation_id: view.elastic_address.as_ref().map(|row| row.allocation_id.clone()),
+        association_id: view.elastic_address.as_ref().and_then(|row| row.association_id.clone()),
+        ip_owner_id: Some(view.ip_owner_id()),
         public_dns_name: Some(view.public_name(settings).unwrap_or_default()),
         public_ip: Some(address.to_owned()),
         ..Default::default()

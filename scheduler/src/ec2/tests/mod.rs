@@ -1,5 +1,7 @@
 //! EC2's actions as the gateway calls them: message bytes through the engine's table, on a store of its own.
 
+mod acls;
+mod addresses;
 mod group_refusals;
 mod images;
 mod instance_options;

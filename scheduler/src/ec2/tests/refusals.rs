@@ -8,8 +8,11 @@ use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
 
 /// Their codes need instances and hosts, and are provoked where those are made.
 const PROVOKED_ELSEWHERE: &[&str] = &[
+    "AssociateAddress",
     "CreateRoute",
     "DeleteNetworkInterface",
+    "AllocateAddress",
+    "ReleaseAddress",
     "DeletePlacementGroup",
     "DeleteSubnet",
     "DetachInternetGateway",
@@ -43,9 +46,11 @@ async fn every_declared_code_is_provoked() {
     key_pairs(&bench).await;
     placement_groups(&bench).await;
     images(&bench).await;
+    super::acls::refusals(&bench).await;
     super::group_refusals::refusals(&bench).await;
     super::network_refusals::refusals(&bench).await;
     super::route_refusals::refusals(&bench).await;
+    super::addresses::refusals(&bench).await;
     tags(&bench).await;
     authorize_rules(&bench).await;
     revoke_rules(&bench).await;

@@ -270,7 +270,7 @@ async fn what_a_route_can_not_be_is_refused() {
     refused!(InvalidNetworkInterfaceIdNotFound, &table, to, network_interface_id: "eni-0123456789abcdef0");
     refused!(InvalidInstanceIdMalformed, &table, to, instance_id: "i-zzz");
     refused!(InvalidInstanceIdNotFound, &table, to, instance_id: "i-0123456789abcdef0");
-    second_interface(&net).await;
+    second_interface(&net.lab).await;
     refused!(InvalidInstanceId, &table, to, instance_id: net.instance.as_str());
     let again = ec2::CreateRouteRequest { gateway_id: Some(gateway.into()), ..route_to(&table, to) };
     assert_eq!(lab.code(again.clone()).await, ErrorCode::RouteAlreadyExists);
@@ -298,9 +298,9 @@ async fn many_routes(net: &Net, table: &str) {
 }
 
 /// The instance has another interface as well.
-async fn second_interface(net: &Net) {
+pub async fn second_interface(lab: &Lab) {
     use sea_orm::ActiveModelTrait as _;
-    let tx = net.lab.store().begin(ALICE).await.expect("a transaction");
+    let tx = lab.store().begin(ALICE).await.expect("a transaction");
     let row = network_interface_attachment::Entity::find().one(tx.db()).await.expect("a read").expect("an attachment");
     let interface = crate::store::network_interface::Entity::find().one(tx.db()).await.expect("a read").expect("an interface");
     let id = "eni-00000000000000001".to_owned();

@@ -22,6 +22,7 @@ pub mod cluster;
 pub mod condemned_guest;
 pub mod console_question;
 pub mod dhcp_options;
+pub mod elastic_address;
 pub mod fenced_host;
 pub mod host;
 pub mod image;

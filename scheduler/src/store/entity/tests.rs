@@ -19,6 +19,7 @@ async fn every_entity_matches_its_table() {
         cluster
         condemned_guest
         console_question
+        elastic_address
         fenced_host
         host
         image

@@ -44,6 +44,7 @@ followed! {
     AccessKey = "access_key" by "access_key_id",
     Account = "account" by "account_id",
     DhcpOptions = "dhcp_options" by "dhcp_options_id",
+    ElasticAddress = "elastic_address" by "allocation_id",
     Host = "host" by "host_id",
     Image = "image" by "image_id",
     Instance = "instance" by "instance_id",

@@ -25,6 +25,7 @@ mod m0017_what_is_asked_of_a_console;
 mod m0018_names_and_maintenance;
 mod m0019_vpcs;
 mod m0020_security_groups;
+mod m0022_elastic_addresses;
 
 use sea_orm::DatabaseConnection;
 use sea_orm_migration::prelude::*;
@@ -89,6 +90,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0018_names_and_maintenance::NamesAndMaintenance),
             Box::new(m0019_vpcs::Vpcs),
             Box::new(m0020_security_groups::SecurityGroups),
+            Box::new(m0022_elastic_addresses::ElasticAddresses),
         ]
     }
 }

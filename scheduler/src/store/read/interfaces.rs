@@ -9,7 +9,8 @@ use super::resources::Tagged;
 use super::{Select, View, chosen, chosen_pairs};
 use crate::Settings;
 use crate::store::{
-    Rows, interface_security_group, network_interface, network_interface_attachment, private_address, public_address, security_group, vpc,
+    Rows, elastic_address, interface_security_group, network_interface, network_interface_attachment, private_address, public_address,
+    security_group, vpc,
 };
 
 /// An interface as Describe shows it.
@@ -20,6 +21,8 @@ pub struct InterfaceView {
     /// The primary one first.
     pub private_addresses: Vec<Arc<private_address::Model>>,
     pub public_address: Option<String>,
+    /// The account's own address, where the public one is. A transaction does not read it.
+    pub elastic_address: Option<Arc<elastic_address::Model>>,
     /// Whether its VPC gives public names to public addresses.
     pub has_public_names: bool,
     /// By group id.
@@ -38,6 +41,11 @@ impl InterfaceView {
         self.public_address.as_deref().filter(|_| self.has_public_names).map(|address| settings.public_dns_name(address))
     }
 
+    /// To whom its public address belongs: those of the pool to the cloud, not to the account.
+    pub fn ip_owner_id(&self) -> String {
+        self.elastic_address.as_ref().map_or_else(|| "amazon".to_owned(), |row| row.account_id.clone())
+    }
+
     fn put_together(rows: &Rows, id: &str) -> Option<Self> {
         let memberships = rows.interface_security_groups.get(id);
         let interface = rows.network_interfaces.one(id)?;
@@ -47,6 +55,7 @@ impl InterfaceView {
             attachment: rows.network_interface_attachments.one(id).cloned(),
             private_addresses: rows.private_addresses.get(id).to_vec(),
             public_address: rows.public_addresses.one(id).map(|row| row.address.clone()),
+            elastic_address: rows.elastic_addresses.of(id, None).find_map(|id| rows.elastic_addresses.one(id)).cloned(),
             has_public_names: rows.vpcs.one(&interface.vpc_id).is_some_and(|vpc| vpc.enable_dns_support && vpc.enable_dns_hostnames),
             groups: memberships.iter().filter_map(|row| rows.security_groups.one(&row.group_id).cloned()).collect(),
         })

@@ -15,10 +15,10 @@ pub use mirror::{Mirror, Mirrored};
 use super::feed::triggers::Table;
 use super::read::{Select, chosen};
 use super::{
-    dhcp_options, host, image, instance, interface_security_group, internet_gateway, key_pair, launch_template, launch_template_version,
-    network_acl, network_acl_association, network_acl_entry, network_interface, network_interface_attachment, part, placement_group,
-    private_address, public_address, route, route_table, route_table_association, security_group, security_group_rule, snapshot, subnet,
-    tag, volume, volume_attachment, vpc, vpc_cidr_block,
+    dhcp_options, elastic_address, host, image, instance, interface_security_group, internet_gateway, key_pair, launch_template,
+    launch_template_version, network_acl, network_acl_association, network_acl_entry, network_interface, network_interface_attachment,
+    part, placement_group, private_address, public_address, route, route_table, route_table_association, security_group,
+    security_group_rule, snapshot, subnet, tag, volume, volume_attachment, vpc, vpc_cidr_block,
 };
 
 /// The owner of what everybody may see.
@@ -87,6 +87,10 @@ macro_rules! mirrored {
 }
 mirrored! {
     dhcp_options = dhcp_options (DhcpOptions) by DhcpOptionsId dhcp_options_id, of |row, say| say(&row.account_id);
+    elastic_addresses = elastic_address (ElasticAddress) by AllocationId allocation_id, of |row, say| {
+        say(&row.account_id);
+        row.network_interface_id.iter().for_each(|id| say(id));
+    };
     hosts = host (Host) by HostId host_id, of |_, _| {};
     images = image (Image) by ImageId image_id, of |row, say| {
         say(&row.account_id);

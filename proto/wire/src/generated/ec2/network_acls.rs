@@ -2,6 +2,55 @@
 
 use crate::table::{Field, Kind, Shape};
 
+pub(super) static CREATE_NETWORK_ACL_ENTRY_REQUEST: Shape = Shape {
+    name: "CreateNetworkAclEntryRequest",
+    fields: &[
+        Field::new(1, "DryRun", "dryRun", Kind::Bool),
+        Field::new(2, "NetworkAclId", "networkAclId", Kind::Id).required(),
+        Field::new(3, "RuleNumber", "ruleNumber", Kind::Int32).required(),
+        Field::new(4, "Protocol", "protocol", Kind::Text).required(),
+        Field::new(5, "RuleAction", "ruleAction", Kind::Words(super::network_acls::RULE_ACTION)).required(),
+        Field::new(6, "Egress", "egress", Kind::Bool).required(),
+        Field::new(7, "CidrBlock", "cidrBlock", Kind::Text),
+        Field::new(8, "Ipv6CidrBlock", "ipv6CidrBlock", Kind::Text),
+        Field::new(9, "Icmp", "icmpTypeCode", Kind::Message(&super::network_acls::ICMP_TYPE_CODE)),
+        Field::new(10, "PortRange", "portRange", Kind::Message(&super::network_acls::PORT_RANGE)),
+    ],
+};
+
+pub(super) static CREATE_NETWORK_ACL_REQUEST: Shape = Shape {
+    name: "CreateNetworkAclRequest",
+    fields: &[
+        Field::new(1, "TagSpecification", "tagSpecifications", Kind::Message(&super::common::TAG_SPECIFICATION)).list("item"),
+        Field::new(2, "ClientToken", "clientToken", Kind::Text),
+        Field::new(3, "DryRun", "dryRun", Kind::Bool),
+        Field::new(4, "VpcId", "vpcId", Kind::Id).required(),
+    ],
+};
+
+pub(super) static CREATE_NETWORK_ACL_RESULT: Shape = Shape {
+    name: "CreateNetworkAclResult",
+    fields: &[
+        Field::new(1, "NetworkAcl", "networkAcl", Kind::Message(&super::network_acls::NETWORK_ACL)),
+        Field::new(2, "ClientToken", "clientToken", Kind::Text),
+    ],
+};
+
+pub(super) static DELETE_NETWORK_ACL_ENTRY_REQUEST: Shape = Shape {
+    name: "DeleteNetworkAclEntryRequest",
+    fields: &[
+        Field::new(1, "DryRun", "dryRun", Kind::Bool),
+        Field::new(2, "NetworkAclId", "networkAclId", Kind::Id).required(),
+        Field::new(3, "RuleNumber", "ruleNumber", Kind::Int32).required(),
+        Field::new(4, "Egress", "egress", Kind::Bool).required(),
+    ],
+};
+
+pub(super) static DELETE_NETWORK_ACL_REQUEST: Shape = Shape {
+    name: "DeleteNetworkAclRequest",
+    fields: &[Field::new(1, "DryRun", "dryRun", Kind::Bool), Field::new(2, "NetworkAclId", "networkAclId", Kind::Id).required()],
+};
+
 pub(super) static DESCRIBE_NETWORK_ACLS_REQUEST: Shape = Shape {
     name: "DescribeNetworkAclsRequest",
     fields: &[
@@ -62,5 +111,33 @@ pub(super) static NETWORK_ACL_ENTRY: Shape = Shape {
 
 pub(super) static PORT_RANGE: Shape =
     Shape { name: "PortRange", fields: &[Field::new(1, "From", "from", Kind::Int32), Field::new(2, "To", "to", Kind::Int32)] };
+
+pub(super) static REPLACE_NETWORK_ACL_ASSOCIATION_REQUEST: Shape = Shape {
+    name: "ReplaceNetworkAclAssociationRequest",
+    fields: &[
+        Field::new(1, "DryRun", "dryRun", Kind::Bool),
+        Field::new(2, "AssociationId", "associationId", Kind::Id).required(),
+        Field::new(3, "NetworkAclId", "networkAclId", Kind::Id).required(),
+    ],
+};
+
+pub(super) static REPLACE_NETWORK_ACL_ASSOCIATION_RESULT: Shape =
+    Shape { name: "ReplaceNetworkAclAssociationResult", fields: &[Field::new(1, "NewAssociationId", "newAssociationId", Kind::Id)] };
+
+pub(super) static REPLACE_NETWORK_ACL_ENTRY_REQUEST: Shape = Shape {
+    name: "ReplaceNetworkAclEntryRequest",
+    fields: &[
+        Field::new(1, "DryRun", "dryRun", Kind::Bool),
+        Field::new(2, "NetworkAclId", "networkAclId", Kind::Id).required(),
+        Field::new(3, "RuleNumber", "ruleNumber", Kind::Int32).required(),
+        Field::new(4, "Protocol", "protocol", Kind::Text).required(),
+        Field::new(5, "RuleAction", "ruleAction", Kind::Words(super::network_acls::RULE_ACTION)).required(),
+        Field::new(6, "Egress", "egress", Kind::Bool).required(),
+        Field::new(7, "CidrBlock", "cidrBlock", Kind::Text),
+        Field::new(8, "Ipv6CidrBlock", "ipv6CidrBlock", Kind::Text),
+        Field::new(9, "Icmp", "icmpTypeCode", Kind::Message(&super::network_acls::ICMP_TYPE_CODE)),
+        Field::new(10, "PortRange", "portRange", Kind::Message(&super::network_acls::PORT_RANGE)),
+    ],
+};
 
 pub(super) static RULE_ACTION: &[&str] = &["allow", "deny"];

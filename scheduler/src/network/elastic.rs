@@ -1,0 +1,107 @@
+//! Public addresses that an account keeps, and puts on one interface after another.
+//!
+//! An address on an interface has a row in `public_address`, as the pool's own have: what hosts are told and Describes show follows from that
+//! one table.
+
+use freehold_proto::id::ElasticAddressAssociationId;
+use freehold_proto::{ErrorCode, Fault};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Set};
+
+use crate::addresses;
+use crate::lifecycle::transition::{power, save_restated};
+use crate::store::{
+    Failure, Outcome, Tx, elastic_address, instance, internet_gateway, network_interface, network_interface_attachment, public_address,
+};
+
+/// An account's. EC2's is 5 until one asks for more; an operator has nobody to ask.
+pub const MOST: u64 = 1_000;
+
+/// The one on an interface.
+pub async fn on(tx: &Tx, interface_id: &str) -> Outcome<Option<elastic_address::Model>> {
+    let there = elastic_address::Entity::find().filter(elastic_address::Column::NetworkInterfaceId.eq(interface_id));
+    Ok(there.one(tx.db()).await?)
+}
+
+/// Puts it on an interface, in the place of what that has, and takes it from where it is. Answers the association's id.
+pub async fn associate(tx: &mut Tx, row: elastic_address::Model, interface: &network_interface::Model) -> Outcome<String> {
+    let id = &interface.network_interface_id;
+    if row.network_interface_id.as_ref() == Some(id) {
+        let there = || Fault::internal("an address is on an interface without an association", row.allocation_id.clone());
+        return Ok(row.association_id.clone().ok_or_else(there)?);
+    }
+    let gateway = internet_gateway::Entity::find().filter(internet_gateway::Column::VpcId.eq(&interface.vpc_id));
+    if gateway.one(tx.db()).await?.is_none() {
+        let message = format!("Network {} is not attached to any internet gateway", interface.vpc_id);
+        return Err(Fault::new(ErrorCode::GatewayNotAttached, message).into());
+    }
+    let before = row.network_interface_id.clone();
+    if let Some(other) = on(tx, id).await? {
+        take_off(tx, other).await?;
+    }
+    public_address::Entity::delete_many().filter(public_address::Column::NetworkInterfaceId.eq(id)).exec(tx.db()).await?;
+    let row = take_off(tx, row).await?;
+    let association_id: String = ElasticAddressAssociationId::draw(tx.entropy()).into();
+    let used = public_address::Model { address: row.address.clone(), account_id: row.account_id.clone(), network_interface_id: id.clone() };
+    used.into_active_model().insert(tx.db()).await?;
+    let mut row = row.into_active_model();
+    row.association_id = Set(Some(association_id.clone()));
+    row.network_interface_id = Set(Some(id.clone()));
+    row.update(tx.db()).await?;
+    if let Some(before) = before {
+        left(tx, &before).await?;
+    }
+    restate(tx, id).await?;
+    Ok(association_id)
+}
+
+/// Takes it from its interface, whose instance gets an address of the pool again where it is to have one.
+pub async fn disassociate(tx: &mut Tx, row: elastic_address::Model) -> Outcome<()> {
+    let Some(interface_id) = row.network_interface_id.clone() else { return Ok(()) };
+    take_off(tx, row).await?;
+    left(tx, &interface_id).await
+}
+
+/// Its interface goes.
+pub async fn leave(tx: &Tx, interface_id: &str) -> Outcome<()> {
+    match on(tx, interface_id).await? {
+        Some(row) => take_off(tx, row).await.map(drop),
+        None => Ok(()),
+    }
+}
+
+async fn take_off(tx: &Tx, row: elastic_address::Model) -> Outcome<elastic_address::Model> {
+    public_address::Entity::delete_by_id(&row.address).exec(tx.db()).await?;
+    let mut row = row.into_active_model();
+    row.association_id = Set(None);
+    row.network_interface_id = Set(None);
+    Ok(row.update(tx.db()).await?)
+}
+
+async fn left(tx: &mut Tx, interface_id: &str) -> Outcome<()> {
+    if let Some(instance) = instance_of(tx, interface_id).await?
+        && instance.associate_public_ip_address
+        && instance.desired_power == power::RUNNING
+    {
+        match addresses::assign_public(tx, &instance.instance_id).await {
+            // What it has not, it does without until its next start.
+            Err(Failure::Fault(fault)) if fault.code == ErrorCode::InsufficientAddressCapacity => {}
+            settled => settled?,
+        }
+    }
+    restate(tx, interface_id).await
+}
+
+/// The host is told by the instance that has the interface.
+async fn restate(tx: &mut Tx, interface_id: &str) -> Outcome<()> {
+    if let Some(instance) = instance_of(tx, interface_id).await? {
+        save_restated(tx, instance).await?;
+    }
+    Ok(())
+}
+
+async fn instance_of(tx: &Tx, interface_id: &str) -> Outcome<Option<instance::Model>> {
+    let attachment = network_interface_attachment::Entity::find();
+    let attachment = attachment.filter(network_interface_attachment::Column::NetworkInterfaceId.eq(interface_id)).one(tx.db()).await?;
+    let Some(attachment) = attachment else { return Ok(None) };
+    Ok(instance::Entity::find_by_id(attachment.instance_id).one(tx.db()).await?)
+}
