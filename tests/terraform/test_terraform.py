@@ -112,7 +112,7 @@ def test_security_groups_in_each_of_their_styles(terraform, account):
     (closed,) = ec2.describe_security_groups(GroupIds=[ids["closed"]])["SecurityGroups"]
     assert (closed["IpPermissions"], closed["IpPermissionsEgress"]) == ([], [])
     assert in_place(filters.actions(stage=2)) == {
-        "aws_security_group.inline", "aws_security_group_rule.ssh", "aws_vpc_security_group_ingress_rule.near", "aws_vpc_security_group_egress_rule.all",
+        "aws_security_group.inline", "aws_security_group_rule.ssh", "aws_network_acl.mine", "aws_vpc_security_group_ingress_rule.near", "aws_vpc_security_group_egress_rule.all",
     }
     filters.apply(stage=2)
     filters.nothing_to_do(stage=2)
@@ -152,3 +152,20 @@ def test_route_tables_of_a_vpc(terraform, account, cloud):
     net.destroy(stage=2)
     assert ec2.describe_route_tables()["RouteTables"] == before
     assert len(ec2.describe_internet_gateways()["InternetGateways"]) == len(ec2.describe_vpcs()["Vpcs"]) == 1
+
+
+def test_elastic_addresses(terraform, account, cloud):
+    net = terraform("addresses", variables={"ami": cloud.ami()})
+    net.apply()
+    net.nothing_to_do()
+    seen = net.outputs()["seen"]
+    assert (seen["own"], seen["on"]) == (True, True)
+    assert in_place(net.actions(stage=2)) == {"aws_eip.own"}
+    net.apply(stage=2)
+    net.nothing_to_do(stage=2)
+    assert net.outputs()["seen"] == seen
+    shown = {one["AllocationId"]: one["InstanceId"] for one in account.client().describe_addresses()["Addresses"]}
+    assert shown[seen["ids"][1]] == seen["first"] != shown[seen["ids"][0]]
+    net.imported("aws_eip.own", seen["ids"][0], stage=2)
+    net.destroy(stage=2)
+    assert account.client().describe_addresses()["Addresses"] == []

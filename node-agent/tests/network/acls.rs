@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader, Write};
 
-use crate::lab::{Guest, Lab, Listener, World, all_egress, eventually, ingress, machine, outside, reach};
+use crate::lab::{Guest, Lab, Listener, World, all_egress, eventually, ingress, machine, outside, reach, run};
+use crate::services::ask;
 
 const ANY: (i32, i32) = (-1, -1);
 const ALL: &str = "0.0.0.0/0";
@@ -72,17 +73,27 @@ fn both_subnets_are_asked_and_the_groups_after_them() {
 }
 
 #[test]
-fn an_acl_is_met_on_the_way_to_the_world() {
-    machine("an_acl_is_met_on_the_way_to_the_world", || async {
+fn an_acl_is_met_on_the_way_to_the_world_and_not_on_the_way_to_the_vpc_s_services() {
+    machine("an_acl_is_met_on_the_way_to_the_world_and_not_on_the_way_to_the_vpc_s_services", || async {
         outside();
         let a = Guest::new(5, "vpc-1", &["sg-1"]).public("198.18.0.5");
         a.plug().addressed();
         let _web = Listener::start("world", 80);
+        let _own = Listener::start(&a.name(), 22);
         let all = world(&[&a]);
         let lab = Lab::start(all.0.clone()).await;
         assert_eq!(reach(&a, "203.0.113.254", 80).as_deref(), Some("203.0.113.1"));
+        let metadata = "curl -s -m 5 http://169.254.169.254/latest/meta-data/ami-id";
         lab.state(&all.clone().acl("vpc-1", "subnet-a", &[]).0).await;
         assert_eq!(reach(&a, "203.0.113.254", 80), None, "nothing passes");
+        assert_eq!(ask(&a, metadata).await, "ami-00000000000000001", "the metadata service is near");
+        let name = ask(&a, "busybox nslookup ip-172-31-9-9.ec2.internal 169.254.169.253").await;
+        assert!(name.contains("172.31.9.9"), "the resolver is near: {name}");
+        // The private address is behind the gateway: a rule sees who asks, and whom it is for.
+        let host = "198.18.0.0/32";
+        let rules = [(false, 1, "6", true, host, (22, 22)), (true, 1, "6", true, host, (1024, 65535))];
+        lab.state(&all.acl("vpc-1", "subnet-a", &rules).0).await;
+        assert_eq!(run("timeout 1 busybox nc 198.18.0.5 22"), "198.18.0.0", "from the host");
     });
 }
 

@@ -3,7 +3,7 @@
 use crate::lab::{Guest, Lab, Listener, World, all_egress, ingress, machine, output, outside, reach, run};
 
 fn world(guests: &[&Guest]) -> World {
-    let world = World::default().vpc("vpc-1").group("sg-1", vec![ingress("tcp", 22, 22), all_egress()]);
+    let world = World::default().vpc("vpc-1").group("sg-1", vec![ingress("tcp", 22, 22), ingress("tcp", 2222, 2222), all_egress()]);
     guests.iter().fold(world, |world, guest| world.guest(guest))
 }
 
@@ -103,4 +103,57 @@ fn the_host_becomes_a_router_for_guests_only() {
         assert_eq!(run("timeout 1 busybox nc 192.0.2.2 80 || true"), "192.0.2.1", "the host reaches its office");
         assert_eq!(run("ip netns exec world timeout 1 busybox nc 192.0.2.2 80 || true"), "", "the world does not, through the host");
     });
+}
+
+#[test]
+fn a_public_address_takes_the_place_of_another_while_the_guest_runs() {
+    machine("a_public_address_takes_the_place_of_another_while_the_guest_runs", || async {
+        outside();
+        run("ip -n world route add 198.18.0.0/15 via 203.0.113.1");
+        let (a, b) = (Guest::new(5, "vpc-1", &["sg-1"]).public("198.18.0.5"), Guest::new(6, "vpc-1", &["sg-1"]).public("198.18.0.6"));
+        for guest in [&a, &b] {
+            guest.plug().addressed();
+        }
+        let lab = Lab::start(world(&[&a, &b]).0).await;
+        let _listeners = [&a, &b].map(|guest| Listener::start(&guest.name(), 22));
+        let _who = [Who::start(&a, "a"), Who::start(&b, "b")];
+        let who = |address: &str| {
+            let answer = output(&format!("ip netns exec world timeout 1 busybox nc {address} 22 < /dev/null; true"));
+            let reached = !answer.stdout.is_empty();
+            let name = output(&format!("ip netns exec world timeout 1 busybox nc {address} 2222"));
+            (reached, String::from_utf8_lossy(&name.stdout).into_owned())
+        };
+        assert_eq!(who("198.18.0.5"), (true, "a".into()));
+        let kept = a.clone().public("198.18.0.77");
+        lab.state(&world(&[&kept, &b]).0).await;
+        assert_eq!((who("198.18.0.77"), who("198.18.0.5")), ((true, "a".into()), (false, String::new())), "in the place of the first");
+        assert_eq!(reach(&kept, "198.18.0.6", 22).as_deref(), Some("198.18.0.77"), "a guest sees it, too");
+        // It moves to the other guest, and the first gets another one.
+        let (first, second) = (a.clone().public("198.18.0.8"), b.clone().public("198.18.0.77"));
+        lab.state(&world(&[&first, &second]).0).await;
+        assert_eq!((who("198.18.0.77").1, who("198.18.0.8").1, who("198.18.0.6").1), ("b".into(), "a".into(), String::new()));
+        lab.state(&world(&[&a.clone().public(""), &second]).0).await;
+        assert_eq!(reach(&a, "203.0.113.254", 22), None, "without an address there is no way out");
+    });
+}
+
+/// Says a guest's name to whoever comes.
+struct Who(std::process::Child);
+
+impl Who {
+    fn start(guest: &Guest, name: &str) -> Self {
+        let script = format!(
+            "import socket\ns=socket.create_server(('0.0.0.0',2222))\nwhile True:\n c,a=s.accept(); c.sendall(b'{name}'); c.close()"
+        );
+        let child = std::process::Command::new("ip").args(["netns", "exec", &guest.name(), "python3", "-c", &script]).spawn().unwrap();
+        crate::lab::eventually("it listens", || guest.run("ss -Hltn").contains(":2222 "));
+        Self(child)
+    }
+}
+
+impl Drop for Who {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
 }

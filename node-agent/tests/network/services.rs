@@ -92,7 +92,7 @@ fn dhclient_is_content_without_a_retry() {
 }
 
 /// Asks from inside a guest while the services run on this thread.
-async fn ask(guest: &Guest, line: &str) -> String {
+pub async fn ask(guest: &Guest, line: &str) -> String {
     let (guest, line) = (guest.clone(), line.to_owned());
     let output = tokio::task::spawn_blocking(move || guest.output(&line)).await.unwrap();
     String::from_utf8_lossy(&output.stdout).trim().to_owned()

@@ -107,7 +107,7 @@ pub fn borders(text: &mut String, vpc: &VpcPlan) {
     map(text, "entrances", "ifname : verdict", inbound);
     let _ = write!(
         text,
-        r#"
+        r"
 	chain border {{
 		type filter hook forward priority filter - 10; policy accept;
 		meta mark set 0
@@ -116,6 +116,6 @@ pub fn borders(text: &mut String, vpc: &VpcPlan) {
 		iifname vmap @exits
 		oifname vmap @entrances
 	}}
-"#
+"
     );
 }

@@ -84,6 +84,59 @@ resource "aws_default_security_group" "closed" {
   vpc_id = aws_vpc.mine.id
 }
 
+resource "aws_subnet" "mine" {
+  vpc_id     = aws_vpc.mine.id
+  cidr_block = "10.7.1.0/24"
+}
+
+resource "aws_network_acl" "mine" {
+  vpc_id     = aws_vpc.mine.id
+  subnet_ids = var.stage == 1 ? [aws_subnet.mine.id] : []
+
+  ingress {
+    rule_no    = 100
+    action     = "allow"
+    protocol   = "tcp"
+    from_port  = 443
+    to_port    = var.stage == 1 ? 443 : 444
+    cidr_block = "0.0.0.0/0"
+  }
+
+  egress {
+    rule_no    = 100
+    action     = "allow"
+    protocol   = "-1"
+    from_port  = 0
+    to_port    = 0
+    cidr_block = "0.0.0.0/0"
+  }
+}
+
+resource "aws_network_acl" "bare" {
+  vpc_id = aws_vpc.mine.id
+}
+
+resource "aws_network_acl_rule" "ping" {
+  network_acl_id = aws_network_acl.bare.id
+  rule_number    = 50
+  rule_action    = "deny"
+  protocol       = "icmp"
+  icmp_type      = 8
+  icmp_code      = -1
+  cidr_block     = "10.0.0.0/8"
+}
+
+resource "aws_network_acl_association" "mine" {
+  count          = var.stage == 1 ? 0 : 1
+  network_acl_id = aws_network_acl.bare.id
+  subnet_id      = aws_subnet.mine.id
+  depends_on     = [aws_network_acl.mine]
+}
+
+resource "aws_default_network_acl" "closed" {
+  default_network_acl_id = aws_vpc.mine.default_network_acl_id
+}
+
 data "aws_security_group" "bare" {
   vpc_id     = aws_vpc.mine.id
   name       = "bare"
