@@ -70,6 +70,7 @@ error_codes! {
     DefaultVpcAlreadyExists = "DefaultVpcAlreadyExists", 400;
     DefaultVpcDoesNotExist = "DefaultVpcDoesNotExist", 400;
     DependencyViolation = "DependencyViolation", 400;
+    DhcpOptionsLimitExceeded = "DhcpOptionsLimitExceeded", 400;
     IncorrectInstanceState = "IncorrectInstanceState", 400;
     IncorrectState = "IncorrectState", 400;
     InstanceLimitExceeded = "InstanceLimitExceeded", 400;

@@ -26,6 +26,7 @@ def declare_tags(action, kind, create):
         return tagged(world, value=value)[0]["Value"]
 
 
+declare_tags("CreateDhcpOptions", "dhcp-options", lambda world, **parameters: world.options(world.new_options(**parameters)))
 declare_tags("CreateInternetGateway", "internet-gateway", lambda world, **parameters: world.new_gateway(**parameters))
 declare_tags("CreateNetworkInterface", "network-interface", lambda world, **parameters: {"Tags": world.new_interface(**parameters)["TagSet"]})
 declare_tags("CreateNetworkAcl", "network-acl", lambda world, **parameters: world.ec2.create_network_acl(VpcId=world.other_vpc["VpcId"], **parameters)["NetworkAcl"])
@@ -50,11 +51,15 @@ def declare_subject(action, path, absent, code, parameters):
         return code_of(getattr(world.ec2, method_of(action)), **(asked if value == "present" else asked | {path: absent}))
 
 
+NO_OPTIONS = ("DhcpOptionsId", "dopt-00000000000000000", "InvalidDhcpOptionID.NotFound")
 NO_VPC = ("VpcId", "vpc-00000000000000000", "InvalidVpcID.NotFound")
 NO_GATEWAY = ("InternetGatewayId", "igw-00000000000000000", "InvalidInternetGatewayID.NotFound")
 NO_INTERFACE = ("NetworkInterfaceId", "eni-00000000000000000", "InvalidNetworkInterfaceID.NotFound")
 NO_SUBNET = ("SubnetId", "subnet-00000000000000000", "InvalidSubnetID.NotFound")
 for _action, _path, _absent, _code, _parameters in [
+    ("AssociateDhcpOptions", *NO_OPTIONS, lambda w: {"DhcpOptionsId": w.new_options(), "VpcId": w.new_vpc()["VpcId"]}),
+    ("AssociateDhcpOptions", *NO_VPC, lambda w: {"DhcpOptionsId": w.new_options(), "VpcId": w.new_vpc()["VpcId"]}),
+    ("DeleteDhcpOptions", *NO_OPTIONS, lambda w: {"DhcpOptionsId": w.new_options()}),
     ("AssociateVpcCidrBlock", *NO_VPC, lambda w: {"VpcId": w.new_vpc()["VpcId"], "CidrBlock": "10.1.0.0/16"}),
     ("AttachInternetGateway", *NO_GATEWAY, lambda w: {"InternetGatewayId": w.new_gateway()["InternetGatewayId"], "VpcId": w.new_vpc()["VpcId"]}),
     ("AttachInternetGateway", *NO_VPC, lambda w: {"InternetGatewayId": w.new_gateway()["InternetGatewayId"], "VpcId": w.new_vpc()["VpcId"]}),
@@ -190,3 +195,16 @@ def records(world, value):
 @parameter("ModifySubnetAttribute", "PrivateDnsHostnameTypeOnLaunch", ("ip-name", "resource-name"))
 def hostnames(world, value):
     return modified(world, PrivateDnsHostnameTypeOnLaunch=value)["PrivateDnsNameOptionsOnLaunch"]["HostnameType"]
+
+
+# What a set of DHCP options says.
+
+
+@parameter("CreateDhcpOptions", "DhcpConfiguration.Key", ("ntp-servers", "netbios-name-servers"))
+def dhcp_key(world, value):
+    return world.options(world.new_options(key=value))["DhcpConfigurations"][0]["Key"]
+
+
+@parameter("CreateDhcpOptions", "DhcpConfiguration.Value", ("192.0.2.1", "192.0.2.2"))
+def dhcp_value(world, value):
+    return world.options(world.new_options(value=value))["DhcpConfigurations"][0]["Values"][0]["Value"]

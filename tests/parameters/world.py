@@ -245,6 +245,15 @@ class World:
         asked = {"GroupName": self.unique("group"), "Description": "of a test", "VpcId": self.other_vpc["VpcId"]}
         return self.ec2.create_security_group(**asked | parameters)["GroupId"]
 
+    def new_options(self, key="ntp-servers", value="192.0.2.1", **parameters):
+        """The id of a set of DHCP options of its own."""
+        configurations = [{"Key": key, "Values": [value]}]
+        return self.ec2.create_dhcp_options(DhcpConfigurations=configurations, **parameters)["DhcpOptions"]["DhcpOptionsId"]
+
+    def options(self, set_id):
+        (found,) = self.ec2.describe_dhcp_options(DhcpOptionsIds=[set_id])["DhcpOptions"]
+        return found
+
     def new_acl(self, **parameters):
         """The id of a network ACL of its own."""
         return self.ec2.create_network_acl(**{"VpcId": self.other_vpc["VpcId"]} | parameters)["NetworkAcl"]["NetworkAclId"]

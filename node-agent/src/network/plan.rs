@@ -9,6 +9,7 @@
 //! - Text reaches nftables from parsed values and checked ids only.
 
 mod acl;
+mod dhcp;
 mod filter;
 mod host;
 mod routes;
@@ -20,6 +21,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 pub use acl::Acl;
+pub use dhcp::DhcpOptions;
 use freehold_proto::internal::host::{InstanceDesired, InterfaceAttachment, VpcDesired};
 use ipnet::Ipv4Net;
 pub use routes::{RouteTable, Target};
@@ -52,6 +54,7 @@ pub struct VpcPlan {
     pub blocks: Vec<Ipv4Net>,
     pub domain: String,
     pub resolver: Ipv4Addr,
+    pub dhcp: DhcpOptions,
     /// Whether the resolver answers.
     pub resolves: bool,
     /// By id: those of the subnets of `interfaces`.
@@ -248,7 +251,7 @@ fn add<'a>(
     let stated = desired.vpcs.get(vpc_id).ok_or_else(|| format!("its VPC {vpc_id} is not known yet"))?;
     let vpc = match vpcs.entry(vpc_id) {
         std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-        std::collections::btree_map::Entry::Vacant(entry) => entry.insert(empty(host_id, stated)?),
+        std::collections::btree_map::Entry::Vacant(entry) => entry.insert(empty(host_id, stated, faults)?),
     };
     let interface = interface(vpc, stated, instance, attachment)?;
     if !vpc.route_tables.contains_key(&interface.route_table) {
@@ -268,17 +271,19 @@ fn add<'a>(
     Ok(())
 }
 
-fn empty(host_id: &str, stated: &VpcDesired) -> Result<VpcPlan, String> {
+fn empty(host_id: &str, stated: &VpcDesired, faults: &mut Vec<Fault>) -> Result<VpcPlan, String> {
     let block = |text: &String| text.parse::<Ipv4Net>().map_err(|_| format!("the VPC's block {text:?} is not a CIDR block"));
     let first = block(&stated.cidr_block)?;
     let others = stated.other_cidr_blocks.iter().map(block);
+    let resolver = nth(first, 2).ok_or("the VPC's block is too small for its resolver")?;
     Ok(VpcPlan {
         vpc_id: checked_id(&stated.vpc_id)?.to_owned(),
         namespace: names::namespace(host_id, &stated.vpc_id),
         uplink: names::uplink(host_id, &stated.vpc_id),
         blocks: [Ok(first)].into_iter().chain(others).map(|block| block.map(|block| block.trunc())).collect::<Result<_, _>>()?,
         domain: stated.domain_name.clone(),
-        resolver: nth(first, 2).ok_or("the VPC's block is too small for its resolver")?,
+        dhcp: DhcpOptions::new(stated, resolver, faults),
+        resolver,
         resolves: !stated.without_resolver,
         route_tables: BTreeMap::new(),
         acls: BTreeMap::new(),

@@ -14,6 +14,39 @@ impl Action for ec2::DescribeAccountAttributesRequest {
     }
 }
 
+impl Action for ec2::AssociateDhcpOptionsRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "AssociateDhcpOptions";
+    const PATH: &'static str = "/aws.ec2.DhcpOptionSets/AssociateDhcpOptions";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::CreateDhcpOptionsRequest {
+    type Answer = ec2::CreateDhcpOptionsResult;
+
+    const NAME: &'static str = "CreateDhcpOptions";
+    const PATH: &'static str = "/aws.ec2.DhcpOptionSets/CreateDhcpOptions";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DeleteDhcpOptionsRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "DeleteDhcpOptions";
+    const PATH: &'static str = "/aws.ec2.DhcpOptionSets/DeleteDhcpOptions";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::DescribeDhcpOptionsRequest {
     type Answer = ec2::DescribeDhcpOptionsResult;
 
@@ -1230,6 +1263,9 @@ macro_rules! for_each_action {
     ($callback:ident) => {
         $callback! {
             $crate::aws::ec2::DescribeAccountAttributesRequest,
+            $crate::aws::ec2::AssociateDhcpOptionsRequest,
+            $crate::aws::ec2::CreateDhcpOptionsRequest,
+            $crate::aws::ec2::DeleteDhcpOptionsRequest,
             $crate::aws::ec2::DescribeDhcpOptionsRequest,
             $crate::aws::ec2::AllocateAddressRequest,
             $crate::aws::ec2::AssociateAddressRequest,
@@ -1350,6 +1386,9 @@ macro_rules! for_each_known_action {
     ($callback:ident) => {
         $callback! {
             $crate::aws::ec2::DescribeAccountAttributesRequest,
+            $crate::aws::ec2::AssociateDhcpOptionsRequest,
+            $crate::aws::ec2::CreateDhcpOptionsRequest,
+            $crate::aws::ec2::DeleteDhcpOptionsRequest,
             $crate::aws::ec2::DescribeDhcpOptionsRequest,
             $crate::aws::ec2::AllocateAddressRequest,
             $crate::aws::ec2::AssociateAddressRequest,

@@ -338,6 +338,36 @@ pub struct VCpuCountRangeRequest {
     #[prost(int32, optional, tag = "2")]
     pub max: ::core::option::Option<i32>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AssociateDhcpOptionsRequest {
+    #[prost(string, tag = "1")]
+    pub dhcp_options_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub vpc_id: ::prost::alloc::string::String,
+    #[prost(bool, optional, tag = "3")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateDhcpOptionsRequest {
+    #[prost(message, repeated, tag = "1")]
+    pub dhcp_configurations: ::prost::alloc::vec::Vec<NewDhcpConfiguration>,
+    #[prost(message, repeated, tag = "2")]
+    pub tag_specifications: ::prost::alloc::vec::Vec<TagSpecification>,
+    #[prost(bool, optional, tag = "3")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateDhcpOptionsResult {
+    #[prost(message, optional, tag = "1")]
+    pub dhcp_options: ::core::option::Option<DhcpOptions>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteDhcpOptionsRequest {
+    #[prost(string, tag = "1")]
+    pub dhcp_options_id: ::prost::alloc::string::String,
+    #[prost(bool, optional, tag = "2")]
+    pub dry_run: ::core::option::Option<bool>,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DescribeDhcpOptionsRequest {
     #[prost(string, repeated, tag = "1")]
@@ -375,6 +405,13 @@ pub struct DhcpOptions {
     pub dhcp_options_id: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(message, repeated, tag = "4")]
     pub dhcp_configurations: ::prost::alloc::vec::Vec<DhcpConfiguration>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NewDhcpConfiguration {
+    #[prost(string, optional, tag = "1")]
+    pub key: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "2")]
+    pub values: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Address {

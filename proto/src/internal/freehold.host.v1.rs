@@ -303,12 +303,31 @@ pub struct VpcDesired {
     /// The resolver does not answer: enableDnsSupport is off.
     #[prost(bool, tag = "10")]
     pub without_resolver: bool,
+    /// Absent from a scheduler that knew no option sets: the VPC's own resolver and domain.
+    #[prost(message, optional, tag = "21")]
+    pub dhcp_options: ::core::option::Option<DhcpOptionsDesired>,
     /// Of the instances of the VPC on any host: whose own ids are names in the domain. Names made of addresses need no mention.
     #[prost(message, repeated, tag = "11")]
     pub resource_names: ::prost::alloc::vec::Vec<ResourceName>,
     /// Those that a subnet has.
     #[prost(message, repeated, tag = "20")]
     pub network_acls: ::prost::alloc::vec::Vec<NetworkAclDesired>,
+}
+/// What guests are told together with their address.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DhcpOptionsDesired {
+    /// IPv4 addresses, in order; "AmazonProvidedDNS" is the VPC's own resolver.
+    #[prost(string, repeated, tag = "1")]
+    pub domain_name_servers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, tag = "2")]
+    pub domain_name: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "3")]
+    pub ntp_servers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "4")]
+    pub netbios_name_servers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// 1, 2, 4 or 8 (RFC 2132); 0: nothing is said.
+    #[prost(uint32, tag = "5")]
+    pub netbios_node_type: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ResourceName {

@@ -15,6 +15,7 @@ use crate::store::{Outcome, Tx, network_acl, network_acl_association};
 
 impl Command for ec2::ReplaceNetworkAclAssociationRequest {
     const ERRORS: &'static [ErrorCode] = &[
+        ErrorCode::InvalidAssociationIdMalformed,
         ErrorCode::InvalidAssociationIdNotFound,
         ErrorCode::InvalidNetworkAclIdMalformed,
         ErrorCode::InvalidNetworkAclIdNotFound,

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use freehold_proto::internal::host::{
-    InstanceDesired, InterfaceAttachment, Metadata, PowerState, ResourceName, RuleDesired, SecurityGroupDesired, VolumeAttachment,
-    VpcDesired, rule_desired,
+    DhcpOptionsDesired, InstanceDesired, InterfaceAttachment, Metadata, PowerState, ResourceName, RuleDesired, SecurityGroupDesired,
+    VolumeAttachment, VpcDesired, rule_desired,
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 
@@ -14,12 +14,13 @@ use crate::Settings;
 use crate::ec2::{cpu_options, hostname, maintenance_options};
 use crate::lifecycle::step::State;
 use crate::lifecycle::transition::power;
+use crate::network::dhcp;
 use crate::operator::timestamp;
 use crate::store::read::instances::{self, InstanceView};
 use crate::store::read::interfaces::InterfaceView;
 use crate::store::read::volumes::VolumeView;
 use crate::store::{
-    Outcome, Select, instance, interface_security_group, network_interface_attachment, private_address, security_group,
+    Outcome, Select, dhcp_options, instance, interface_security_group, network_interface_attachment, private_address, security_group,
     security_group_rule, vpc, vpc_cidr_block,
 };
 
@@ -147,6 +148,7 @@ pub async fn vpc(db: &impl ConnectionTrait, settings: &Settings, vpc_id: &str) -
     let blocks = blocks.order_by_asc(vpc_cidr_block::Column::AssociationId).all(db).await?;
     let mut subnets = subnets(db, vpc_id).await?;
     let network_acls = network_acls(db, &mut subnets).await?;
+    let dhcp_options = dhcp_options(db, &row.dhcp_options_id).await?;
     Ok(Some(VpcDesired {
         vpc_id: row.vpc_id,
         account_id: row.account_id,
@@ -160,7 +162,17 @@ pub async fn vpc(db: &impl ConnectionTrait, settings: &Settings, vpc_id: &str) -
         without_resolver: !row.enable_dns_support,
         resource_names: resource_names(db, vpc_id).await?,
         network_acls,
+        dhcp_options,
     }))
+}
+
+/// Nothing is said where a set can not be read: guests then get the VPC's own resolver and domain.
+async fn dhcp_options(db: &impl ConnectionTrait, id: &str) -> Result<Option<DhcpOptionsDesired>, DbErr> {
+    if id == dhcp::NONE {
+        return Ok(Some(DhcpOptionsDesired::default()));
+    }
+    let row = dhcp_options::Entity::find_by_id(id).one(db).await?;
+    Ok(row.and_then(|row| dhcp::read(&row).ok()).map(dhcp::desired))
 }
 
 /// Of its instances on whatever host, those whose own name is answered for.

@@ -67,6 +67,7 @@ fn vpc() -> VpcPlan {
         acls: BTreeMap::new(),
         domain: "ec2.internal".into(),
         resolver: Ipv4Addr::new(172, 31, 0, 2),
+        dhcp: crate::network::plan::DhcpOptions::default(),
         resource_names: crate::network::plan::ResourceNames::default(),
         gateways: BTreeSet::new(),
         interfaces: BTreeMap::new(),

@@ -58,7 +58,7 @@ pub async fn serve(socket: tokio::net::UdpSocket, mut view: watch::Receiver<Arc<
 fn answer(packet: &[u8], link: u32, view: &View) -> Option<Reply> {
     let interface = view.plan.interfaces.get(view.taps.get(&link)?)?;
     let request = reply::decode(packet)?;
-    let lease = Lease { interface, resolver: view.plan.resolver, domain: &view.plan.domain, mtu: view.mtu, seconds: view.lease_seconds };
+    let lease = Lease { interface, options: &view.plan.dhcp, mtu: view.mtu, seconds: view.lease_seconds };
     reply::reply(&request, &lease)
 }
 

@@ -14,7 +14,7 @@ use std::net::Ipv4Addr;
 use dhcproto::v4::{DhcpOption, HType, Message, MessageType, Opcode, OptionCode};
 use dhcproto::{Decodable, Decoder};
 
-use crate::network::plan::Interface;
+use crate::network::plan::{DhcpOptions, Interface};
 
 /// Below this a client would ask without a pause.
 const SHORTEST_LEASE: u32 = 4;
@@ -29,8 +29,7 @@ const RELEVANT: [u8; 4] = [50, 53, 54, 61];
 /// What there is to give to one interface.
 pub struct Lease<'a> {
     pub interface: &'a Interface,
-    pub resolver: Ipv4Addr,
-    pub domain: &'a str,
+    pub options: &'a DhcpOptions,
     pub mtu: u32,
     /// The address is the interface's for good; the client merely asks again now and then.
     pub seconds: u32,
@@ -153,10 +152,22 @@ fn options(message: &mut Message, lease: &Lease<'_>) {
     options.insert(DhcpOption::SubnetMask(interface.subnet.netmask()));
     options.insert(DhcpOption::BroadcastAddr(interface.subnet.broadcast()));
     options.insert(DhcpOption::Router(vec![interface.gateway]));
-    options.insert(DhcpOption::DomainNameServer(vec![lease.resolver]));
     options.insert(DhcpOption::InterfaceMtu(u16::try_from(lease.mtu).unwrap_or(u16::MAX)));
-    if !lease.domain.is_empty() {
-        options.insert(DhcpOption::DomainName(lease.domain.to_owned()));
+    let DhcpOptions { domain_name_servers, domain_name, ntp_servers, netbios_name_servers, netbios_node_type } = lease.options;
+    if !domain_name.is_empty() {
+        options.insert(DhcpOption::DomainName(domain_name.clone()));
+    }
+    // An option without a value is no option.
+    let lists = [
+        (domain_name_servers, DhcpOption::DomainNameServer as fn(Vec<Ipv4Addr>) -> DhcpOption),
+        (ntp_servers, DhcpOption::NtpServers),
+        (netbios_name_servers, DhcpOption::NetBiosNameServers),
+    ];
+    for (addresses, option) in lists.into_iter().filter(|(addresses, _)| !addresses.is_empty()) {
+        options.insert(option(addresses.clone()));
+    }
+    if let Some(kind) = netbios_node_type {
+        options.insert(DhcpOption::NetBiosNodeType((*kind).into()));
     }
     if !interface.hostname.is_empty() {
         options.insert(DhcpOption::Hostname(interface.hostname.clone()));
@@ -198,8 +209,16 @@ mod tests {
     }
 
     fn ask(request: &Message) -> Option<Reply> {
-        let resolver = Ipv4Addr::new(172, 31, 0, 2);
-        reply(request, &Lease { interface: &interface(), resolver, domain: "ec2.internal", mtu: 1500, seconds: 3600 })
+        let options = DhcpOptions {
+            domain_name_servers: vec![Ipv4Addr::new(172, 31, 0, 2)],
+            domain_name: "ec2.internal".into(),
+            ..DhcpOptions::default()
+        };
+        ask_with(request, &options)
+    }
+
+    fn ask_with(request: &Message, options: &DhcpOptions) -> Option<Reply> {
+        reply(request, &Lease { interface: &interface(), options, mtu: 1500, seconds: 3600 })
     }
 
     fn request(kind: MessageType, options: &[DhcpOption]) -> Message {
@@ -238,6 +257,33 @@ mod tests {
             assert!(options.contains(&expected), "{expected:?}");
         }
         assert_eq!(options.len(), 12, "and nothing else: {options:?}");
+    }
+
+    #[test]
+    fn a_set_of_options_says_what_is_told_and_an_empty_one_nothing() {
+        let servers = vec![Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(172, 31, 0, 2)];
+        let options = DhcpOptions {
+            domain_name_servers: servers.clone(),
+            domain_name: "a.example b.example".into(),
+            ntp_servers: servers[..1].to_vec(),
+            netbios_name_servers: servers[1..].to_vec(),
+            netbios_node_type: Some(2),
+        };
+        let told = |options: &DhcpOptions| -> Vec<DhcpOption> {
+            let reply = ask_with(&request(MessageType::Discover, &[]), options).unwrap();
+            reply.message.opts().iter().map(|(_, option)| option.clone()).collect()
+        };
+        let all = told(&options);
+        for expected in [
+            DhcpOption::DomainNameServer(servers.clone()),
+            DhcpOption::DomainName("a.example b.example".into()),
+            DhcpOption::NtpServers(servers[..1].to_vec()),
+            DhcpOption::NetBiosNameServers(servers[1..].to_vec()),
+            DhcpOption::NetBiosNodeType(2.into()),
+        ] {
+            assert!(all.contains(&expected), "{expected:?}");
+        }
+        assert_eq!(told(&DhcpOptions::default()).len(), all.len() - 5, "nothing but the address and what goes with it");
     }
 
     #[test]

@@ -159,6 +159,7 @@ mod tests {
             acls: BTreeMap::new(),
             domain: "ec2.internal".into(),
             resolver: Ipv4Addr::new(172, 31, 0, 2),
+            dhcp: crate::network::plan::DhcpOptions::default(),
             resource_names: ResourceNames::default(),
             gateways: BTreeSet::new(),
             interfaces: BTreeMap::new(),

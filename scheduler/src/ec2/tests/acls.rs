@@ -38,8 +38,8 @@ fn without(acl: &str, rule_number: i32) -> ec2::DeleteNetworkAclEntryRequest {
     ec2::DeleteNetworkAclEntryRequest { network_acl_id: acl.into(), rule_number, ..Default::default() }
 }
 
-fn ports(from: i32, to: i32) -> Option<ec2::PortRange> {
-    Some(ec2::PortRange { from: Some(from), to: Some(to) })
+fn ports(from: i32, to: i32) -> ec2::PortRange {
+    ec2::PortRange { from: Some(from), to: Some(to) }
 }
 
 async fn acl_of(bench: &Bench, vpc: &str) -> String {
@@ -85,14 +85,14 @@ async fn a_new_acl_denies_all_and_its_rules_come_go_and_change() {
     };
     assert_eq!(words(&made), [(32767, false, "deny".into()), (32767, true, "deny".into())]);
 
-    let web = ec2::CreateNetworkAclEntryRequest { protocol: "tcp".into(), port_range: ports(80, 443), ..entry(&id, 100) };
+    let web = ec2::CreateNetworkAclEntryRequest { protocol: "tcp".into(), port_range: Some(ports(80, 443)), ..entry(&id, 100) };
     let before = generation(&bench, &vpc).await;
     bench.get(web.clone()).await;
     bench.get(ec2::CreateNetworkAclEntryRequest { egress: true, ..web.clone() }).await;
     assert_eq!(generation(&bench, &vpc).await, before + 2, "the hosts are told");
     let first = shown(&bench, &id).await.entries.remove(0);
     assert_eq!((first.protocol.as_deref(), first.cidr_block.as_deref()), (Some("6"), Some("10.0.0.0/8")), "by number, without host bits");
-    assert_eq!(first.port_range, ports(80, 443));
+    assert_eq!(first.port_range, Some(ports(80, 443)));
     let icmp = Some(ec2::IcmpTypeCode { r#type: Some(8), code: Some(-1) });
     let ping = ec2::CreateNetworkAclEntryRequest { protocol: "1".into(), rule_action: "deny".into(), icmp_type_code: icmp, ..web };
     bench.get(replacing(ping)).await;
@@ -109,7 +109,7 @@ async fn a_subnet_changes_its_acl_and_hosts_are_told_which_it_has() {
     let subnet = bench.get(subnet_of(&vpc, "10.0.0.0/24")).await.subnet.expect("a subnet").subnet_id.expect("an id");
     let association = default_acl(&bench, &vpc).await.associations.remove(0);
     let acl = acl_of(&bench, &vpc).await;
-    bench.get(ec2::CreateNetworkAclEntryRequest { protocol: "17".into(), port_range: ports(53, 53), ..entry(&acl, 7) }).await;
+    bench.get(ec2::CreateNetworkAclEntryRequest { protocol: "17".into(), port_range: Some(ports(53, 53)), ..entry(&acl, 7) }).await;
     let replace = ec2::ReplaceNetworkAclAssociationRequest {
         association_id: association.network_acl_association_id.clone().expect("an id"),
         network_acl_id: acl.clone(),
@@ -188,8 +188,8 @@ async fn entries(bench: &Bench, acl: &str) {
         ec2::CreateNetworkAclEntryRequest { rule_action: "perhaps".into(), ..one() },
         ec2::CreateNetworkAclEntryRequest { protocol: "telepathy".into(), ..one() },
         ec2::CreateNetworkAclEntryRequest { cidr_block: Some("10.0.0.0".into()), ..one() },
-        tcp(ports(2, 1)),
-        tcp(ports(0, 65536)),
+        tcp(Some(ports(2, 1))),
+        tcp(Some(ports(0, 65536))),
         icmp(Some(-1), Some(0)),
     ] {
         bench.refused(ErrorCode::InvalidParameterValue, wrong.clone()).await;
@@ -219,7 +219,7 @@ async fn associations(bench: &Bench, vpc: &str, acl: &str) {
     };
     refuse_acls!(bench, |id: &str| replace(&association, id));
     bench.refused(ErrorCode::MissingParameter, replace("", acl)).await;
-    bench.refused(ErrorCode::InvalidAssociationIdNotFound, replace("aclassoc-zzz", acl)).await;
+    bench.refused(ErrorCode::InvalidAssociationIdMalformed, replace("aclassoc-zzz", acl)).await;
     bench.refused(ErrorCode::InvalidAssociationIdNotFound, replace("aclassoc-0123456789abcdef0", acl)).await;
     let other = new_vpc(bench, "10.71.0.0/16").await.vpc_id.expect("an id");
     let other = acl_of(bench, &other).await;

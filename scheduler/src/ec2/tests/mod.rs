@@ -2,6 +2,7 @@
 
 mod acls;
 mod addresses;
+mod dhcp;
 mod group_refusals;
 mod images;
 mod instance_options;
@@ -45,6 +46,13 @@ pub struct Bench {
 }
 
 impl Bench {
+    /// Rows as they would be after more requests than a test can make.
+    pub async fn insert<E: sea_orm::EntityTrait>(&self, rows: Vec<E::ActiveModel>) {
+        let tx = self.scheduler.store().begin(ONE).await.expect("a transaction");
+        E::insert_many(rows).exec_without_returning(tx.db()).await.expect("rows");
+        tx.commit().await.expect("committed");
+    }
+
     pub async fn new() -> Self {
         let ground = Ground::new().await;
         let clock = ManualClock::at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045));

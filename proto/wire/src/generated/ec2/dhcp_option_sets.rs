@@ -2,6 +2,36 @@
 
 use crate::table::{Field, Kind, Shape};
 
+pub(super) static ASSOCIATE_DHCP_OPTIONS_REQUEST: Shape = Shape {
+    name: "AssociateDhcpOptionsRequest",
+    fields: &[
+        Field::new(1, "DhcpOptionsId", "dhcpOptionsId", Kind::Id).required(),
+        Field::new(2, "VpcId", "vpcId", Kind::Id).required(),
+        Field::new(3, "DryRun", "dryRun", Kind::Bool),
+    ],
+};
+
+pub(super) static CREATE_DHCP_OPTIONS_REQUEST: Shape = Shape {
+    name: "CreateDhcpOptionsRequest",
+    fields: &[
+        Field::new(1, "DhcpConfiguration", "dhcpConfigurations", Kind::Message(&super::dhcp_option_sets::NEW_DHCP_CONFIGURATION))
+            .list("item")
+            .required(),
+        Field::new(2, "TagSpecification", "tagSpecifications", Kind::Message(&super::common::TAG_SPECIFICATION)).list("item"),
+        Field::new(3, "DryRun", "dryRun", Kind::Bool),
+    ],
+};
+
+pub(super) static CREATE_DHCP_OPTIONS_RESULT: Shape = Shape {
+    name: "CreateDhcpOptionsResult",
+    fields: &[Field::new(1, "DhcpOptions", "dhcpOptions", Kind::Message(&super::dhcp_option_sets::DHCP_OPTIONS))],
+};
+
+pub(super) static DELETE_DHCP_OPTIONS_REQUEST: Shape = Shape {
+    name: "DeleteDhcpOptionsRequest",
+    fields: &[Field::new(1, "DhcpOptionsId", "dhcpOptionsId", Kind::Id).required(), Field::new(2, "DryRun", "dryRun", Kind::Bool)],
+};
+
 pub(super) static DESCRIBE_DHCP_OPTIONS_REQUEST: Shape = Shape {
     name: "DescribeDhcpOptionsRequest",
     fields: &[
@@ -38,4 +68,9 @@ pub(super) static DHCP_OPTIONS: Shape = Shape {
         Field::new(4, "DhcpConfigurations", "dhcpConfigurationSet", Kind::Message(&super::dhcp_option_sets::DHCP_CONFIGURATION))
             .list("item"),
     ],
+};
+
+pub(super) static NEW_DHCP_CONFIGURATION: Shape = Shape {
+    name: "NewDhcpConfiguration",
+    fields: &[Field::new(1, "Key", "key", Kind::Text), Field::new(2, "Value", "values", Kind::Text).list("item")],
 };
