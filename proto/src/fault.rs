@@ -69,6 +69,7 @@ error_codes! {
     DefaultSubnetAlreadyExistsInAvailabilityZone = "DefaultSubnetAlreadyExistsInAvailabilityZone", 400;
     DefaultVpcAlreadyExists = "DefaultVpcAlreadyExists", 400;
     DefaultVpcDoesNotExist = "DefaultVpcDoesNotExist", 400;
+    AttachmentLimitExceeded = "AttachmentLimitExceeded", 400;
     DependencyViolation = "DependencyViolation", 400;
     DhcpOptionsLimitExceeded = "DhcpOptionsLimitExceeded", 400;
     IncorrectInstanceState = "IncorrectInstanceState", 400;
@@ -118,6 +119,7 @@ error_codes! {
     InvalidNetworkAclEntryNotFound = "InvalidNetworkAclEntry.NotFound", 400;
     InvalidNetworkAclIdMalformed = "InvalidNetworkAclId.Malformed", 400;
     InvalidNetworkAclIdNotFound = "InvalidNetworkAclID.NotFound", 400;
+    InvalidNetworkInterfaceInUse = "InvalidNetworkInterface.InUse", 400;
     InvalidNetworkInterfaceIdMalformed = "InvalidNetworkInterfaceId.Malformed", 400;
     InvalidNetworkInterfaceIdNotFound = "InvalidNetworkInterfaceID.NotFound", 400;
     InvalidPermissionDuplicate = "InvalidPermission.Duplicate", 400;

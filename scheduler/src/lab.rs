@@ -309,6 +309,8 @@ pub fn as_desired(desired: &InstanceDesired) -> InstanceObserved {
         machine_type: "sim-1".into(),
         accelerator: "none".into(),
         reboot_count: desired.reboot_count,
+        interfaces_known: true,
+        network_interface_ids: desired.interfaces.iter().map(|interface| interface.network_interface_id.clone()).collect(),
         ..InstanceObserved::default()
     }
 }

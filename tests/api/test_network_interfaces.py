@@ -2,6 +2,7 @@
 
 import pytest
 from botocore.exceptions import ClientError
+from cloud import wait_until
 
 QUICK = {"Delay": 0.2, "MaxAttempts": 300}
 
@@ -66,3 +67,28 @@ def test_an_instances_interface_outlives_it_where_it_is_to(cloud, ec2):
     ec2.get_waiter("network_interface_available").wait(NetworkInterfaceIds=[interface_id], WaiterConfig=QUICK)
     assert len(addresses(ec2, interface_id)) == 2
     ec2.delete_network_interface(NetworkInterfaceId=interface_id)
+
+
+def test_an_interface_comes_to_a_running_instance_and_goes_again(cloud, ec2):
+    (launched,) = ec2.run_instances(ImageId=cloud.ami(), InstanceType="t3.micro", MinCount=1, MaxCount=1)["Instances"]
+    instance_id = launched["InstanceId"]
+    ec2.get_waiter("instance_running").wait(InstanceIds=[instance_id], WaiterConfig=QUICK)
+    interface_id = ec2.create_network_interface(SubnetId=launched["SubnetId"])["NetworkInterface"]["NetworkInterfaceId"]
+
+    def status():
+        (shown,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[interface_id])["NetworkInterfaces"]
+        return shown["Status"], shown.get("Attachment", {}).get("Status")
+
+    attachment = ec2.attach_network_interface(NetworkInterfaceId=interface_id, InstanceId=instance_id, DeviceIndex=1)["AttachmentId"]
+    wait_until("it is attached", lambda: status() == ("in-use", "attached"))
+    (shown,) = ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"]
+    assert [one["Attachment"]["DeviceIndex"] for one in shown["NetworkInterfaces"]] == [0, 1]
+    # A guest that hangs lets go of nothing, until it need not be asked.
+    (cloud.folder / "data/agent/simulated/control" / instance_id).write_text("hang")
+    wait_until("it hangs", lambda: not (cloud.folder / "data/agent/simulated/control" / instance_id).exists())
+    ec2.detach_network_interface(AttachmentId=attachment)
+    assert status() == ("in-use", "detaching")
+    ec2.detach_network_interface(AttachmentId=attachment, Force=True)
+    assert status() == ("available", None)
+    ec2.delete_network_interface(NetworkInterfaceId=interface_id)
+    ec2.terminate_instances(InstanceIds=[instance_id])

@@ -181,6 +181,28 @@ def test_its_process_is_confined(cloud):
     assert int(status["CapEff"], 16) == 0
 
 
+def test_an_interface_is_plugged_in_and_out_while_it_runs(ec2, story):
+    launched = describe(ec2, story.instance_id)
+    made = ec2.create_network_interface(SubnetId=launched["SubnetId"])["NetworkInterface"]
+    interface_id, address, mac = made["NetworkInterfaceId"], made["PrivateIpAddress"], made["MacAddress"]
+    attachment = ec2.attach_network_interface(NetworkInterfaceId=interface_id, InstanceId=story.instance_id, DeviceIndex=1)["AttachmentId"]
+
+    def status():
+        return ec2.describe_network_interfaces(NetworkInterfaceIds=[interface_id])["NetworkInterfaces"][0].get("Attachment", {}).get("Status")
+
+    wait_until("it is attached", lambda: status() == "attached")
+    wait_until("the guest has a second interface", lambda: mac in story.ssh("cat /sys/class/net/*/address"))
+    assert story.ssh.metadata(f"meta-data/network/interfaces/macs/{mac}/local-ipv4s") == address
+    leased = story.ssh("sudo ip link set eth1 up; sudo busybox udhcpc -i eth1 -n -q -t 10 -s /bin/true 2>&1")
+    assert f"lease of {address} obtained" in leased
+    ec2.detach_network_interface(AttachmentId=attachment)
+    wait_until("it is detached", lambda: status() is None)
+    assert mac not in story.ssh("cat /sys/class/net/*/address")
+    # Again, by another device and in whatever slot is free; what stays plugged at the end goes with the instance.
+    ec2.attach_network_interface(NetworkInterfaceId=interface_id, InstanceId=story.instance_id, DeviceIndex=1)
+    wait_until("it is attached again", lambda: status() == "attached")
+
+
 def test_reboot_reboots_and_keeps_the_disk(ec2, key_file, ssh, story):
     story.boot_id = story.ssh("cat /proc/sys/kernel/random/boot_id")
     story.ssh("echo kept > ~/note && sync")

@@ -1,5 +1,6 @@
 """Entries of network interfaces."""
 
+from cloud import wait_until
 from networks import with_secondary
 from table import code_of, parameter
 
@@ -154,3 +155,25 @@ def unassigned(world, value):
     code = code_of(world.ec2.unassign_private_ip_addresses, NetworkInterfaceId=one["NetworkInterfaceId"], PrivateIpAddresses=gone)
     assert len(addresses(world, one)) == (1 if code == "done" else 2)
     return code
+
+
+@parameter("AttachNetworkInterface", "DeviceIndex", (1, 2))
+def device_index(world, value):
+    return attachment(world, world.ec2.attach_network_interface(**world.unattached(DeviceIndex=value))["AttachmentId"])["DeviceIndex"]
+
+
+def attachment(world, attachment_id):
+    found = world.ec2.describe_network_interfaces(Filters=[{"Name": "attachment.attachment-id", "Values": [attachment_id]}])["NetworkInterfaces"]
+    return found[0]["Attachment"] if found else None
+
+
+@parameter("DetachNetworkInterface", "Force", (True, False), (None, "detaching"))
+def force(world, value):
+    attachment_id = world.new_attachment()
+    # A guest that hangs lets go of nothing.
+    control = world.cloud.folder / "data/agent/simulated/control" / attachment(world, attachment_id)["InstanceId"]
+    control.write_text("hang")
+    wait_until("it hangs", lambda: not control.exists())
+    world.ec2.detach_network_interface(AttachmentId=attachment_id, Force=value)
+    left = attachment(world, attachment_id)
+    return left and left["Status"]

@@ -54,11 +54,15 @@ def declare_subject(action, path, absent, code, parameters):
 NO_OPTIONS = ("DhcpOptionsId", "dopt-00000000000000000", "InvalidDhcpOptionID.NotFound")
 NO_VPC = ("VpcId", "vpc-00000000000000000", "InvalidVpcID.NotFound")
 NO_GATEWAY = ("InternetGatewayId", "igw-00000000000000000", "InvalidInternetGatewayID.NotFound")
+NO_INSTANCE = ("InstanceId", "i-00000000000000000", "InvalidInstanceID.NotFound")
 NO_INTERFACE = ("NetworkInterfaceId", "eni-00000000000000000", "InvalidNetworkInterfaceID.NotFound")
 NO_SUBNET = ("SubnetId", "subnet-00000000000000000", "InvalidSubnetID.NotFound")
 for _action, _path, _absent, _code, _parameters in [
     ("AssociateDhcpOptions", *NO_OPTIONS, lambda w: {"DhcpOptionsId": w.new_options(), "VpcId": w.new_vpc()["VpcId"]}),
     ("AssociateDhcpOptions", *NO_VPC, lambda w: {"DhcpOptionsId": w.new_options(), "VpcId": w.new_vpc()["VpcId"]}),
+    ("AttachNetworkInterface", *NO_INTERFACE, lambda w: w.unattached()),
+    ("AttachNetworkInterface", *NO_INSTANCE, lambda w: w.unattached()),
+    ("DetachNetworkInterface", "AttachmentId", "eni-attach-00000000000000000", "InvalidAttachmentID.NotFound", lambda w: {"AttachmentId": w.new_attachment()}),
     ("DeleteDhcpOptions", *NO_OPTIONS, lambda w: {"DhcpOptionsId": w.new_options()}),
     ("AssociateVpcCidrBlock", *NO_VPC, lambda w: {"VpcId": w.new_vpc()["VpcId"], "CidrBlock": "10.1.0.0/16"}),
     ("AttachInternetGateway", *NO_GATEWAY, lambda w: {"InternetGatewayId": w.new_gateway()["InternetGatewayId"], "VpcId": w.new_vpc()["VpcId"]}),

@@ -245,6 +245,15 @@ class World:
         asked = {"GroupName": self.unique("group"), "Description": "of a test", "VpcId": self.other_vpc["VpcId"]}
         return self.ec2.create_security_group(**asked | parameters)["GroupId"]
 
+    def unattached(self, **parameters):
+        """What attaches an interface of its own to an instance of its own."""
+        instance = self.launch()
+        made = self.ec2.create_network_interface(SubnetId=instance["SubnetId"])["NetworkInterface"]["NetworkInterfaceId"]
+        return {"NetworkInterfaceId": made, "InstanceId": instance["InstanceId"], "DeviceIndex": 1} | parameters
+
+    def new_attachment(self):
+        return self.ec2.attach_network_interface(**self.unattached())["AttachmentId"]
+
     def new_options(self, key="ntp-servers", value="192.0.2.1", **parameters):
         """The id of a set of DHCP options of its own."""
         configurations = [{"Key": key, "Values": [value]}]

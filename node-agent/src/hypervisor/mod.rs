@@ -136,6 +136,10 @@ pub trait Hypervisor: Send + Sync {
 
     async fn reset(&self, instance_id: &str) -> Result<(), DriverError>;
 
+    /// Plugs and unplugs interfaces until the running guest has those of `desired`, and answers which it has: one that the guest was asked to
+    /// let go of stays until it does.
+    async fn connect(&self, desired: &InstanceDesired) -> Result<BTreeSet<String>, DriverError>;
+
     /// `None` for an instance of which there is nothing.
     async fn console(&self, instance_id: &str, view: View) -> Result<Option<Console>, DriverError>;
 

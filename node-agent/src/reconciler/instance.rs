@@ -1,14 +1,15 @@
 //! One look at one instance.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use freehold_proto::internal::host::{GuestState, InstanceDesired, InstanceObserved, PowerState};
 
 use super::Reconciler;
-use super::attempts::{PATIENCE, retry_after};
+use super::attempts::{PATIENCE, SLOWEST_RETRY, retry_after};
 use super::record::{GuestShutdown, Record};
-use super::step::{Action, Want, step};
+use super::step::{Action, LOOK_AGAIN, Want, step};
 use crate::hypervisor::{DriverError, FaultCode, Hypervisor, Progress};
 use crate::plan::Intent;
 
@@ -24,12 +25,33 @@ enum Outcome {
     Rest {
         state: GuestState,
         again: Duration,
+        /// What the guest's hardware has, where that is known.
+        interfaces: Option<BTreeSet<String>>,
     },
     /// Nothing new; what was stated stands.
     Later(Duration),
     /// It ended by itself and stays so.
     Down,
     Gone,
+}
+
+impl Outcome {
+    fn rest(state: GuestState, again: Duration) -> Self {
+        Self::Rest { state, again, interfaces: None }
+    }
+}
+
+/// What is stated of an instance.
+struct Seen<'a> {
+    state: GuestState,
+    interfaces: Option<BTreeSet<String>>,
+    fault: Option<&'a DriverError>,
+}
+
+impl<'a> Seen<'a> {
+    fn fault(error: &'a DriverError) -> Self {
+        Self { state: GuestState::Impaired, interfaces: None, fault: Some(error) }
+    }
 }
 
 impl Reconciler {
@@ -47,13 +69,13 @@ impl Reconciler {
                     self.state_again(instance_id, &intent);
                     return Some(again);
                 }
-                Ok(Outcome::Rest { state, again }) => {
-                    self.rested(instance_id, &intent, state);
+                Ok(Outcome::Rest { state, again, interfaces }) => {
+                    self.rested(instance_id, &intent, state, interfaces);
                     return Some(again);
                 }
                 Ok(Outcome::Down) => {
                     self.attempts.succeeded(instance_id);
-                    self.observe(instance_id, &intent, GuestState::Impaired, Some(&ended()));
+                    self.observe(instance_id, &intent, Seen::fault(&ended()));
                     return Some(LOOK_ANYWAY);
                 }
                 Err(error) => return Some(self.fault(instance_id, &intent, &error)),
@@ -65,7 +87,7 @@ impl Reconciler {
 
     /// What goes on by itself has not succeeded yet, nor has a guest that was just started: failures are not forgotten, and one that was
     /// reported stands until it has.
-    fn rested(&self, instance_id: &str, intent: &Intent, state: GuestState) {
+    fn rested(&self, instance_id: &str, intent: &Intent, state: GuestState, interfaces: Option<BTreeSet<String>>) {
         let proved = match state {
             GuestState::Preparing => false,
             GuestState::Running => {
@@ -79,7 +101,7 @@ impl Reconciler {
         } else if self.attempts.failures(instance_id) >= PATIENCE {
             return self.state_again(instance_id, intent);
         }
-        self.observe(instance_id, intent, state, None);
+        self.observe(instance_id, intent, Seen { state, interfaces, fault: None });
     }
 
     /// What was stated before, as the answer to the newest generation.
@@ -100,7 +122,7 @@ impl Reconciler {
         }
         let record = record?;
         let Some(desired) = intent.desired.as_deref().filter(|_| want != Want::Untouched) else {
-            return Ok(Outcome::Rest { state: GuestState::Quarantined, again: LOOK_ANYWAY });
+            return Ok(Outcome::rest(GuestState::Quarantined, LOOK_ANYWAY));
         };
         let driver = self.driver(desired, &record)?;
         let guest = driver.observe(instance_id).await?;
@@ -121,8 +143,12 @@ impl Reconciler {
         let id = desired.instance_id.as_str();
         let mut record = record.clone();
         match action {
-            Action::Rest(state) => return Ok(Outcome::Rest { state, again: LOOK_ANYWAY }),
-            Action::Wait(state, again) => return Ok(Outcome::Rest { state, again }),
+            Action::Rest(GuestState::Running) => return Ok(connect(desired, driver).await),
+            Action::Rest(state) => {
+                let interfaces = (state == GuestState::Stopped).then(BTreeSet::new);
+                return Ok(Outcome::Rest { state, again: LOOK_ANYWAY, interfaces });
+            }
+            Action::Wait(state, again) => return Ok(Outcome::rest(state, again)),
             Action::Start => {
                 let began = std::time::Instant::now();
                 let outcome = self.start(desired, record, driver).await;
@@ -184,7 +210,7 @@ impl Reconciler {
             made.extend(all());
         }
         if driver.prepare(desired, &made).await? == Progress::Pending {
-            return Ok(Outcome::Rest { state: GuestState::Preparing, again: LOOK_ANYWAY });
+            return Ok(Outcome::rest(GuestState::Preparing, LOOK_ANYWAY));
         }
         tracing::debug!(instance_id = id, "its disks are there");
         record.volumes_made.extend(all());
@@ -223,14 +249,15 @@ impl Reconciler {
         tracing::warn!(instance_id, code = error.code.as_str(), message = error.message, cause, failures, "an act on an instance failed");
         let passing = !matches!(error.code, FaultCode::DiskMissing | FaultCode::DiskDamaged) && failures < PATIENCE;
         if !passing {
-            self.observe(instance_id, intent, GuestState::Impaired, Some(error));
+            self.observe(instance_id, intent, Seen::fault(error));
         } else if self.around.observations.get(instance_id).is_none() {
-            self.observe(instance_id, intent, GuestState::Preparing, None);
+            self.observe(instance_id, intent, Seen { state: GuestState::Preparing, interfaces: None, fault: None });
         }
         retry_after(failures)
     }
 
-    fn observe(&self, instance_id: &str, intent: &Intent, state: GuestState, fault: Option<&DriverError>) {
+    fn observe(&self, instance_id: &str, intent: &Intent, seen: Seen<'_>) {
+        let Seen { state, interfaces, fault } = seen;
         let record = self.records.load(instance_id).unwrap_or_default();
         let driver = self.around.drivers.get(&record.driver);
         self.around.observations.state(InstanceObserved {
@@ -244,8 +271,31 @@ impl Reconciler {
             fault_code: fault.map(|error| error.code.as_str().to_owned()).unwrap_or_default(),
             fault_message: fault.map(ToString::to_string).unwrap_or_default(),
             since: Some(self.around.clock.now().into()),
+            interfaces_known: interfaces.is_some(),
+            network_interface_ids: interfaces.into_iter().flatten().collect(),
         });
     }
+}
+
+/// Guests run on with what they have while something can not be plugged: that is no reason to call them impaired.
+async fn connect(desired: &InstanceDesired, driver: &dyn Hypervisor) -> Outcome {
+    let id = desired.instance_id.as_str();
+    match driver.connect(desired).await {
+        Ok(has) => connected(desired, has),
+        Err(error) => {
+            let cause = error.source.as_ref().map(|source| format!("{source:?}")).unwrap_or_default();
+            tracing::warn!(instance_id = id, %error, cause, "an interface can not be plugged or unplugged");
+            Outcome::rest(GuestState::Running, SLOWEST_RETRY)
+        }
+    }
+}
+
+/// A running guest rests once it has the interfaces that it should have; until then somebody looks more often.
+fn connected(desired: &InstanceDesired, has: BTreeSet<String>) -> Outcome {
+    let as_it_should =
+        has.len() == desired.interfaces.len() && desired.interfaces.iter().all(|interface| has.contains(&interface.network_interface_id));
+    let again = if as_it_should { LOOK_ANYWAY } else { LOOK_AGAIN };
+    Outcome::Rest { state: GuestState::Running, again, interfaces: Some(has) }
 }
 
 fn died(lived: Duration) -> DriverError {

@@ -78,7 +78,7 @@ pub enum Action {
 }
 
 /// How long until somebody looks again at what goes on by itself; events usually come sooner.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
+pub const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Milliseconds since the Unix epoch in, next action out.
 pub fn step(want: Want, record: &Record, guest: Guest, now_millis: i64, stop_timeout: Duration) -> Action {

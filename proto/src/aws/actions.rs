@@ -716,6 +716,17 @@ impl Action for ec2::AssignPrivateIpAddressesRequest {
     const PATH: &'static str = "/aws.ec2.NetworkInterfaces/AssignPrivateIpAddresses";
 }
 
+impl Action for ec2::AttachNetworkInterfaceRequest {
+    type Answer = ec2::AttachNetworkInterfaceResult;
+
+    const NAME: &'static str = "AttachNetworkInterface";
+    const PATH: &'static str = "/aws.ec2.NetworkInterfaces/AttachNetworkInterface";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::CreateNetworkInterfaceRequest {
     type Answer = ec2::CreateNetworkInterfaceResult;
 
@@ -758,6 +769,17 @@ impl Action for ec2::DescribeNetworkInterfacesRequest {
 
     const NAME: &'static str = "DescribeNetworkInterfaces";
     const PATH: &'static str = "/aws.ec2.NetworkInterfaces/DescribeNetworkInterfaces";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DetachNetworkInterfaceRequest {
+    type Answer = ();
+
+    const NAME: &'static str = "DetachNetworkInterface";
+    const PATH: &'static str = "/aws.ec2.NetworkInterfaces/DetachNetworkInterface";
 
     fn dry_run(&self) -> bool {
         self.dry_run.unwrap_or_default()
@@ -1325,10 +1347,12 @@ macro_rules! for_each_action {
             $crate::aws::ec2::ReplaceNetworkAclAssociationRequest,
             $crate::aws::ec2::ReplaceNetworkAclEntryRequest,
             $crate::aws::ec2::AssignPrivateIpAddressesRequest,
+            $crate::aws::ec2::AttachNetworkInterfaceRequest,
             $crate::aws::ec2::CreateNetworkInterfaceRequest,
             $crate::aws::ec2::DeleteNetworkInterfaceRequest,
             $crate::aws::ec2::DescribeNetworkInterfaceAttributeRequest,
             $crate::aws::ec2::DescribeNetworkInterfacesRequest,
+            $crate::aws::ec2::DetachNetworkInterfaceRequest,
             $crate::aws::ec2::ModifyNetworkInterfaceAttributeRequest,
             $crate::aws::ec2::ResetNetworkInterfaceAttributeRequest,
             $crate::aws::ec2::UnassignPrivateIpAddressesRequest,
@@ -1448,10 +1472,12 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::ReplaceNetworkAclAssociationRequest,
             $crate::aws::ec2::ReplaceNetworkAclEntryRequest,
             $crate::aws::ec2::AssignPrivateIpAddressesRequest,
+            $crate::aws::ec2::AttachNetworkInterfaceRequest,
             $crate::aws::ec2::CreateNetworkInterfaceRequest,
             $crate::aws::ec2::DeleteNetworkInterfaceRequest,
             $crate::aws::ec2::DescribeNetworkInterfaceAttributeRequest,
             $crate::aws::ec2::DescribeNetworkInterfacesRequest,
+            $crate::aws::ec2::DetachNetworkInterfaceRequest,
             $crate::aws::ec2::ModifyNetworkInterfaceAttributeRequest,
             $crate::aws::ec2::ResetNetworkInterfaceAttributeRequest,
             $crate::aws::ec2::UnassignPrivateIpAddressesRequest,

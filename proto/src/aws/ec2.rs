@@ -3901,6 +3901,30 @@ pub struct AssignedPrivateIpAddress {
     #[prost(string, optional, tag = "1")]
     pub private_ip_address: ::core::option::Option<::prost::alloc::string::String>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AttachNetworkInterfaceRequest {
+    #[prost(int32, optional, tag = "1")]
+    pub network_card_index: ::core::option::Option<i32>,
+    #[prost(message, optional, tag = "2")]
+    pub ena_srd_specification: ::core::option::Option<EnaSrdSpecification>,
+    #[prost(int32, optional, tag = "3")]
+    pub ena_queue_count: ::core::option::Option<i32>,
+    #[prost(bool, optional, tag = "4")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "5")]
+    pub network_interface_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub instance_id: ::prost::alloc::string::String,
+    #[prost(int32, tag = "7")]
+    pub device_index: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AttachNetworkInterfaceResult {
+    #[prost(string, optional, tag = "1")]
+    pub attachment_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "2")]
+    pub network_card_index: ::core::option::Option<i32>,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AttachmentEnaSrdSpecification {
     #[prost(bool, optional, tag = "1")]
@@ -4022,6 +4046,15 @@ pub struct DescribeNetworkInterfacesResult {
     pub network_interfaces: ::prost::alloc::vec::Vec<NetworkInterface>,
     #[prost(string, optional, tag = "2")]
     pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DetachNetworkInterfaceRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub attachment_id: ::prost::alloc::string::String,
+    #[prost(bool, optional, tag = "3")]
+    pub force: ::core::option::Option<bool>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EnaSrdSpecification {

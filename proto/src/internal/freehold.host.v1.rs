@@ -503,6 +503,11 @@ pub struct InstanceObserved {
     pub fault_message: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "10")]
     pub since: ::core::option::Option<::prost_types::Timestamp>,
+    /// What the guest's hardware has now. Nothing is meant by an empty list unless `interfaces_known`.
+    #[prost(string, repeated, tag = "11")]
+    pub network_interface_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(bool, tag = "12")]
+    pub interfaces_known: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ConsoleRequest {

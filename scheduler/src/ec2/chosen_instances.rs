@@ -35,9 +35,7 @@ pub async fn load(tx: &Tx, ids: &[String]) -> Outcome<Vec<instance::Model>> {
 
 /// The one that is named.
 async fn one(tx: &Tx, id: &str) -> Outcome<instance::Model> {
-    INSTANCE.check(id)?;
-    let row = instance::Entity::find_by_id(id).one(tx.db()).await?;
-    Ok(row.filter(|row| row.account_id == tx.account()).ok_or_else(|| INSTANCE.absent(id))?)
+    INSTANCE.own::<instance::Entity>(tx, id).await
 }
 
 /// The one that is named, unless it goes or has gone: nothing of that can be changed any more.

@@ -5,6 +5,7 @@ use freehold_proto::id::AttachmentId;
 use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
 
+use super::detach_network_interface::malformed;
 use super::message::missing;
 use super::network_interfaces::{description, named};
 use super::run_instances::{combination, groups_by_id};
@@ -92,8 +93,7 @@ pub async fn check_source_dest(tx: &mut Tx, row: network_interface::Model, on: b
 
 async fn keep_or_delete(tx: &Tx, row: &network_interface::Model, attachment_id: &str, deleted: bool) -> Outcome<()> {
     if AttachmentId::parse(attachment_id).is_err() {
-        let message = format!("Invalid id: \"{attachment_id}\" (expecting \"{}-...\")", AttachmentId::PREFIX);
-        return Err(Fault::new(ErrorCode::InvalidAttachmentIdMalformed, message).into());
+        return Err(malformed(attachment_id).into());
     }
     let attachment = interface::attachment(tx, &row.network_interface_id).await?.filter(|row| row.attachment_id == attachment_id);
     let attachment = attachment.ok_or_else(|| {

@@ -13,8 +13,8 @@ use sea_orm::{EntityTrait, PrimaryKeyTrait};
 
 use crate::store::read::Select;
 use crate::store::{
-    Outcome, Tx, dhcp_options, elastic_address, internet_gateway, network_acl, network_acl_association, network_interface, route_table,
-    route_table_association, security_group, subnet, vpc, vpc_cidr_block,
+    Outcome, Tx, dhcp_options, elastic_address, instance, internet_gateway, network_acl, network_acl_association, network_interface,
+    route_table, route_table_association, security_group, subnet, vpc, vpc_cidr_block,
 };
 
 /// A kind of resource as EC2 speaks of its ids.
@@ -121,6 +121,7 @@ macro_rules! owned {
 owned! {
     dhcp_options,
     elastic_address,
+    instance,
     internet_gateway,
     network_acl,
     network_interface,

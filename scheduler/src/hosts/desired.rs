@@ -14,7 +14,7 @@ use crate::Settings;
 use crate::ec2::{cpu_options, hostname, maintenance_options};
 use crate::lifecycle::step::State;
 use crate::lifecycle::transition::power;
-use crate::network::dhcp;
+use crate::network::{attachment, dhcp};
 use crate::operator::timestamp;
 use crate::store::read::instances::{self, InstanceView};
 use crate::store::read::interfaces::InterfaceView;
@@ -82,7 +82,7 @@ fn volume(view: &VolumeView) -> Option<VolumeAttachment> {
 }
 
 fn interface(view: &InterfaceView) -> Option<InterfaceAttachment> {
-    let attachment = view.attachment.as_ref()?;
+    let attachment = view.attachment.as_ref().filter(|attachment| attachment.status != attachment::DETACHING)?;
     let secondary = view.private_addresses.iter().filter(|address| !address.is_primary);
     Some(InterfaceAttachment {
         network_interface_id: view.interface.network_interface_id.clone(),

@@ -6,6 +6,7 @@ use sea_orm::EntityTrait;
 
 use super::super::lifecycle::transition::{self, Observation};
 use super::Seat;
+use crate::network::attachment;
 use crate::store::{Outcome, Store, instance};
 
 /// Applies one report of the host whose session `seat` is.
@@ -14,7 +15,11 @@ pub async fn apply(store: &Store, seat: &Seat, report: &InstanceObserved) -> Out
     let Some(seen) = instance::Entity::find_by_id(&report.instance_id).one(store.reader()).await? else { return Ok(()) };
     // Most reports repeat what is known, and those must not wait for the writer.
     let now = store.clock().now_millis();
-    if !concerns(&seen, host_id) || (noted(&seen, report, now) == seen && moves(&seen, report).is_none()) {
+    if !concerns(&seen, host_id) {
+        return Ok(());
+    }
+    let settled = current(&seen, report) && !attachment::settled_by(store.reader(), report).await?.is_empty();
+    if noted(&seen, report, now) == seen && moves(&seen, report).is_none() && !settled {
         return Ok(());
     }
     let mut tx = store.begin(&seen.account_id).await?;
@@ -24,6 +29,11 @@ pub async fn apply(store: &Store, seat: &Seat, report: &InstanceObserved) -> Out
     let Some(row) = instance::Entity::find_by_id(&report.instance_id).one(tx.db()).await? else { return Ok(()) };
     if !concerns(&row, host_id) {
         return Ok(());
+    }
+    if current(&row, report) {
+        for attachment in attachment::settled_by(tx.db(), report).await? {
+            attachment::settle(&tx, attachment).await?;
+        }
     }
     let noted = noted(&row, report, tx.now());
     let noted = if noted == row { row } else { transition::save(&mut tx, noted).await? };

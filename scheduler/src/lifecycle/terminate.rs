@@ -93,9 +93,11 @@ async fn release_interfaces(tx: &Tx, instance_id: &str) -> Outcome<Vec<String>> 
     for attachment in Entity::find().filter(Column::InstanceId.eq(instance_id)).all(tx.db()).await? {
         let (interface, deleted) = (attachment.network_interface_id.clone(), attachment.delete_on_termination);
         attachment.delete(tx.db()).await?;
-        if deleted {
-            groups.extend(network::interface::delete(tx, &interface).await?);
-        }
+        groups.extend(if deleted {
+            network::interface::delete(tx, &interface).await?
+        } else {
+            network::interface::groups(tx, &interface).await?.into_iter().collect()
+        });
     }
     Ok(groups)
 }

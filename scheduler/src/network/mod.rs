@@ -6,6 +6,7 @@
 //! Whatever of a VPC a host obeys (blocks, subnets, routes, options) is stated with the VPC, whole: who changes it calls [`restate`].
 
 pub mod acl;
+pub mod attachment;
 pub mod cidr;
 pub mod default;
 pub mod dhcp;

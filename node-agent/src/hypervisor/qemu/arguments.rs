@@ -2,13 +2,17 @@
 //!
 //! Every format is explicit, so nothing is probed; every path is relative to the instance's folder, which is all the process can reach.
 
-use freehold_proto::internal::host::InstanceDesired;
+use freehold_proto::internal::host::{InstanceDesired, InterfaceAttachment};
 use serde_json::json;
 
 use super::machine::{Accelerator, Machine};
 
 /// Free slots to plug disks and interfaces into while the guest runs.
 const SPARE_SLOTS: u32 = 8;
+
+/// The device of the primary interface, and how the names of the others' begin.
+pub(super) const PRIMARY: &str = "nic0";
+pub(super) const NIC: &str = "nic-";
 
 /// A disk as the guest's folder shows it.
 #[derive(Clone, Debug)]
@@ -48,6 +52,14 @@ impl Disk {
     }
 }
 
+/// What QEMU calls an interface's two halves. The primary one's names are older than the others'.
+pub(super) fn names(interface: &InterfaceAttachment) -> (String, String) {
+    if interface.device_index == 0 {
+        return ("net0".to_owned(), PRIMARY.to_owned());
+    }
+    (format!("net-{}", interface.network_interface_id), format!("{NIC}{}", interface.network_interface_id))
+}
+
 /// EC2's guests know where they are by a UUID that starts with `ec2` and is the serial number too. Told from the id, so that it never changes.
 pub(super) fn uuid(instance_id: &str) -> String {
     let hash = blake3::derive_key("freehold guest uuid", instance_id.as_bytes());
@@ -68,8 +80,11 @@ pub(super) fn arguments(desired: &InstanceDesired, machine: &Machine, machine_ty
         line.add("-device", disk.device());
     }
     for (at, interface) in desired.interfaces.iter().enumerate() {
-        line.add("-netdev", format!("tap,id=net{at},fd=%TAP{at}%"));
-        line.add("-device", format!("virtio-net-pci,id=nic{at},netdev=net{at},mac={},romfile=", interface.mac_address));
+        let (netdev, nic) = names(interface);
+        // The primary one stays for as long as the guest runs; the others are in slots, where they can be unplugged.
+        let bus = if interface.device_index == 0 { String::new() } else { format!(",bus=slot{at}") };
+        line.add("-netdev", format!("tap,id={netdev},fd=%TAP{at}%"));
+        line.add("-device", format!("virtio-net-pci,id={nic},netdev={netdev},mac={},romfile={bus}", interface.mac_address));
     }
     // What EC2's guests have: a plain frame buffer, which is looked at by screenshots alone.
     line.add("-device", "VGA,id=display");
@@ -133,8 +148,6 @@ fn topology(desired: &InstanceDesired, accelerator: Accelerator) -> (u32, u32) {
 
 #[cfg(test)]
 mod tests {
-    use freehold_proto::internal::host::InterfaceAttachment;
-
     use super::*;
 
     fn line(accelerator: Accelerator) -> String {

@@ -13,6 +13,7 @@ mod containment;
 mod folder;
 mod launching;
 mod machine;
+mod plugging;
 mod qmp;
 mod screenshot;
 mod users;
@@ -286,6 +287,10 @@ impl Hypervisor for Qemu {
 
     async fn reset(&self, instance_id: &str) -> Result<(), DriverError> {
         self.command(instance_id, "system_reset").await.map(drop)
+    }
+
+    async fn connect(&self, desired: &InstanceDesired) -> Result<BTreeSet<String>, DriverError> {
+        self.plug_and_unplug(desired).await
     }
 
     async fn console(&self, instance_id: &str, view: View) -> Result<Option<Console>, DriverError> {

@@ -3,14 +3,16 @@
 //! Every wait is bounded. A connection that broke stays broken; whoever needs one dials again.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Interest};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::oneshot;
@@ -22,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const LONGEST_LINE: u64 = 4 << 20;
 
 /// The events after which it is worth to look; a guest can raise many of the others as often as it likes.
-const NEWS: [&str; 5] = ["SHUTDOWN", "STOP", "RESUME", "GUEST_PANICKED", "BLOCK_IO_ERROR"];
+const NEWS: [&str; 6] = ["DEVICE_DELETED", "SHUTDOWN", "STOP", "RESUME", "GUEST_PANICKED", "BLOCK_IO_ERROR"];
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum QmpError {
@@ -78,6 +80,11 @@ impl Qmp {
 
     /// One command, its `return` value.
     pub(super) async fn execute(&self, command: &str, arguments: Value) -> Result<Value, QmpError> {
+        self.execute_with(command, arguments, None).await
+    }
+
+    /// The same with a descriptor that goes along (`getfd`).
+    pub(super) async fn execute_with(&self, command: &str, arguments: Value, file: Option<OwnedFd>) -> Result<Value, QmpError> {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         let (sender, answer) = oneshot::channel();
         match self.answers.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
@@ -86,7 +93,7 @@ impl Qmp {
         }
         let answered = bounded(async {
             let line = format!("{}\n", json!({ "execute": command, "arguments": arguments, "id": id }));
-            self.writer.lock().await.write_all(line.as_bytes()).await?;
+            write(&mut *self.writer.lock().await, line.as_bytes(), file.as_ref()).await?;
             answer.await.map_err(|_| QmpError::Closed)
         });
         let answered = answered.await;
@@ -95,6 +102,19 @@ impl Qmp {
         }
         result(command, answered?)
     }
+}
+
+/// The descriptor goes with the first bytes.
+async fn write(writer: &mut OwnedWriteHalf, line: &[u8], file: Option<&OwnedFd>) -> io::Result<()> {
+    let Some(file) = file else { return writer.write_all(line).await };
+    let stream: &UnixStream = writer.as_ref();
+    let sent = stream.async_io(Interest::WRITABLE, || {
+        let files = [file.as_raw_fd()];
+        let control = [ControlMessage::ScmRights(&files)];
+        Ok(sendmsg::<()>(stream.as_raw_fd(), &[IoSlice::new(line)], &control, MsgFlags::MSG_DONTWAIT, None)?)
+    });
+    let sent = sent.await?;
+    writer.write_all(line.get(sent..).unwrap_or_default()).await
 }
 
 fn result(command: &str, mut answer: Value) -> Result<Value, QmpError> {

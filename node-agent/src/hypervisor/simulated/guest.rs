@@ -1,6 +1,6 @@
 //! What a simulated guest is, and what time makes of it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,8 @@ pub(super) enum Power {
 pub(super) struct SimulatedGuest {
     pub(super) power: Power,
     pub(super) boots: VecDeque<i64>,
+    #[serde(default)]
+    pub(super) interfaces: BTreeSet<String>,
 }
 
 impl SimulatedGuest {
@@ -51,6 +53,15 @@ impl SimulatedGuest {
         self.boots.push_back(now);
         if self.boots.len() > BOOTS {
             self.boots.pop_front();
+        }
+    }
+
+    /// Takes what it is given, and lets go of the rest unless it is hung.
+    pub(super) fn connect(&mut self, wanted: BTreeSet<String>) {
+        if matches!(self.power, Power::On { hung: true, .. }) {
+            self.interfaces.extend(wanted);
+        } else {
+            self.interfaces = wanted;
         }
     }
 

@@ -83,6 +83,10 @@ impl Simulated {
     }
 }
 
+fn wanted(desired: &InstanceDesired) -> BTreeSet<String> {
+    desired.interfaces.iter().map(|interface| interface.network_interface_id.clone()).collect()
+}
+
 #[tonic::async_trait]
 impl Hypervisor for Simulated {
     fn describe(&self) -> Driver {
@@ -118,7 +122,10 @@ impl Hypervisor for Simulated {
     }
 
     async fn start(&self, desired: &InstanceDesired, _machine_type: &str) -> Result<(), DriverError> {
-        self.change(&desired.instance_id, SimulatedGuest::power_on)?;
+        self.change(&desired.instance_id, |guest, now| {
+            guest.power_on(now);
+            guest.interfaces = wanted(desired);
+        })?;
         self.wake_after(&desired.instance_id, self.config.boot_milliseconds);
         Ok(())
     }
@@ -137,6 +144,15 @@ impl Hypervisor for Simulated {
         self.change(instance_id, SimulatedGuest::power_on)?;
         self.wake_after(instance_id, self.config.boot_milliseconds);
         Ok(())
+    }
+
+    async fn connect(&self, desired: &InstanceDesired) -> Result<BTreeSet<String>, DriverError> {
+        let id = desired.instance_id.as_str();
+        let has = || self.lock().get(id).map(|guest| guest.interfaces.clone()).unwrap_or_default();
+        if has() != wanted(desired) {
+            self.change(id, |guest, _| guest.connect(wanted(desired)))?;
+        }
+        Ok(has())
     }
 
     async fn console(&self, instance_id: &str, view: View) -> Result<Option<Console>, DriverError> {

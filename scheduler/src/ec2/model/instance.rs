@@ -178,7 +178,7 @@ fn network_interface(view: &InterfaceView, settings: &Settings) -> ec2::Instance
             attachment_id: Some(attachment.attachment_id.clone()),
             delete_on_termination: Some(attachment.delete_on_termination),
             device_index: Some(attachment.device_index),
-            status: Some("attached".into()),
+            status: Some(attachment.status.clone()),
             network_card_index: Some(0),
             ..ec2::InstanceNetworkInterfaceAttachment::default()
         }),

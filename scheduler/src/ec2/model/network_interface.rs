@@ -32,7 +32,7 @@ pub const FILTERS: Table<Shown<NetworkInterface>> = Table {
         ("attachment.device-index", |eni, say| eni.item.attachment.iter().for_each(|attachment| say(&attachment.device_index.to_string()))),
         ("attachment.instance-id", |eni, say| eni.item.attachment.iter().for_each(|attachment| say(&attachment.instance_id))),
         ("attachment.instance-owner-id", |eni, say| eni.item.attachment.iter().for_each(|attachment| say(&attachment.account_id))),
-        ("attachment.status", |eni, say| eni.item.attachment.iter().for_each(|_| say("attached"))),
+        ("attachment.status", |eni, say| eni.item.attachment.iter().for_each(|attachment| say(&attachment.status))),
         ("availability-zone", |eni, say| say(&eni.item.interface.availability_zone)),
         shown!("availability-zone-id" => availability_zone_id),
         ("description", |eni, say| say(&eni.item.interface.description)),
@@ -140,7 +140,7 @@ fn attachment(view: &InterfaceView) -> Option<ec2::NetworkInterfaceAttachment> {
         network_card_index: Some(0),
         instance_id: Some(row.instance_id.clone()),
         instance_owner_id: Some(row.account_id.clone()),
-        status: Some("attached".into()),
+        status: Some(row.status.clone()),
         ..Default::default()
     })
 }

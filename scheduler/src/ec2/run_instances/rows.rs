@@ -13,6 +13,7 @@ use crate::ec2::resolve::{INSTANCE, Kind, NETWORK_INTERFACE, VOLUME};
 use crate::lifecycle::step::State;
 use crate::lifecycle::terminate::{enter_vpc, restate_groups};
 use crate::lifecycle::transition::power;
+use crate::network::attachment;
 use crate::network::interface::{self, Secondary};
 use crate::network::restate;
 use crate::placement::Chosen;
@@ -156,7 +157,7 @@ impl Launch<'_> {
     }
 
     async fn attach_interface(&self, tx: &Tx, instance_id: &str, interface: network_interface::Model) -> Outcome<()> {
-        let attachment = network_interface_attachment::Model {
+        let row = network_interface_attachment::Model {
             attachment_id: AttachmentId::draw(tx.entropy()).into(),
             account_id: interface.account_id,
             network_interface_id: interface.network_interface_id,
@@ -164,8 +165,9 @@ impl Launch<'_> {
             device_index: 0,
             delete_on_termination: true,
             attach_time: tx.now(),
+            status: attachment::ATTACHED.into(),
         };
-        attachment.into_active_model().insert(tx.db()).await?;
+        row.into_active_model().insert(tx.db()).await?;
         Ok(())
     }
 

@@ -113,6 +113,7 @@ pub async fn refusals(bench: &Bench) {
     let set = made(bench).await;
     bench.refused(ErrorCode::MissingParameter, delete("")).await;
     bench.refused(ErrorCode::InvalidDhcpOptionsIdMalformed, delete("dopt-zzz")).await;
+    bench.refused(ErrorCode::InvalidDhcpOptionsIdNotFound, delete("dopt-0123456789abcdef0")).await;
     assert_eq!(bench.ask(TWO, delete(&set)).await.expect_err("foreign").code, ErrorCode::InvalidDhcpOptionsIdNotFound);
     let vpc = new_vpc(bench, "10.77.0.0/16").await;
     bench.refused(ErrorCode::DependencyViolation, delete(&vpc.dhcp_options_id.expect("a set"))).await;

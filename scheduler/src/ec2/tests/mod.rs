@@ -2,6 +2,7 @@
 
 mod acls;
 mod addresses;
+mod attachments;
 mod dhcp;
 mod group_refusals;
 mod images;

@@ -9,6 +9,7 @@ use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
 /// Their codes need instances and hosts, and are provoked where those are made.
 const PROVOKED_ELSEWHERE: &[&str] = &[
     "AssociateAddress",
+    "AttachNetworkInterface",
     "CreateRoute",
     "DeleteNetworkInterface",
     "AllocateAddress",
@@ -16,6 +17,7 @@ const PROVOKED_ELSEWHERE: &[&str] = &[
     "DeletePlacementGroup",
     "DeleteSubnet",
     "DetachInternetGateway",
+    "DetachNetworkInterface",
     "DescribeInstanceCreditSpecifications",
     "DescribeInstanceStatus",
     "DescribeInstances",

@@ -13,6 +13,8 @@ pub struct Model {
     pub device_index: i32,
     pub delete_on_termination: bool,
     pub attach_time: i64,
+    /// As EC2 says it: `attaching`, `attached` or `detaching`.
+    pub status: String,
 }
 
 super::standalone!();

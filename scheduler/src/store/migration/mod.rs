@@ -26,6 +26,7 @@ mod m0018_names_and_maintenance;
 mod m0019_vpcs;
 mod m0020_security_groups;
 mod m0022_elastic_addresses;
+mod m0024_attachments_take_time;
 
 use sea_orm::DatabaseConnection;
 use sea_orm_migration::prelude::*;
@@ -91,6 +92,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0019_vpcs::Vpcs),
             Box::new(m0020_security_groups::SecurityGroups),
             Box::new(m0022_elastic_addresses::ElasticAddresses),
+            Box::new(m0024_attachments_take_time::AttachmentsTakeTime),
         ]
     }
 }

@@ -139,6 +139,22 @@ pub(super) static SERVICE: Service = Service {
         },
         Operation {
             service: &SERVICE,
+            name: "AttachNetworkInterface",
+            path: "/aws.ec2.NetworkInterfaces/AttachNetworkInterface",
+            status: Status::Served,
+            request: &network_interfaces::ATTACH_NETWORK_INTERFACE_REQUEST,
+            answer: Some(&network_interfaces::ATTACH_NETWORK_INTERFACE_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DeviceIndex", standing: Standing::Done },
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "InstanceId", standing: Standing::Done },
+                Parameter { path: "NetworkCardIndex", standing: Standing::DefaultOnly("0") },
+                Parameter { path: "NetworkInterfaceId", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
             name: "AuthorizeSecurityGroupEgress",
             path: "/aws.ec2.SecurityGroups/AuthorizeSecurityGroupEgress",
             status: Status::Served,
@@ -1577,6 +1593,20 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "DryRun", standing: Standing::Done },
                 Parameter { path: "InternetGatewayId", standing: Standing::Done },
                 Parameter { path: "VpcId", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "DetachNetworkInterface",
+            path: "/aws.ec2.NetworkInterfaces/DetachNetworkInterface",
+            status: Status::Served,
+            request: &network_interfaces::DETACH_NETWORK_INTERFACE_REQUEST,
+            answer: None,
+            result: None,
+            parameters: &[
+                Parameter { path: "AttachmentId", standing: Standing::Done },
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "Force", standing: Standing::Done },
             ],
         },
         Operation {

@@ -38,6 +38,24 @@ pub(super) static ASSIGN_PRIVATE_IP_ADDRESSES_RESULT: Shape = Shape {
 pub(super) static ASSIGNED_PRIVATE_IP_ADDRESS: Shape =
     Shape { name: "AssignedPrivateIpAddress", fields: &[Field::new(1, "PrivateIpAddress", "privateIpAddress", Kind::Text)] };
 
+pub(super) static ATTACH_NETWORK_INTERFACE_REQUEST: Shape = Shape {
+    name: "AttachNetworkInterfaceRequest",
+    fields: &[
+        Field::new(1, "NetworkCardIndex", "networkCardIndex", Kind::Int32),
+        Field::new(2, "EnaSrdSpecification", "enaSrdSpecification", Kind::Message(&super::network_interfaces::ENA_SRD_SPECIFICATION)),
+        Field::new(3, "EnaQueueCount", "enaQueueCount", Kind::Int32),
+        Field::new(4, "DryRun", "dryRun", Kind::Bool),
+        Field::new(5, "NetworkInterfaceId", "networkInterfaceId", Kind::Id).required(),
+        Field::new(6, "InstanceId", "instanceId", Kind::Id).required(),
+        Field::new(7, "DeviceIndex", "deviceIndex", Kind::Int32).required(),
+    ],
+};
+
+pub(super) static ATTACH_NETWORK_INTERFACE_RESULT: Shape = Shape {
+    name: "AttachNetworkInterfaceResult",
+    fields: &[Field::new(1, "AttachmentId", "attachmentId", Kind::Id), Field::new(2, "NetworkCardIndex", "networkCardIndex", Kind::Int32)],
+};
+
 pub(super) static ATTACHMENT_ENA_SRD_SPECIFICATION: Shape = Shape {
     name: "AttachmentEnaSrdSpecification",
     fields: &[
@@ -149,6 +167,15 @@ pub(super) static DESCRIBE_NETWORK_INTERFACES_RESULT: Shape = Shape {
         Field::new(1, "NetworkInterfaces", "networkInterfaceSet", Kind::Message(&super::network_interfaces::NETWORK_INTERFACE))
             .list("item"),
         Field::new(2, "NextToken", "nextToken", Kind::Text),
+    ],
+};
+
+pub(super) static DETACH_NETWORK_INTERFACE_REQUEST: Shape = Shape {
+    name: "DetachNetworkInterfaceRequest",
+    fields: &[
+        Field::new(1, "DryRun", "dryRun", Kind::Bool),
+        Field::new(2, "AttachmentId", "attachmentId", Kind::Id).required(),
+        Field::new(3, "Force", "force", Kind::Bool),
     ],
 };
 
