@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use freehold_proto::internal::host::{InstanceDesired, SecurityGroupDesired, VpcDesired};
+use freehold_proto::internal::host::{InstanceDesired, NatGatewayDesired, SecurityGroupDesired, VpcDesired};
 
 /// One consistent view, handed round through a `tokio::sync::watch` channel.
 #[derive(Clone, Debug, Default)]
@@ -14,4 +14,5 @@ pub struct Desired {
     pub instances: BTreeMap<String, Arc<InstanceDesired>>,
     pub vpcs: BTreeMap<String, Arc<VpcDesired>>,
     pub security_groups: BTreeMap<String, Arc<SecurityGroupDesired>>,
+    pub nat_gateways: BTreeMap<String, Arc<NatGatewayDesired>>,
 }

@@ -26,8 +26,11 @@ pub trait Ports: Send + Sync {
     /// Waits, for a bounded time, until the interface's tap, addresses and rules are in place.
     async fn ready(&self, network_interface_id: &str) -> Result<Tap, PortError>;
 
+    /// Waits, for a bounded time, until a NAT gateway with this interface passes packets on.
+    async fn translating(&self, network_interface_id: &str) -> Result<(), PortError>;
+
     /// Waits, for a bounded time, until nothing of the resource, no longer desired, is left: for an instance its interfaces' taps, for
-    /// a VPC its namespace.
+    /// a VPC or a NAT gateway its namespace.
     async fn withdrawn(&self, kind: ResourceKind, id: &str, network_interface_ids: &[String]) -> Result<(), PortError>;
 }
 
@@ -39,6 +42,11 @@ pub struct NoPorts;
 impl Ports for NoPorts {
     async fn ready(&self, network_interface_id: &str) -> Result<Tap, PortError> {
         Err(PortError(format!("this agent runs no network data plane, so {network_interface_id} has no tap")))
+    }
+
+    /// Where no guest sends packets a gateway is bookkeeping, as the guests are.
+    async fn translating(&self, _: &str) -> Result<(), PortError> {
+        Ok(())
     }
 
     async fn withdrawn(&self, _: ResourceKind, _: &str, _: &[String]) -> Result<(), PortError> {
@@ -66,7 +74,12 @@ pub fn networked(mut plan: watch::Receiver<Arc<Desired>>) -> (watch::Receiver<Ar
 }
 
 fn with_network(desired: &Desired) -> Desired {
-    let mut networked = Desired { vpcs: desired.vpcs.clone(), security_groups: desired.security_groups.clone(), ..Desired::default() };
+    let mut networked = Desired {
+        vpcs: desired.vpcs.clone(),
+        security_groups: desired.security_groups.clone(),
+        nat_gateways: desired.nat_gateways.clone(),
+        ..Desired::default()
+    };
     let real = desired.instances.iter().filter(|(_, instance)| instance.driver != "simulated");
     networked.instances.extend(real.map(|(id, instance)| (id.clone(), Arc::clone(instance))));
     networked
@@ -80,6 +93,7 @@ fn same(before: &Desired, after: &Desired) -> bool {
     shared(&before.instances, &after.instances)
         && shared(&before.vpcs, &after.vpcs)
         && shared(&before.security_groups, &after.security_groups)
+        && shared(&before.nat_gateways, &after.nat_gateways)
 }
 
 #[cfg(test)]

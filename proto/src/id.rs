@@ -102,6 +102,7 @@ ids! {
     LaunchTemplateId = "lt";
     RouteTableId = "rtb";
     NetworkAclId = "acl";
+    NatGatewayId = "nat";
     DhcpOptionsId = "dopt";
     VpcCidrAssociationId = "vpc-cidr-assoc";
     RouteTableAssociationId = "rtbassoc";

@@ -21,6 +21,7 @@ mod dns;
 mod firewall;
 mod names;
 mod namespace;
+mod nat;
 mod netlink;
 mod nft;
 mod outside;
@@ -238,10 +239,16 @@ impl Ports for DataPlane {
         self.interface_ready(network_interface_id).await.map_err(|error| PortError(sentence(&error)))
     }
 
+    async fn translating(&self, network_interface_id: &str) -> Result<(), PortError> {
+        // A pass that has its interface ready has the rest of it ready.
+        self.interface_ready(network_interface_id).await.map(drop).map_err(|error| PortError(sentence(&error)))
+    }
+
     async fn withdrawn(&self, kind: ResourceKind, id: &str, network_interface_ids: &[String]) -> Result<(), PortError> {
         match kind {
             ResourceKind::Instance => self.interfaces_gone(network_interface_ids).await.map_err(|error| PortError(sentence(&error))),
-            ResourceKind::Vpc => self.vpc_gone(id).await.map_err(|error| PortError(sentence(&error))),
+            // Its namespace is named as a VPC's is, and the pair that leads there goes with it.
+            ResourceKind::Vpc | ResourceKind::NatGateway => self.vpc_gone(id).await.map_err(|error| PortError(sentence(&error))),
             // Rules that no interface has are nowhere on the host; volumes never were.
             ResourceKind::SecurityGroup | ResourceKind::Volume | ResourceKind::Unspecified => Ok(()),
         }

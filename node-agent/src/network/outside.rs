@@ -145,7 +145,7 @@ fn forwarding(link: &str) -> [&str; 4] {
 }
 
 fn uplink_settings(link: &str) -> io::Result<()> {
-    sysctl::set(&["ipv6", "conf", link, "disable_ipv6"], "1").or_else(vpc::without_ipv6)?;
+    sysctl::set(&["ipv6", "conf", link, "disable_ipv6"], "1").or_else(vpc::unless_absent)?;
     sysctl::set(&["ipv4", "conf", link, "send_redirects"], "0")?;
     sysctl::set(&forwarding(link), "1")
 }

@@ -47,6 +47,7 @@ pub struct HostPlan {
 #[derive(Clone, Debug, PartialEq)]
 pub struct VpcPlan {
     pub vpc_id: String,
+    pub host_id: String,
     pub namespace: String,
     /// The host's end of the pair to the namespace.
     pub uplink: String,
@@ -121,6 +122,8 @@ pub struct Interface {
     pub acl: String,
     pub groups: Vec<String>,
     pub source_dest_check: bool,
+    /// A NAT gateway's own: behind it is a namespace instead of a guest.
+    pub translates: bool,
     /// The first label of the instance's private DNS name.
     pub hostname: String,
 }
@@ -200,9 +203,19 @@ impl HostPlan {
         for instance in desired.instances.values().filter(|instance| instance.driver != SIMULATED) {
             for attachment in &instance.interfaces {
                 plan.mention(host_id, attachment);
-                if let Err(reason) = add(&mut vpcs, &mut plan.faults, host_id, desired, instance, attachment) {
+                if let Err(reason) = add(&mut vpcs, &mut plan.faults, (host_id, desired), Owner::Instance(instance), attachment) {
                     plan.fault(&attachment.network_interface_id, reason);
                 }
+            }
+        }
+        for gateway in desired.nat_gateways.values() {
+            let Some(attachment) = &gateway.interface else { continue };
+            plan.mention(host_id, attachment);
+            plan.mentioned.namespaces.insert(names::namespace(host_id, &gateway.nat_gateway_id));
+            if let Err(reason) =
+                add(&mut vpcs, &mut plan.faults, (host_id, desired), Owner::NatGateway(&gateway.nat_gateway_id), attachment)
+            {
+                plan.fault(&attachment.network_interface_id, reason);
             }
         }
         for (vpc_id, mut vpc) in vpcs {
@@ -239,12 +252,34 @@ pub struct Outside {
     pub host_ports: Vec<u16>,
 }
 
+/// Whose an interface is.
+#[derive(Clone, Copy)]
+enum Owner<'a> {
+    Instance(&'a Arc<InstanceDesired>),
+    NatGateway(&'a str),
+}
+
+impl Owner<'_> {
+    fn id(&self) -> &str {
+        match self {
+            Self::Instance(instance) => &instance.instance_id,
+            Self::NatGateway(id) => id,
+        }
+    }
+
+    fn private_dns_name(&self) -> &str {
+        match self {
+            Self::Instance(instance) => instance.metadata.as_ref().map(|metadata| metadata.private_dns_name.as_str()).unwrap_or_default(),
+            Self::NatGateway(_) => "",
+        }
+    }
+}
+
 fn add<'a>(
     vpcs: &mut BTreeMap<&'a str, VpcPlan>,
     faults: &mut Vec<Fault>,
-    host_id: &str,
-    desired: &'a Desired,
-    instance: &Arc<InstanceDesired>,
+    (host_id, desired): (&str, &'a Desired),
+    owner: Owner<'_>,
     attachment: &'a InterfaceAttachment,
 ) -> Result<(), String> {
     let vpc_id = attachment.vpc_id.as_str();
@@ -253,7 +288,7 @@ fn add<'a>(
         std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
         std::collections::btree_map::Entry::Vacant(entry) => entry.insert(empty(host_id, stated, faults)?),
     };
-    let interface = interface(vpc, stated, instance, attachment)?;
+    let interface = interface(vpc, stated, owner, attachment)?;
     if !vpc.route_tables.contains_key(&interface.route_table) {
         let table = RouteTable::new(stated, &interface.route_table)?;
         if vpc.route_tables.values().any(|other| other.number == table.number) {
@@ -266,7 +301,9 @@ fn add<'a>(
         vpc.acls.insert(interface.acl.clone(), acl);
     }
     vpc.gateways.insert(interface.gateway);
-    vpc.instances.insert(instance.instance_id.clone(), Arc::clone(instance));
+    if let Owner::Instance(instance) = owner {
+        vpc.instances.insert(instance.instance_id.clone(), Arc::clone(instance));
+    }
     vpc.interfaces.insert(interface.network_interface_id.clone(), interface);
     Ok(())
 }
@@ -278,6 +315,7 @@ fn empty(host_id: &str, stated: &VpcDesired, faults: &mut Vec<Fault>) -> Result<
     let resolver = nth(first, 2).ok_or("the VPC's block is too small for its resolver")?;
     Ok(VpcPlan {
         vpc_id: checked_id(&stated.vpc_id)?.to_owned(),
+        host_id: host_id.to_owned(),
         namespace: names::namespace(host_id, &stated.vpc_id),
         uplink: names::uplink(host_id, &stated.vpc_id),
         blocks: [Ok(first)].into_iter().chain(others).map(|block| block.map(|block| block.trunc())).collect::<Result<_, _>>()?,
@@ -295,12 +333,7 @@ fn empty(host_id: &str, stated: &VpcDesired, faults: &mut Vec<Fault>) -> Result<
     })
 }
 
-fn interface(
-    vpc: &VpcPlan,
-    stated: &VpcDesired,
-    instance: &InstanceDesired,
-    attachment: &InterfaceAttachment,
-) -> Result<Interface, String> {
+fn interface(vpc: &VpcPlan, stated: &VpcDesired, owner: Owner<'_>, attachment: &InterfaceAttachment) -> Result<Interface, String> {
     let stated = stated
         .subnets
         .iter()
@@ -318,10 +351,9 @@ fn interface(
     if vpc.interfaces.values().any(|other| other.tap == tap || all().any(|address| other.has(address))) {
         return Err(format!("{address} or {tap} is another interface's already"));
     }
-    let private_dns_name = instance.metadata.as_ref().map(|metadata| metadata.private_dns_name.as_str()).unwrap_or_default();
     Ok(Interface {
         network_interface_id: attachment.network_interface_id.clone(),
-        instance_id: instance.instance_id.clone(),
+        instance_id: checked_id(owner.id())?.to_owned(),
         tap,
         mac: Mac::parse(&attachment.mac_address).ok_or_else(|| format!("{:?} is not a MAC address", attachment.mac_address))?,
         address,
@@ -333,7 +365,8 @@ fn interface(
         acl: stated.network_acl_id.clone(),
         groups: attachment.security_group_ids.iter().map(|id| checked_id(id).map(str::to_owned)).collect::<Result<_, _>>()?,
         source_dest_check: attachment.source_dest_check,
-        hostname: private_dns_name.split('.').next().unwrap_or_default().to_owned(),
+        translates: matches!(owner, Owner::NatGateway(_)),
+        hostname: owner.private_dns_name().split('.').next().unwrap_or_default().to_owned(),
     })
 }
 

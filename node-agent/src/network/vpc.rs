@@ -11,7 +11,7 @@ use ipnet::Ipv4Net;
 use super::namespace::{self, Namespace};
 use super::netlink::{Netlink, Route, Rule, Way};
 use super::plan::{METADATA, Mac, Mentioned, RESOLVER, Target, VpcPlan};
-use super::{Config, Error, names, nft, sysctl, tap};
+use super::{Config, Error, names, nat, nft, sysctl, tap};
 
 /// What every guest sees as its gateway's, on every host.
 pub const GATEWAY_MAC: Mac = Mac([0x02, 0x46, 0x48, 0, 0, 0x01]);
@@ -46,9 +46,9 @@ pub async fn apply(config: &Config, plan: &VpcPlan, mentioned: &Mentioned) -> Re
     Ok(Applied { namespace, taps })
 }
 
-fn settings() -> io::Result<()> {
+pub fn settings() -> io::Result<()> {
     for which in ["all", "default"] {
-        sysctl::set(&["ipv6", "conf", which, "disable_ipv6"], "1").or_else(without_ipv6)?;
+        sysctl::set(&["ipv6", "conf", which, "disable_ipv6"], "1").or_else(unless_absent)?;
         for (key, value) in [("rp_filter", "0"), ("send_redirects", "0"), ("accept_redirects", "0")] {
             sysctl::set(&["ipv4", "conf", which, key], value)?;
         }
@@ -56,7 +56,7 @@ fn settings() -> io::Result<()> {
     sysctl::set(&["ipv4", "ip_forward"], "1")
 }
 
-pub fn without_ipv6(error: io::Error) -> io::Result<()> {
+pub fn unless_absent(error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
@@ -96,9 +96,12 @@ pub async fn configure_uplink(config: &Config, netlink: &Netlink, index: u32) ->
 async fn taps(config: &Config, plan: &VpcPlan, namespace: &Namespace, netlink: &Netlink) -> Result<BTreeMap<u32, String>, Error> {
     let missing: Vec<String> = {
         let there = netlink.links().await?;
-        plan.interfaces.values().filter(|i| !there.contains_key(&i.tap)).map(|i| i.tap.clone()).collect()
+        plan.interfaces.values().filter(|i| !i.translates && !there.contains_key(&i.tap)).map(|i| i.tap.clone()).collect()
     };
     namespace.run(move || missing.iter().try_for_each(|name| tap::ensure(name))).await.map_err(Error::io("make a tap"))?;
+    for interface in plan.interfaces.values().filter(|interface| interface.translates) {
+        nat::ensure(config, &plan.host_id, plan, interface, netlink).await?;
+    }
     let links = netlink.links().await?;
     let mut taps = BTreeMap::new();
     for interface in plan.interfaces.values() {

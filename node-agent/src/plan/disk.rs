@@ -10,7 +10,7 @@ use crate::durable::DurableError;
 
 const TOMBSTONES: &str = "tombstones";
 const QUARANTINED: &str = "quarantined";
-const FOLDERS: [&str; 5] = ["instances", "vpcs", "security-groups", TOMBSTONES, QUARANTINED];
+const FOLDERS: [&str; 6] = ["instances", "vpcs", "security-groups", "nat-gateways", TOMBSTONES, QUARANTINED];
 
 #[derive(Debug)]
 pub(super) struct Disk {

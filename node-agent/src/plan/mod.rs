@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use freehold_proto::internal::host::{InstanceDesired, SecurityGroupDesired, Tombstone, VpcDesired};
+use freehold_proto::internal::host::{InstanceDesired, NatGatewayDesired, SecurityGroupDesired, Tombstone, VpcDesired};
 use tokio::sync::watch;
 
 use crate::desired::Desired;
@@ -32,6 +32,7 @@ pub enum Statement {
     Instance(InstanceDesired),
     Vpc(VpcDesired),
     SecurityGroup(SecurityGroupDesired),
+    NatGateway(NatGatewayDesired),
 }
 
 /// What should become of one instance, as far as this host knows.
@@ -90,6 +91,7 @@ impl Plan {
             instances: disk.load::<InstanceDesired>()?,
             vpcs: disk.load::<VpcDesired>()?,
             security_groups: disk.load::<SecurityGroupDesired>()?,
+            nat_gateways: disk.load::<NatGatewayDesired>()?,
         };
         let tombstones = disk.load_tombstones()?;
         let quarantined = disk.load_quarantined()?;
@@ -123,6 +125,7 @@ impl Plan {
                 }
                 Statement::Vpc(vpc) => self.write_down(vpc, &mut taken)?,
                 Statement::SecurityGroup(group) => self.write_down(group, &mut taken)?,
+                Statement::NatGateway(gateway) => self.write_down(gateway, &mut taken)?,
             }
         }
         self.disk.sync(&taken.folders)?;
@@ -162,6 +165,7 @@ impl Plan {
         state.desired.instances.extend(statements.instances);
         state.desired.vpcs.extend(statements.vpcs);
         state.desired.security_groups.extend(statements.security_groups);
+        state.desired.nat_gateways.extend(statements.nat_gateways);
         for id in released {
             state.quarantined.remove(id);
             state.unplanned.remove(id);
@@ -270,7 +274,12 @@ impl Plan {
 
     /// Whether an instance that is held names the VPC or the volume.
     pub fn uses(&self, id: &str) -> bool {
-        self.lock().desired.instances.values().any(|instance| {
+        let state = self.lock();
+        let by_gateway = state.desired.nat_gateways.values().filter_map(|gateway| gateway.interface.as_ref());
+        if by_gateway.into_iter().any(|interface| interface.vpc_id == id) {
+            return true;
+        }
+        state.desired.instances.values().any(|instance| {
             instance
                 .interfaces
                 .iter()

@@ -1,10 +1,10 @@
-//! What the three kinds of desired resources have in common.
+//! What the kinds of desired resources have in common.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use freehold_proto::id::{InstanceId, NetworkInterfaceId, SecurityGroupId, VolumeId, VpcId};
-use freehold_proto::internal::host::{InstanceDesired, SecurityGroupDesired, VpcDesired};
+use freehold_proto::id::{InstanceId, NatGatewayId, NetworkInterfaceId, SecurityGroupId, VolumeId, VpcId};
+use freehold_proto::internal::host::{InstanceDesired, NatGatewayDesired, SecurityGroupDesired, VpcDesired};
 
 use crate::desired::Desired;
 
@@ -105,5 +105,35 @@ impl Resource for SecurityGroupDesired {
 
     fn map_mut(desired: &mut Desired) -> &mut BTreeMap<String, Arc<Self>> {
         &mut desired.security_groups
+    }
+}
+
+impl Resource for NatGatewayDesired {
+    const FOLDER: &'static str = "nat-gateways";
+
+    fn id(&self) -> &str {
+        &self.nat_gateway_id
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    fn says_the_same(&self, other: &Self) -> bool {
+        *self == Self { generation: self.generation, ..other.clone() }
+    }
+
+    fn well_formed(&self) -> bool {
+        let interface = self.interface.as_ref();
+        NatGatewayId::parse(&self.nat_gateway_id).is_ok()
+            && interface.is_some_and(|interface| NetworkInterfaceId::parse(&interface.network_interface_id).is_ok())
+    }
+
+    fn map(desired: &Desired) -> &BTreeMap<String, Arc<Self>> {
+        &desired.nat_gateways
+    }
+
+    fn map_mut(desired: &mut Desired) -> &mut BTreeMap<String, Arc<Self>> {
+        &mut desired.nat_gateways
     }
 }

@@ -6,7 +6,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use freehold_proto::internal::host::{
-    ConsoleKind, ConsoleOutput, ConsoleRequest, ImageGrant, ResourceKind, SecurityGroupDesired, Tombstone, VpcDesired, from_agent, to_agent,
+    ConsoleKind, ConsoleOutput, ConsoleRequest, ImageGrant, NatGatewayDesired, NatGatewayObserved, ResourceKind, SecurityGroupDesired,
+    Tombstone, VpcDesired, from_agent, to_agent,
 };
 
 use super::Ended;
@@ -45,6 +46,11 @@ pub(crate) async fn deliver(
                 statements.push(Statement::SecurityGroup(group));
                 continue;
             }
+            to_agent::Kind::NatGateway(gateway) => {
+                afterwards.push(translating(around.clone(), gateway.clone()).boxed());
+                statements.push(Statement::NatGateway(gateway));
+                continue;
+            }
             _ => {}
         }
         state(around, std::mem::take(&mut statements)).await?;
@@ -59,7 +65,7 @@ pub(crate) async fn deliver(
             to_agent::Kind::ConsoleRequest(request) => afterwards.push(answer(around.clone(), request).boxed()),
             to_agent::Kind::ImageGrant(ImageGrant { manifest, grant }) => grants.take(manifest, grant),
             to_agent::Kind::Welcome(_) => tracing::warn!("the scheduler welcomed twice"),
-            to_agent::Kind::Instance(_) | to_agent::Kind::Vpc(_) | to_agent::Kind::SecurityGroup(_) => {}
+            to_agent::Kind::Instance(_) | to_agent::Kind::Vpc(_) | to_agent::Kind::SecurityGroup(_) | to_agent::Kind::NatGateway(_) => {}
         }
     }
     state(around, statements).await?;
@@ -93,6 +99,7 @@ async fn bury(around: &Surroundings, tombstone: Tombstone) -> Result<Option<Afte
         ResourceKind::Instance => bury_instance(around, tombstone).await.map(|()| None),
         ResourceKind::Vpc => bury_network::<VpcDesired>(around, tombstone).await,
         ResourceKind::SecurityGroup => bury_network::<SecurityGroupDesired>(around, tombstone).await,
+        ResourceKind::NatGateway => bury_network::<NatGatewayDesired>(around, tombstone).await,
         ResourceKind::Volume => {
             bury_volume(around, &tombstone).await;
             Ok(None)
@@ -116,7 +123,19 @@ async fn bury_instance(around: &Surroundings, tombstone: Tombstone) -> Result<()
     Ok(())
 }
 
-/// A VPC or a group: out of the plan at once, announced when the data plane has nothing of it any more.
+/// Tells when a NAT gateway passes packets on, or why it does not.
+async fn translating(around: Surroundings, gateway: NatGatewayDesired) -> Option<from_agent::Kind> {
+    let NatGatewayDesired { nat_gateway_id, generation, interface, .. } = gateway;
+    let translating = around.ports.translating(&interface?.network_interface_id).await;
+    let fault_message = translating.err().map(|error| error.to_string()).unwrap_or_default();
+    if !fault_message.is_empty() {
+        tracing::warn!(nat_gateway_id, fault_message, "a NAT gateway can not be made");
+    }
+    let available = fault_message.is_empty();
+    Some(from_agent::Kind::NatGateway(NatGatewayObserved { nat_gateway_id, generation, available, fault_message }))
+}
+
+/// A VPC, a group or a NAT gateway: out of the plan at once, announced when the data plane has nothing of it any more.
 async fn bury_network<R: Resource>(around: &Surroundings, tombstone: Tombstone) -> Result<Option<Afterwards>, Ended> {
     let (id, generation, kind) = (tombstone.id.clone(), tombstone.generation, tombstone.kind());
     let held = around.plan.generation::<R>(&id);

@@ -11,8 +11,8 @@ use freehold_proto::clock::{Clock, SystemClock};
 use freehold_proto::internal::host::route_desired::Target;
 use freehold_proto::internal::host::rule_desired::Peer;
 use freehold_proto::internal::host::{
-    InstanceDesired, InterfaceAttachment, Metadata, NetworkAclDesired, NetworkAclEntryDesired, RouteDesired, RouteTableDesired,
-    RouterInterface, RuleDesired, SecurityGroupDesired, SubnetDesired, VpcDesired,
+    InstanceDesired, InterfaceAttachment, Metadata, NatGatewayDesired, NetworkAclDesired, NetworkAclEntryDesired, RouteDesired,
+    RouteTableDesired, RouterInterface, RuleDesired, SecurityGroupDesired, SubnetDesired, VpcDesired,
 };
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -175,6 +175,16 @@ impl World {
         self
     }
 
+    /// A NAT gateway in a guest's place: with its addresses, and no guest.
+    pub fn nat(mut self, place: &Guest) -> Self {
+        let nat_gateway_id = place.nat_gateway_id();
+        let interface = place.instance().interfaces.remove(0);
+        let gateway =
+            NatGatewayDesired { nat_gateway_id: nat_gateway_id.clone(), interface: Some(interface), ..NatGatewayDesired::default() };
+        self.0.nat_gateways.insert(nat_gateway_id, Arc::new(gateway));
+        self
+    }
+
     pub fn guest(mut self, guest: &Guest) -> Self {
         self.0.instances.insert(guest.instance_id(), Arc::new(guest.instance()));
         self
@@ -263,6 +273,10 @@ impl Guest {
 
     pub fn instance_id(&self) -> String {
         format!("i-{:017x}", self.number)
+    }
+
+    pub fn nat_gateway_id(&self) -> String {
+        format!("nat-{:017x}", self.number)
     }
 
     pub fn interface_id(&self) -> String {

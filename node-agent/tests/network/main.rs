@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can not go on says so by panicking")]
 
 mod lab;
+mod nat;
 
 mod acls;
 mod addresses;

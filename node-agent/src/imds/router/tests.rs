@@ -59,6 +59,7 @@ fn instance(metadata: Metadata) -> InstanceDesired {
 fn vpc() -> VpcPlan {
     VpcPlan {
         vpc_id: "vpc-1".into(),
+        host_id: "host-1".into(),
         namespace: String::new(),
         uplink: String::new(),
         blocks: vec!["172.31.0.0/16".parse().unwrap(), "100.64.0.0/24".parse().unwrap()],

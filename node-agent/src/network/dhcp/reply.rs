@@ -204,6 +204,7 @@ mod tests {
             acl: String::new(),
             groups: vec![],
             source_dest_check: true,
+            translates: false,
             hostname: "ip-172-31-0-5".into(),
         }
     }

@@ -151,6 +151,7 @@ mod tests {
     fn vpc() -> VpcPlan {
         VpcPlan {
             vpc_id: "vpc-1".into(),
+            host_id: "host-1".into(),
             namespace: String::new(),
             uplink: String::new(),
             blocks: vec!["172.31.0.0/16".parse().unwrap()],

@@ -66,6 +66,10 @@ fn accept(rule: &Rule, side: &str) -> String {
 }
 
 fn interface_chain(text: &mut String, interface: &Interface, direction: &str) {
+    // What a NAT gateway is handed is asked about by the groups of whoever sends and by its subnet's ACL.
+    if interface.translates {
+        return chain(text, &format!("{}_{direction}", interface.network_interface_id), ["accept".to_owned()]);
+    }
     let jumps = interface.groups.iter().map(|group| format!("jump {group}_{direction}"));
     chain(text, &format!("{}_{direction}", interface.network_interface_id), jumps.chain(["drop".to_owned()]));
 }

@@ -63,6 +63,7 @@ fn one() -> Desired {
         instances: [instance(5, InterfaceAttachment { public_ip_address: "198.18.0.5".into(), ..attachment(5, "vpc-1") })].into(),
         vpcs: [vpc("vpc-1")].into(),
         security_groups: [group("sg-1", vec![rule(false, "tcp", (22, 22), Peer::CidrIpv4("0.0.0.0/0".into()))])].into(),
+        ..Desired::default()
     }
 }
 
