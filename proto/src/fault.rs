@@ -117,6 +117,7 @@ error_codes! {
     InvalidLaunchTemplateNameMalformed = "InvalidLaunchTemplateName.MalformedException", 400;
     InvalidLaunchTemplateNameNotFound = "InvalidLaunchTemplateName.NotFoundException", 400;
     InvalidNetworkAclEntryNotFound = "InvalidNetworkAclEntry.NotFound", 400;
+    InvalidNatGatewayIdNotFound = "InvalidNatGatewayID.NotFound", 400;
     InvalidNetworkAclIdMalformed = "InvalidNetworkAclId.Malformed", 400;
     InvalidNetworkAclIdNotFound = "InvalidNetworkAclID.NotFound", 400;
     InvalidNetworkInterfaceInUse = "InvalidNetworkInterface.InUse", 400;
@@ -158,6 +159,9 @@ error_codes! {
     RouteAlreadyExists = "RouteAlreadyExists", 400;
     RouteLimitExceeded = "RouteLimitExceeded", 400;
     RouteTableLimitExceeded = "RouteTableLimitExceeded", 400;
+    NatGatewayLimitExceeded = "NatGatewayLimitExceeded", 400;
+    NatGatewayMalformed = "NatGatewayMalformed", 400;
+    NatGatewayNotFound = "NatGatewayNotFound", 400;
     NetworkAclEntryAlreadyExists = "NetworkAclEntryAlreadyExists", 400;
     NetworkAclEntryLimitExceeded = "NetworkAclEntryLimitExceeded", 400;
     NetworkAclLimitExceeded = "NetworkAclLimitExceeded", 400;

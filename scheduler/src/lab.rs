@@ -12,7 +12,8 @@ use freehold_proto::id::{HostId, OsEntropy};
 use freehold_proto::internal::host::hosts_client::HostsClient;
 use freehold_proto::internal::host::{
     Buried, Capacity, ConsoleOutput, ConsoleRequest, Driver, FromAgent, GuestState, Hello, InstanceDesired, InstanceObserved,
-    ObservedComplete, PowerState, SecurityGroupDesired, ToAgent, Tombstone, VpcDesired, from_agent, to_agent,
+    NatGatewayDesired, NatGatewayObserved, ObservedComplete, PowerState, SecurityGroupDesired, ToAgent, Tombstone, VpcDesired, from_agent,
+    to_agent,
 };
 use freehold_proto::internal::operator::RegisterImageRequest;
 use freehold_proto::{Action, Caller, ErrorCode, Fault};
@@ -179,6 +180,7 @@ pub struct Told {
     pub instances: BTreeMap<String, InstanceDesired>,
     pub vpcs: BTreeMap<String, VpcDesired>,
     pub groups: BTreeMap<String, SecurityGroupDesired>,
+    pub nat_gateways: BTreeMap<String, NatGatewayDesired>,
     pub tombstones: Vec<Tombstone>,
     /// By manifest.
     pub grants: BTreeMap<String, String>,
@@ -292,6 +294,7 @@ fn note_down(told: &mut Told, kind: to_agent::Kind) {
         to_agent::Kind::Instance(instance) => _ = told.instances.insert(instance.instance_id.clone(), instance),
         to_agent::Kind::Vpc(vpc) => _ = told.vpcs.insert(vpc.vpc_id.clone(), vpc),
         to_agent::Kind::SecurityGroup(group) => _ = told.groups.insert(group.group_id.clone(), group),
+        to_agent::Kind::NatGateway(gateway) => _ = told.nat_gateways.insert(gateway.nat_gateway_id.clone(), gateway),
         to_agent::Kind::Tombstone(tombstone) => told.tombstones.push(tombstone),
         to_agent::Kind::DesiredComplete(_) => told.complete = true,
         to_agent::Kind::ImageGrant(grant) => _ = told.grants.insert(grant.manifest, grant.grant),
@@ -318,6 +321,11 @@ pub fn as_desired(desired: &InstanceDesired) -> InstanceObserved {
 fn obey(kind: &to_agent::Kind) -> Option<from_agent::Kind> {
     match kind {
         to_agent::Kind::Instance(desired) => Some(from_agent::Kind::Instance(as_desired(desired))),
+        to_agent::Kind::NatGateway(NatGatewayDesired { nat_gateway_id, generation, .. }) => {
+            let (nat_gateway_id, generation) = (nat_gateway_id.clone(), *generation);
+            let observed = NatGatewayObserved { nat_gateway_id, generation, available: true, fault_message: String::new() };
+            Some(from_agent::Kind::NatGateway(observed))
+        }
         to_agent::Kind::Tombstone(Tombstone { kind, id, generation }) => {
             Some(from_agent::Kind::Buried(Buried { kind: *kind, id: id.clone(), generation: *generation }))
         }

@@ -66,6 +66,20 @@ class World:
         made = self.ec2.create_network_interface(SubnetId=self.default("subnets", "Subnets", "SubnetId"))
         return made["NetworkInterface"]["NetworkInterfaceId"]
 
+    def new_nat(self):
+        subnet_id = self.running["SubnetId"]
+        return self.ec2.create_nat_gateway(SubnetId=subnet_id, ConnectivityType="private")["NatGateway"]["NatGatewayId"]
+
+    @cached_property
+    def nat(self):
+        return self.new_nat()
+
+    @cached_property
+    def nat_that_went(self):
+        nat = self.new_nat()
+        self.ec2.delete_nat_gateway(NatGatewayId=nat)
+        return nat
+
     def default(self, kind, answer, name):
         return getattr(self.ec2, f"describe_{kind}")()[answer][0][name]
 
@@ -97,6 +111,8 @@ CASES = {
         lambda w: {"InternetGatewayIds": [absent("igw")]},
     ),
     "KeyPairExists": (lambda w: {"KeyNames": [w.key]}, lambda w: {"KeyNames": ["nobody's"]}),
+    "NatGatewayAvailable": (lambda w: {"NatGatewayIds": [w.nat]}, lambda w: {"NatGatewayIds": [w.nat_that_went]}),
+    "NatGatewayDeleted": (lambda w: {"NatGatewayIds": [w.nat_that_went]}, lambda w: {"NatGatewayIds": [w.nat]}),
     "NetworkInterfaceAvailable": (
         lambda w: {"NetworkInterfaceIds": [w.interface]},
         lambda w: {"NetworkInterfaceIds": [w.running["NetworkInterfaces"][0]["NetworkInterfaceId"]]},

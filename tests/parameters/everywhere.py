@@ -19,6 +19,7 @@ CALLS = {
     "CreateLaunchTemplate": lambda w: {"LaunchTemplateName": w.unique("dry"), "LaunchTemplateData": {"KeyName": "me"}},
     "CreateLaunchTemplateVersion": lambda w: {"LaunchTemplateId": w.template()["LaunchTemplateId"], "LaunchTemplateData": {"KeyName": "me"}},
     "CreateNetworkInterface": lambda w: {"SubnetId": w.other_subnet["SubnetId"]},
+    "CreateNatGateway": lambda w: {"SubnetId": w.subnet["SubnetId"], "ConnectivityType": "private"},
     "CreateNetworkAcl": lambda w: {"VpcId": w.other_vpc["VpcId"]},
     "CreateNetworkAclEntry": lambda w: acl_entry(w.new_acl()),
     "CreatePlacementGroup": lambda w: {"GroupName": w.unique("dry")},
@@ -34,6 +35,7 @@ CALLS = {
     "DeleteLaunchTemplate": lambda w: {"LaunchTemplateId": w.template()["LaunchTemplateId"]},
     "DeleteLaunchTemplateVersions": lambda w: {"LaunchTemplateId": w.template(versions=2)["LaunchTemplateId"], "Versions": ["2"]},
     "DeleteNetworkInterface": lambda w: {"NetworkInterfaceId": w.new_interface()["NetworkInterfaceId"]},
+    "DeleteNatGateway": lambda w: {"NatGatewayId": w.new_nat()["NatGatewayId"]},
     "DeleteNetworkAcl": lambda w: {"NetworkAclId": w.new_acl()},
     "DeleteNetworkAclEntry": lambda w: {"NetworkAclId": with_entry(w)["NetworkAclId"], "RuleNumber": 1, "Egress": False},
     "DeletePlacementGroup": lambda w: {"GroupName": w.placement_group()["GroupName"]},
@@ -61,6 +63,7 @@ CALLS = {
     "DescribeKeyPairs": lambda w: {},
     "DescribeLaunchTemplateVersions": lambda w: {"Versions": ["$Latest"]},
     "DescribeLaunchTemplates": lambda w: {},
+    "DescribeNatGateways": lambda w: {},
     "DescribeNetworkAcls": lambda w: {},
     "DescribeNetworkInterfaceAttribute": lambda w: {"NetworkInterfaceId": w.interfaces()[0], "Attribute": "description"},
     "DescribeNetworkInterfaces": lambda w: {},
@@ -171,6 +174,7 @@ FILTERS = {
     "DescribeInternetGateways": ("InternetGateways", "InternetGatewayId", "internet-gateway-id", "attachment.vpc-id", lambda w: [one["InternetGatewayId"] for one in w.gateways]),
     "DescribeKeyPairs": ("KeyPairs", "KeyName", "key-name", "key-pair-id", lambda w: [key["KeyName"] for key in w.keys]),
     "DescribeLaunchTemplates": ("LaunchTemplates", "LaunchTemplateName", "launch-template-name", "create-time", lambda w: [one["LaunchTemplateName"] for one in w.templates()]),
+    "DescribeNatGateways": ("NatGateways", "NatGatewayId", "nat-gateway-id", "vpc-id", lambda w: [one["NatGatewayId"] for one in w.nats[:2]]),
     "DescribeNetworkAcls": ("NetworkAcls", "NetworkAclId", "network-acl-id", "vpc-id", lambda w: w.in_vpcs("describe_network_acls", "NetworkAcls", "NetworkAclId")),
     "DescribeNetworkInterfaces": ("NetworkInterfaces", "NetworkInterfaceId", "network-interface-id", "subnet-id", lambda w: w.interfaces()),
     "DescribePlacementGroups": ("PlacementGroups", "GroupName", "group-name", "strategy", lambda w: [one["GroupName"] for one in w.placement_groups]),
@@ -187,7 +191,8 @@ FILTERS = {
 
 def declare_filter(action, answer, name, finds, finds_not, names):
     def find(world, filter_name, value):
-        found = getattr(world.ec2, method_of(action))(Filters=[{"Name": filter_name, "Values": [value]}])[answer]
+        member = "Filter" if action == "DescribeNatGateways" else "Filters"
+        found = getattr(world.ec2, method_of(action))(**{member: [{"Name": filter_name, "Values": [value]}]})[answer]
         return sorted({element[name] for element in found})
 
     @parameter(action, "Filter.Name", (finds, finds_not), lambda world, value: [names(world)[0]] if value == finds else [])
@@ -225,6 +230,7 @@ PAGES = {
     "DescribeInstances": ("Reservations", 5, lambda w: w.many()),
     "DescribeInternetGateways": ("InternetGateways", 5, lambda w: w.gateways),
     "DescribeLaunchTemplates": ("LaunchTemplates", 1, lambda w: w.templates()),
+    "DescribeNatGateways": ("NatGateways", 5, lambda w: w.nats),
     "DescribeNetworkAcls": ("NetworkAcls", 5, lambda w: w.vpcs),
     "DescribeNetworkInterfaces": ("NetworkInterfaces", 5, lambda w: w.many()),
     "DescribeRouteTables": ("RouteTables", 5, lambda w: w.vpcs),

@@ -27,6 +27,7 @@ for _row in [
     ("DescribeKeyPairs", "KeyPairId", "KeyPairIds", "describe_key_pairs", "KeyPairs", "KeyPairId", lambda w: [key["KeyPairId"] for key in w.keys]),
     ("DescribeNetworkInterfaces", "NetworkInterfaceId", "NetworkInterfaceIds", "describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId", lambda w: w.interfaces()),
     ("DescribeNetworkAcls", "NetworkAclId", "NetworkAclIds", "describe_network_acls", "NetworkAcls", "NetworkAclId", lambda w: w.in_vpcs("describe_network_acls", "NetworkAcls", "NetworkAclId")),
+    ("DescribeNatGateways", "NatGatewayId", "NatGatewayIds", "describe_nat_gateways", "NatGateways", "NatGatewayId", lambda w: [one["NatGatewayId"] for one in w.nats]),
     ("DescribeRouteTables", "RouteTableId", "RouteTableIds", "describe_route_tables", "RouteTables", "RouteTableId", lambda w: w.in_vpcs("describe_route_tables", "RouteTables", "RouteTableId")),
     ("DescribeSecurityGroupRules", "SecurityGroupRuleId", "SecurityGroupRuleIds", "describe_security_group_rules", "SecurityGroupRules", "SecurityGroupRuleId", lambda w: w.some_rules),
     ("DescribeSubnets", "SubnetId", "SubnetIds", "describe_subnets", "Subnets", "SubnetId", lambda w: [subnet["SubnetId"] for subnet in w.subnets]),

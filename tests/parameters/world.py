@@ -191,6 +191,18 @@ class World:
         """Two Elastic IPs that stay."""
         return [self.new_address(), self.new_address()]
 
+    def new_nat(self, **parameters):
+        """A NAT gateway of its own, a private one unless it is given an address."""
+        kind = {} if "AllocationId" in parameters or "ConnectivityType" in parameters else {"ConnectivityType": "private"}
+        return self.ec2.create_nat_gateway(**{"SubnetId": self.subnet["SubnetId"]} | kind | parameters)["NatGateway"]
+
+    @cached_property
+    def nats(self):
+        """More NAT gateways than fit on the smallest page, all available."""
+        made = [self.new_nat() for _ in range(6)]
+        self.ec2.get_waiter("nat_gateway_available").wait(NatGatewayIds=[one["NatGatewayId"] for one in made], WaiterConfig=QUICK)
+        return made
+
     def address_and_interface(self):
         """An address, and the interface of an instance of its own."""
         interface = self.launch()["NetworkInterfaces"][0]["NetworkInterfaceId"]

@@ -2,6 +2,7 @@
 
 use crate::lab::{Guest, HOST, Lab, Listener, World, all_egress, eventually, gateway, ingress, machine, output, outside, reach, run};
 
+const ANY: (i32, i32) = (-1, -1);
 const WORLD: &str = "203.0.113.254";
 
 /// `a` is in a private subnet whose way out is `nat`, in a public one.
@@ -70,7 +71,6 @@ fn a_private_subnet_reaches_the_world_under_the_gateway_s_address_and_is_not_rea
         lab.state(&with.clone().routes("vpc-1", "rtb-a", &[("0.0.0.0/0", Some(gateway()))]).0).await;
         assert_eq!(reach(a, WORLD, 80).as_deref(), Some("198.18.0.9"));
         // Its subnet's ACL is asked about what it passes on, both ways.
-        const ANY: (i32, i32) = (-1, -1);
         let shut = with.clone().acl(
             "vpc-1",
             "subnet-a",

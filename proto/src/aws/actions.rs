@@ -628,6 +628,43 @@ impl Action for ec2::ModifyLaunchTemplateRequest {
     }
 }
 
+impl Action for ec2::CreateNatGatewayRequest {
+    type Answer = ec2::CreateNatGatewayResult;
+
+    const NAME: &'static str = "CreateNatGateway";
+    const PATH: &'static str = "/aws.ec2.NatGateways/CreateNatGateway";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+
+    fn client_token(&self) -> Option<&str> {
+        self.client_token.as_deref()
+    }
+}
+
+impl Action for ec2::DeleteNatGatewayRequest {
+    type Answer = ec2::DeleteNatGatewayResult;
+
+    const NAME: &'static str = "DeleteNatGateway";
+    const PATH: &'static str = "/aws.ec2.NatGateways/DeleteNatGateway";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DescribeNatGatewaysRequest {
+    type Answer = ec2::DescribeNatGatewaysResult;
+
+    const NAME: &'static str = "DescribeNatGateways";
+    const PATH: &'static str = "/aws.ec2.NatGateways/DescribeNatGateways";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::CreateNetworkAclRequest {
     type Answer = ec2::CreateNetworkAclResult;
 
@@ -1339,6 +1376,9 @@ macro_rules! for_each_action {
             $crate::aws::ec2::DescribeLaunchTemplatesRequest,
             $crate::aws::ec2::GetLaunchTemplateDataRequest,
             $crate::aws::ec2::ModifyLaunchTemplateRequest,
+            $crate::aws::ec2::CreateNatGatewayRequest,
+            $crate::aws::ec2::DeleteNatGatewayRequest,
+            $crate::aws::ec2::DescribeNatGatewaysRequest,
             $crate::aws::ec2::CreateNetworkAclRequest,
             $crate::aws::ec2::CreateNetworkAclEntryRequest,
             $crate::aws::ec2::DeleteNetworkAclRequest,
@@ -1464,6 +1504,9 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::DescribeLaunchTemplatesRequest,
             $crate::aws::ec2::GetLaunchTemplateDataRequest,
             $crate::aws::ec2::ModifyLaunchTemplateRequest,
+            $crate::aws::ec2::CreateNatGatewayRequest,
+            $crate::aws::ec2::DeleteNatGatewayRequest,
+            $crate::aws::ec2::DescribeNatGatewaysRequest,
             $crate::aws::ec2::CreateNetworkAclRequest,
             $crate::aws::ec2::CreateNetworkAclEntryRequest,
             $crate::aws::ec2::DeleteNetworkAclRequest,

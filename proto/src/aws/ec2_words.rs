@@ -84,6 +84,21 @@ pub mod attachment_status {
     pub const DETACHED: &str = "detached";
 }
 
+pub mod auto_provision_zones_state {
+    pub const ENABLED: &str = "enabled";
+    pub const DISABLED: &str = "disabled";
+}
+
+pub mod auto_scaling_ips_state {
+    pub const ENABLED: &str = "enabled";
+    pub const DISABLED: &str = "disabled";
+}
+
+pub mod availability_mode {
+    pub const ZONAL: &str = "zonal";
+    pub const REGIONAL: &str = "regional";
+}
+
 pub mod availability_zone_opt_in_status {
     pub const OPT_IN_NOT_REQUIRED: &str = "opt-in-not-required";
     pub const OPTED_IN: &str = "opted-in";
@@ -137,6 +152,11 @@ pub mod capacity_reservation_preference {
     pub const CAPACITY_RESERVATIONS_ONLY: &str = "capacity-reservations-only";
     pub const OPEN: &str = "open";
     pub const NONE: &str = "none";
+}
+
+pub mod connectivity_type {
+    pub const PRIVATE: &str = "private";
+    pub const PUBLIC: &str = "public";
 }
 
 pub mod cpu_manufacturer {
@@ -431,6 +451,42 @@ pub mod monitoring_state {
     pub const DISABLING: &str = "disabling";
     pub const ENABLED: &str = "enabled";
     pub const PENDING: &str = "pending";
+}
+
+pub mod nat_gateway_address_status {
+    pub const ASSIGNING: &str = "assigning";
+    pub const UNASSIGNING: &str = "unassigning";
+    pub const ASSOCIATING: &str = "associating";
+    pub const DISASSOCIATING: &str = "disassociating";
+    pub const SUCCEEDED: &str = "succeeded";
+    pub const FAILED: &str = "failed";
+}
+
+pub mod nat_gateway_appliance_modify_state {
+    pub const MODIFYING: &str = "modifying";
+    pub const COMPLETED: &str = "completed";
+    pub const FAILED: &str = "failed";
+}
+
+pub mod nat_gateway_appliance_state {
+    pub const ATTACHING: &str = "attaching";
+    pub const ATTACHED: &str = "attached";
+    pub const DETACHING: &str = "detaching";
+    pub const DETACHED: &str = "detached";
+    pub const ATTACH_FAILED: &str = "attach-failed";
+    pub const DETACH_FAILED: &str = "detach-failed";
+}
+
+pub mod nat_gateway_appliance_type {
+    pub const NETWORK_FIREWALL_PROXY: &str = "network-firewall-proxy";
+}
+
+pub mod nat_gateway_state {
+    pub const PENDING: &str = "pending";
+    pub const FAILED: &str = "failed";
+    pub const AVAILABLE: &str = "available";
+    pub const DELETING: &str = "deleting";
+    pub const DELETED: &str = "deleted";
 }
 
 pub mod nested_virtualization_specification {

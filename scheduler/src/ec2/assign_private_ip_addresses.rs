@@ -6,7 +6,7 @@ use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{EntityTrait, ModelTrait};
 
 use super::message::missing;
-use super::network_interfaces::{instance_type, named, within_limit};
+use super::network_interfaces::{changeable, instance_type, within_limit};
 use super::resolve::SUBNET;
 use super::run_instances::{combination, invalid};
 use crate::engine::Command;
@@ -22,6 +22,7 @@ impl Command for ec2::AssignPrivateIpAddressesRequest {
         ErrorCode::InvalidParameterCombination,
         ErrorCode::InvalidParameterValue,
         ErrorCode::MissingParameter,
+        ErrorCode::OperationNotPermitted,
         ErrorCode::PrivateIpAddressLimitExceeded,
     ];
 
@@ -39,7 +40,7 @@ impl Command for ec2::AssignPrivateIpAddressesRequest {
                 Secondary::Drawn(count.ok_or_else(|| invalid("secondaryPrivateIpAddressCount must be at least 1.".to_owned()))?)
             }
         };
-        let row = named(tx, &self.network_interface_id).await?;
+        let row = changeable(tx, &self.network_interface_id).await?;
         let subnet = SUBNET.own::<subnet::Entity>(tx, &row.subnet_id).await?;
         let has = interface::addresses(tx, &row.network_interface_id).await?.len();
         within_limit(tx, instance_type(tx, &row.network_interface_id).await?.as_deref(), has + secondary.count())?;

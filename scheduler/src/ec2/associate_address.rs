@@ -7,6 +7,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use super::allocate_address::named;
 use super::chosen_instances;
 use super::message::missing;
+use super::network_interfaces::unmanaged;
 use super::resolve::NETWORK_INTERFACE;
 use super::run_instances::{combination, invalid};
 use crate::engine::Command;
@@ -28,12 +29,17 @@ impl Command for ec2::AssociateAddressRequest {
         ErrorCode::InvalidParameterCombination,
         ErrorCode::InvalidParameterValue,
         ErrorCode::MissingParameter,
+        ErrorCode::OperationNotPermitted,
         ErrorCode::ResourceAlreadyAssociated,
     ];
 
     async fn run(self, tx: &mut Tx) -> Outcome<ec2::AssociateAddressResult> {
         let address = named(tx, self.allocation_id.as_deref(), self.public_ip.as_deref()).await?;
         let interface = interface(tx, self.instance_id.as_deref(), self.network_interface_id.as_deref()).await?;
+        unmanaged(tx, &interface.network_interface_id).await?;
+        if let Some(from) = &address.network_interface_id {
+            unmanaged(tx, from).await?;
+        }
         if let Some(private) = self.private_ip_address.as_deref().filter(|address| !address.is_empty()) {
             has_address(tx, &interface, private).await?;
         }

@@ -5,7 +5,7 @@ use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::message::missing;
-use super::network_interfaces::{named, within_limit};
+use super::network_interfaces::{in_use, named, within_limit};
 use super::resolve::INSTANCE;
 use super::run_instances::{combination, invalid};
 use crate::engine::Command;
@@ -40,7 +40,7 @@ impl Command for ec2::AttachNetworkInterfaceRequest {
         let interface = named(tx, &self.network_interface_id).await?;
         let instance = INSTANCE.own::<instance::Entity>(tx, &self.instance_id).await?;
         takes(&instance)?;
-        if interface::attachment(tx, &interface.network_interface_id).await?.is_some() {
+        if in_use(tx, &interface.network_interface_id).await? {
             let message = format!("Interface: [{}] in use.", interface.network_interface_id);
             return Err(Fault::new(ErrorCode::InvalidNetworkInterfaceInUse, message).into());
         }

@@ -17,6 +17,7 @@ impl Command for ec2::CreateRouteRequest {
         ErrorCode::InvalidInstanceId,
         ErrorCode::InvalidInstanceIdMalformed,
         ErrorCode::InvalidInstanceIdNotFound,
+        ErrorCode::InvalidNatGatewayIdNotFound,
         ErrorCode::InvalidNetworkInterfaceIdMalformed,
         ErrorCode::InvalidNetworkInterfaceIdNotFound,
         ErrorCode::InvalidParameterCombination,

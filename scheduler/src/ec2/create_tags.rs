@@ -9,7 +9,7 @@ use super::message::{given_tags, missing};
 use super::resolve::{self, Kind};
 use crate::engine::Command;
 use crate::store::{
-    Outcome, Tx, dhcp_options, elastic_address, image, instance, internet_gateway, key_pair, launch_template, network_acl,
+    Outcome, Tx, dhcp_options, elastic_address, image, instance, internet_gateway, key_pair, launch_template, nat_gateway, network_acl,
     network_interface, placement_group, route_table, security_group, security_group_rule, snapshot, subnet, tag, volume, vpc,
 };
 use crate::tags::{self, Tags};
@@ -68,6 +68,8 @@ pub(super) const TAGGING_ERRORS: &[ErrorCode] = &[
     ErrorCode::InvalidVpcIdMalformed,
     ErrorCode::InvalidVpcIdNotFound,
     ErrorCode::MissingParameter,
+    ErrorCode::NatGatewayMalformed,
+    ErrorCode::NatGatewayNotFound,
     ErrorCode::TagLimitExceeded,
 ];
 
@@ -103,6 +105,7 @@ async fn exists(tx: &Tx, id: &str, kind: &Kind) -> Outcome<bool> {
         "internet-gateway" => owned!(internet_gateway, InternetGatewayId).await?,
         "key-pair" => owned!(key_pair, KeyPairId).await?,
         "launch-template" => owned!(launch_template, LaunchTemplateId).await?,
+        "natgateway" => owned!(nat_gateway, NatGatewayId).await?,
         "network-acl" => owned!(network_acl, NetworkAclId).await?,
         "network-interface" => owned!(network_interface, NetworkInterfaceId).await?,
         "placement-group" => owned!(placement_group, GroupId).await?,

@@ -3,7 +3,7 @@
 use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
 
-use super::network_interfaces::named;
+use super::network_interfaces::{in_use, named};
 use super::run_instances::invalid;
 use crate::engine::Command;
 use crate::lifecycle::terminate::restate_groups;
@@ -20,7 +20,7 @@ impl Command for ec2::DeleteNetworkInterfaceRequest {
 
     async fn run(self, tx: &mut Tx) -> Outcome<()> {
         let row = named(tx, &self.network_interface_id).await?;
-        if interface::attachment(tx, &row.network_interface_id).await?.is_some() {
+        if in_use(tx, &row.network_interface_id).await? {
             return Err(invalid(format!("Network interface '{}' is currently in use.", row.network_interface_id)).into());
         }
         let members = interface::delete(tx, &row.network_interface_id).await?;

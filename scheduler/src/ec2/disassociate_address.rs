@@ -6,6 +6,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::allocate_address::by_address;
 use super::message::missing;
+use super::network_interfaces::unmanaged;
 use super::resolve::ELASTIC_ADDRESS_ASSOCIATION;
 use super::run_instances::combination;
 use crate::engine::Command;
@@ -19,6 +20,7 @@ impl Command for ec2::DisassociateAddressRequest {
         ErrorCode::InvalidAssociationIdNotFound,
         ErrorCode::InvalidParameterCombination,
         ErrorCode::MissingParameter,
+        ErrorCode::OperationNotPermitted,
     ];
 
     async fn run(self, tx: &mut Tx) -> Outcome<()> {
@@ -31,6 +33,9 @@ impl Command for ec2::DisassociateAddressRequest {
             (None, Some(address)) => by_address(tx, &address).await?,
             (None, None) => return Err(missing("associationId").into()),
         };
+        if let Some(from) = &row.network_interface_id {
+            unmanaged(tx, from).await?;
+        }
         elastic::disassociate(tx, row).await
     }
 }

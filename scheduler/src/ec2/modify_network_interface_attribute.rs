@@ -7,7 +7,7 @@ use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
 
 use super::detach_network_interface::malformed;
 use super::message::missing;
-use super::network_interfaces::{description, named};
+use super::network_interfaces::{changeable, description};
 use super::run_instances::{combination, groups_by_id};
 use crate::engine::Command;
 use crate::network::interface;
@@ -25,12 +25,13 @@ impl Command for ec2::ModifyNetworkInterfaceAttributeRequest {
         ErrorCode::InvalidParameterCombination,
         ErrorCode::InvalidParameterValue,
         ErrorCode::MissingParameter,
+        ErrorCode::OperationNotPermitted,
         ErrorCode::SecurityGroupsPerInterfaceLimitExceeded,
     ];
 
     async fn run(self, tx: &mut Tx) -> Outcome<()> {
         let change = Change::read(&self)?;
-        let row = named(tx, &self.network_interface_id).await?;
+        let row = changeable(tx, &self.network_interface_id).await?;
         match change {
             Change::Groups(ids) => {
                 let wanted = groups_by_id(tx, ids, &row.vpc_id).await?;

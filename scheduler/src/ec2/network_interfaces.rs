@@ -6,8 +6,8 @@ use sea_orm::EntityTrait;
 use super::message::missing;
 use super::resolve::NETWORK_INTERFACE;
 use super::run_instances::invalid;
-use crate::network::interface;
-use crate::store::{Outcome, Tx, instance, network_interface};
+use crate::network::{interface, nat};
+use crate::store::{Failure, Outcome, Tx, instance, network_interface};
 
 const LONGEST_DESCRIPTION: usize = 255;
 
@@ -17,6 +17,29 @@ pub async fn named(tx: &Tx, id: &str) -> Outcome<network_interface::Model> {
         return Err(missing("networkInterfaceId").into());
     }
     NETWORK_INTERFACE.own::<network_interface::Entity>(tx, id).await
+}
+
+/// The caller's interface of an id, if it is the caller's to change: a NAT gateway's goes with the gateway, and changes with nothing.
+pub async fn changeable(tx: &Tx, id: &str) -> Outcome<network_interface::Model> {
+    let row = named(tx, id).await?;
+    unmanaged(tx, &row.network_interface_id).await?;
+    Ok(row)
+}
+
+/// Whether an instance or a NAT gateway has it.
+pub async fn in_use(tx: &Tx, id: &str) -> Outcome<bool> {
+    Ok(interface::attachment(tx, id).await?.is_some() || nat::of_interface(tx, id).await?.is_some())
+}
+
+/// Refuses an interface that is a NAT gateway's.
+pub async fn unmanaged(tx: &Tx, id: &str) -> Outcome<()> {
+    match nat::of_interface(tx, id).await? {
+        Some(gateway) => {
+            let message = format!("The network interface '{id}' is {}'s, and changes with that alone.", gateway.nat_gateway_id);
+            Err(Failure::refuse(ErrorCode::OperationNotPermitted, message))
+        }
+        None => Ok(()),
+    }
 }
 
 /// A description, checked.

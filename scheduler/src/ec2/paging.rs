@@ -44,6 +44,7 @@ paged! {
     DescribeInternetGatewaysRequest, 5..=1000, internet_gateway_ids = "internetGatewayIdSet";
     DescribeLaunchTemplateVersionsRequest, 1..=200, ;
     DescribeLaunchTemplatesRequest, 1..=200, ;
+    DescribeNatGatewaysRequest, 5..=1000, nat_gateway_ids = "natGatewayIdSet";
     DescribeNetworkAclsRequest, 5..=1000, network_acl_ids = "networkAclIdSet";
     DescribeNetworkInterfacesRequest, 5..=1000, network_interface_ids = "networkInterfaceIdSet";
     DescribeRouteTablesRequest, 5..=100, route_table_ids = "routeTableIdSet";

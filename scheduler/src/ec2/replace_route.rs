@@ -18,6 +18,7 @@ impl Command for ec2::ReplaceRouteRequest {
         ErrorCode::InvalidInstanceId,
         ErrorCode::InvalidInstanceIdMalformed,
         ErrorCode::InvalidInstanceIdNotFound,
+        ErrorCode::InvalidNatGatewayIdNotFound,
         ErrorCode::InvalidNetworkInterfaceIdMalformed,
         ErrorCode::InvalidNetworkInterfaceIdNotFound,
         ErrorCode::InvalidParameterCombination,

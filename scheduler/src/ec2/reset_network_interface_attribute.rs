@@ -5,16 +5,20 @@ use freehold_proto::aws::ec2;
 
 use super::message::missing;
 use super::modify_network_interface_attribute::check_source_dest;
-use super::network_interfaces::named;
+use super::network_interfaces::changeable;
 use crate::engine::Command;
 use crate::store::{Outcome, Tx};
 
 impl Command for ec2::ResetNetworkInterfaceAttributeRequest {
-    const ERRORS: &'static [ErrorCode] =
-        &[ErrorCode::InvalidNetworkInterfaceIdMalformed, ErrorCode::InvalidNetworkInterfaceIdNotFound, ErrorCode::MissingParameter];
+    const ERRORS: &'static [ErrorCode] = &[
+        ErrorCode::InvalidNetworkInterfaceIdMalformed,
+        ErrorCode::InvalidNetworkInterfaceIdNotFound,
+        ErrorCode::MissingParameter,
+        ErrorCode::OperationNotPermitted,
+    ];
 
     async fn run(self, tx: &mut Tx) -> Outcome<()> {
-        let row = named(tx, &self.network_interface_id).await?;
+        let row = changeable(tx, &self.network_interface_id).await?;
         // Whatever the word is: that it is there asks for the reset.
         if self.source_dest_check.as_deref().is_none_or(str::is_empty) {
             return Err(missing("sourceDestCheck").into());

@@ -5,16 +5,16 @@ use std::collections::HashSet;
 
 use freehold_proto::id::{
     DhcpOptionsId, ElasticAddressAssociationId, ElasticAddressId, ImageId, InstanceId, InternetGatewayId, KeyPairId, LaunchTemplateId,
-    NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId, PlacementGroupId, RouteTableAssociationId, RouteTableId, SecurityGroupId,
-    SecurityGroupRuleId, SnapshotId, SubnetId, VolumeId, VpcCidrAssociationId, VpcId,
+    NatGatewayId, NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId, PlacementGroupId, RouteTableAssociationId, RouteTableId,
+    SecurityGroupId, SecurityGroupRuleId, SnapshotId, SubnetId, VolumeId, VpcCidrAssociationId, VpcId,
 };
 use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{EntityTrait, PrimaryKeyTrait};
 
 use crate::store::read::Select;
 use crate::store::{
-    Outcome, Tx, dhcp_options, elastic_address, instance, internet_gateway, network_acl, network_acl_association, network_interface,
-    route_table, route_table_association, security_group, subnet, vpc, vpc_cidr_block,
+    Outcome, Tx, dhcp_options, elastic_address, instance, internet_gateway, nat_gateway, network_acl, network_acl_association,
+    network_interface, route_table, route_table_association, security_group, subnet, vpc, vpc_cidr_block,
 };
 
 /// A kind of resource as EC2 speaks of its ids.
@@ -52,6 +52,7 @@ kinds! {
     INTERNET_GATEWAY: InternetGatewayId, "internet-gateway", InvalidInternetGatewayIdMalformed, InvalidInternetGatewayIdNotFound, "internetGateway ID";
     KEY_PAIR: KeyPairId, "key-pair", InvalidKeyPairNotFound, InvalidKeyPairNotFound, "key pair";
     LAUNCH_TEMPLATE: LaunchTemplateId, "launch-template", InvalidLaunchTemplateIdMalformed, InvalidLaunchTemplateIdNotFound, "launch template ID";
+    NAT_GATEWAY: NatGatewayId, "natgateway", NatGatewayMalformed, NatGatewayNotFound, "NAT gateway ID";
     NETWORK_ACL: NetworkAclId, "network-acl", InvalidNetworkAclIdMalformed, InvalidNetworkAclIdNotFound, "networkAcl ID";
     NETWORK_INTERFACE: NetworkInterfaceId, "network-interface", InvalidNetworkInterfaceIdMalformed, InvalidNetworkInterfaceIdNotFound, "networkInterface ID";
     PLACEMENT_GROUP: PlacementGroupId, "placement-group", InvalidPlacementGroupIdMalformed, InvalidPlacementGroupUnknown, "Placement Group";
@@ -123,6 +124,7 @@ owned! {
     elastic_address,
     instance,
     internet_gateway,
+    nat_gateway,
     network_acl,
     network_interface,
     network_acl_association,

@@ -8,9 +8,10 @@ use super::chosen_instances;
 use super::message::missing;
 use super::resolve::{NETWORK_INTERFACE, ROUTE_TABLE};
 use super::run_instances::{combination, invalid};
+use crate::network::nat::state::STANDING;
 use crate::network::route::{Place, Target, destination, only_an_interface};
 use crate::network::{cidr, subnet, vpc as network_vpc};
-use crate::store::{Failure, Outcome, Tx, internet_gateway, network_interface, route_table, vpc};
+use crate::store::{Failure, Outcome, Tx, internet_gateway, nat_gateway, network_interface, route_table, vpc};
 
 /// A route as it is asked for, which its VPC can have.
 pub struct Asked {
@@ -39,6 +40,7 @@ macro_rules! given {
                 let all = [
                     ("gatewayId", &request.gateway_id),
                     ("instanceId", &request.instance_id),
+                    ("natGatewayId", &request.nat_gateway_id),
                     ("networkInterfaceId", &request.network_interface_id),
                 ];
                 let given = all.into_iter().filter_map(|(name, id)| Some((name, id.as_deref().filter(|id| !id.is_empty())?)));
@@ -62,8 +64,12 @@ impl Given<'_> {
         let (table, destination, place) = named(tx, self.route_table_id, self.destination).await?;
         let target = match self.targets.as_slice() {
             [(parameter, id)] => target(tx, &table, parameter, id).await?,
-            [] => return Err(missing("gatewayId, networkInterfaceId or instanceId").into()),
-            _ => return Err(combination("The request must contain exactly one of gatewayId, networkInterfaceId, instanceId").into()),
+            [] => return Err(missing("gatewayId, natGatewayId, networkInterfaceId or instanceId").into()),
+            _ => {
+                return Err(
+                    combination("The request must contain exactly one of gatewayId, natGatewayId, networkInterfaceId, instanceId").into()
+                );
+            }
         };
         if place != Place::Elsewhere && target.as_deref().is_some_and(|id| Target::of(id) == Target::Gateway) {
             return Err(only_an_interface(&destination).into());
@@ -101,6 +107,7 @@ async fn target(tx: &Tx, table: &route_table::Model, parameter: &str, id: &str) 
     match parameter {
         "gatewayId" if id == LOCAL => Ok(None),
         "gatewayId" => gateway(tx, table, id).await.map(Some),
+        "natGatewayId" => nat_gateway(tx, table, id).await.map(Some),
         "instanceId" => {
             let interface = chosen_instances::only_interface(tx, id).await?;
             in_vpc(tx, table, &interface).await.map(Some)
@@ -123,6 +130,19 @@ async fn gateway(tx: &Tx, table: &route_table::Model, id: &str) -> Outcome<Strin
         return Err(invalid(message).into());
     }
     Ok(row.internet_gateway_id)
+}
+
+/// A NAT gateway in the table's VPC. One that goes or has gone is as absent as what never was.
+async fn nat_gateway(tx: &Tx, table: &route_table::Model, id: &str) -> Outcome<String> {
+    use sea_orm::EntityTrait as _;
+    let row = nat_gateway::Entity::find_by_id(id).one(tx.db()).await?;
+    let row = row.filter(|row| row.account_id == tx.account() && STANDING.contains(&row.state.as_str()));
+    let absent = || Failure::refuse(ErrorCode::InvalidNatGatewayIdNotFound, format!("The natGateway ID '{id}' does not exist"));
+    let row = row.ok_or_else(absent)?;
+    if row.vpc_id != table.vpc_id {
+        return Err(invalid(format!("route table {} and nat gateway {id} belong to different networks", table.route_table_id)).into());
+    }
+    Ok(row.nat_gateway_id)
 }
 
 /// An interface in the table's VPC.

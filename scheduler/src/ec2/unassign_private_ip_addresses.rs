@@ -5,7 +5,7 @@ use freehold_proto::aws::ec2;
 use sea_orm::ModelTrait;
 
 use super::message::missing;
-use super::network_interfaces::named;
+use super::network_interfaces::changeable;
 use super::run_instances::invalid;
 use crate::engine::Command;
 use crate::network::interface;
@@ -17,13 +17,14 @@ impl Command for ec2::UnassignPrivateIpAddressesRequest {
         ErrorCode::InvalidNetworkInterfaceIdNotFound,
         ErrorCode::InvalidParameterValue,
         ErrorCode::MissingParameter,
+        ErrorCode::OperationNotPermitted,
     ];
 
     async fn run(self, tx: &mut Tx) -> Outcome<()> {
         if self.private_ip_addresses.is_empty() {
             return Err(missing("privateIpAddress").into());
         }
-        let row = named(tx, &self.network_interface_id).await?;
+        let row = changeable(tx, &self.network_interface_id).await?;
         let has = interface::addresses(tx, &row.network_interface_id).await?;
         for address in &self.private_ip_addresses {
             match has.iter().find(|row| row.address == *address) {

@@ -7,7 +7,8 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ModelTrait, Quer
 use super::Seat;
 use crate::lifecycle::step::{Event, State, step};
 use crate::lifecycle::terminate::{self, kind};
-use crate::store::{Outcome, Store, condemned_guest, instance, tombstone};
+use crate::network::nat;
+use crate::store::{Outcome, Store, condemned_guest, instance, nat_gateway, tombstone};
 
 /// What stands for a host: guests before their networks.
 pub async fn standing(db: &impl ConnectionTrait, host_id: &str) -> Result<Vec<Tombstone>, DbErr> {
@@ -30,6 +31,7 @@ fn message(row: tombstone::Model) -> Option<Tombstone> {
         kind::INSTANCE => ResourceKind::Instance,
         kind::VPC => ResourceKind::Vpc,
         kind::SECURITY_GROUP => ResourceKind::SecurityGroup,
+        kind::NAT_GATEWAY => ResourceKind::NatGateway,
         _ => return None,
     };
     Some(Tombstone { kind: kind.into(), id: row.id, generation: u64::try_from(row.generation).unwrap_or_default() })
@@ -42,6 +44,7 @@ pub async fn apply(store: &Store, seat: &Seat, buried: &Buried) -> Outcome<()> {
         ResourceKind::Instance => kind::INSTANCE,
         ResourceKind::Vpc => kind::VPC,
         ResourceKind::SecurityGroup => kind::SECURITY_GROUP,
+        ResourceKind::NatGateway => kind::NAT_GATEWAY,
         ResourceKind::Volume | ResourceKind::Unspecified => return Ok(()),
     };
     if kind == kind::INSTANCE && buried.generation >= WHATEVER_IT_HOLDS {
@@ -62,6 +65,13 @@ pub async fn apply(store: &Store, seat: &Seat, buried: &Buried) -> Outcome<()> {
         && step(row.state()?, Event::Gone).is_ok()
     {
         terminate::finish(&mut tx, row).await?;
+    }
+    if kind == kind::NAT_GATEWAY
+        && let Some(row) = nat_gateway::Entity::find_by_id(&buried.id).one(tx.db()).await?
+        && row.state == nat::state::DELETING
+        && row.host_id.as_deref() == Some(host_id)
+    {
+        nat::finish(&mut tx, row).await?;
     }
     tx.commit().await?;
     Ok(())

@@ -20,8 +20,8 @@ use crate::store::read::instances::{self, InstanceView};
 use crate::store::read::interfaces::InterfaceView;
 use crate::store::read::volumes::VolumeView;
 use crate::store::{
-    Outcome, Select, dhcp_options, instance, interface_security_group, network_interface_attachment, private_address, security_group,
-    security_group_rule, vpc, vpc_cidr_block,
+    Outcome, Select, dhcp_options, instance, interface_security_group, nat_gateway, network_interface_attachment, private_address,
+    security_group, security_group_rule, vpc, vpc_cidr_block,
 };
 
 fn unsigned(value: i64) -> u64 {
@@ -133,13 +133,17 @@ fn metadata(view: &InstanceView, settings: &Settings) -> Metadata {
     }
 }
 
-/// Whether a host has an instance in a VPC.
+/// Whether a host has an instance or a NAT gateway in a VPC.
 pub async fn uses(db: &impl ConnectionTrait, host_id: &str, vpc_id: &str) -> Result<bool, DbErr> {
     let here = instance::Entity::find()
         .filter(instance::Column::HostId.eq(host_id))
         .filter(instance::Column::VpcId.eq(vpc_id))
         .filter(instance::Column::State.ne(State::Terminated.as_str()));
-    Ok(here.one(db).await?.is_some())
+    if here.one(db).await?.is_some() {
+        return Ok(true);
+    }
+    let gateways = nat_gateway::Entity::find().filter(nat_gateway::Column::HostId.eq(host_id));
+    Ok(gateways.filter(nat_gateway::Column::VpcId.eq(vpc_id)).one(db).await?.is_some())
 }
 
 pub async fn vpc(db: &impl ConnectionTrait, settings: &Settings, vpc_id: &str) -> Result<Option<VpcDesired>, DbErr> {

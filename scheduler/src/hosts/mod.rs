@@ -17,6 +17,7 @@ mod bury;
 mod causes;
 mod console;
 pub(crate) mod desired;
+mod gateways;
 pub(crate) mod grants;
 mod hello;
 mod observed;

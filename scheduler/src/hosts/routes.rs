@@ -6,10 +6,11 @@ use freehold_proto::internal::host::{RouteDesired, RouteTableDesired, RouterInte
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::lifecycle::step::State;
+use crate::network::nat::state::AVAILABLE;
 use crate::network::route::Target;
 use crate::store::read::chosen;
 use crate::store::{
-    Select, instance, internet_gateway, network_interface_attachment, private_address, route, route_table_association, subnet,
+    Select, instance, internet_gateway, nat_gateway, network_interface_attachment, private_address, route, route_table_association, subnet,
 };
 
 /// Each with its own route table, or the main one.
@@ -35,7 +36,9 @@ pub async fn route_tables(db: &impl ConnectionTrait, vpc_id: &str) -> Result<Vec
     let routes = route::Entity::find().filter(route::Column::RouteTableId.is_in(ids)).order_by_asc(route::Column::Destination);
     let routes = routes.all(db).await?;
     let interfaces = routes.iter().filter(|row| Target::of(&row.target) == Target::Interface).map(|row| row.target.clone());
-    let there = routers(db, interfaces.collect()).await?;
+    let mut there = routers(db, interfaces.collect()).await?;
+    let translating = routes.iter().filter(|row| Target::of(&row.target) == Target::NatGateway).map(|row| row.target.clone());
+    there.extend(translators(db, translating.collect()).await?);
     for row in routes {
         let target = if gateway.as_ref() == Some(&row.target) {
             Some(route_desired::Target::InternetGatewayId(row.target))
@@ -64,6 +67,17 @@ async fn routers(db: &impl ConnectionTrait, interfaces: BTreeSet<String>) -> Res
         (id.clone(), RouterInterface { network_interface_id: id, private_ip_address })
     };
     Ok(addresses.into_iter().map(router).collect())
+}
+
+/// Those of these NAT gateways that pass packets on, by their interfaces.
+async fn translators(db: &impl ConnectionTrait, gateways: BTreeSet<String>) -> Result<HashMap<String, RouterInterface>, DbErr> {
+    let available = nat_gateway::Entity::find().filter(nat_gateway::Column::State.eq(AVAILABLE));
+    let rows = chosen(db, available, nat_gateway::Column::NatGatewayId, &Select::Ids(gateways.into_iter().collect())).await?;
+    let router = |row: nat_gateway::Model| {
+        let (network_interface_id, private_ip_address) = (row.network_interface_id, row.private_ip_address);
+        (row.nat_gateway_id, RouterInterface { network_interface_id, private_ip_address })
+    };
+    Ok(rows.into_iter().map(router).collect())
 }
 
 async fn associations(db: &impl ConnectionTrait, vpc_id: &str) -> Result<Vec<route_table_association::Model>, DbErr> {

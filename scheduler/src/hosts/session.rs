@@ -14,8 +14,9 @@ use tokio::sync::{broadcast, mpsc};
 use tonic::{Status, Streaming};
 
 use super::grants::Grants;
-use super::{Hosts, Seat, bury, console, desired, observed, presence, relay};
+use super::{Hosts, Seat, bury, console, desired, gateways, observed, presence, relay};
 use crate::lifecycle::step::State;
+use crate::network::nat::state::PENDING;
 use crate::store::{Change, Kind, Outcome, Select, Store};
 
 /// How often an order to bury is repeated.
@@ -154,6 +155,10 @@ impl Session {
         for grant in self.grants.iter().flat_map(|grants| grants.refreshed(self.store.clock().now())) {
             self.say(to_agent::Kind::ImageGrant(grant)).await?;
         }
+        let pending = self.pending_gateways();
+        if !pending.is_empty() {
+            self.state_gateways(&Select::Ids(pending)).await?;
+        }
         self.state_tombstones().await
     }
 
@@ -199,6 +204,7 @@ impl Session {
             self.state_vpc(&vpc_id).await?;
         }
         self.state_instances(&Select::All).await?;
+        self.state_gateways(&Select::All).await?;
         self.state_tombstones().await?;
         self.say(to_agent::Kind::DesiredComplete(DesiredComplete {})).await?;
         self.relay().await
@@ -237,6 +243,10 @@ impl Session {
         if !instances.is_empty() {
             self.state_instances(&Select::Ids(instances)).await?;
         }
+        let gateways: Vec<String> = of(Kind::NatGateway).filter(|id| self.has_gateway(id)).collect();
+        if !gateways.is_empty() {
+            self.state_gateways(&Select::Ids(gateways)).await?;
+        }
         if of(Kind::Tombstone).any(|host_id| host_id == self.host_id) {
             self.state_tombstones().await?;
         }
@@ -248,16 +258,23 @@ impl Session {
 
     // Every session hears of every change: what does not concern its host must cost no trip to the database.
 
-    /// The VPCs in which the host has instances.
+    /// The VPCs in which the host has instances or NAT gateways.
     fn vpcs_here(&self) -> BTreeSet<String> {
         let rows = self.store.world().rows();
         let here = rows.instances.of(&self.host_id, None).filter_map(|id| rows.instances.one(id));
-        here.filter(|row| row.state != State::Terminated.as_str()).map(|row| row.vpc_id.clone()).collect()
+        let instances = here.filter(|row| row.state != State::Terminated.as_str()).map(|row| row.vpc_id.clone());
+        let gateways = rows.nat_gateways.of(&self.host_id, None).filter_map(|id| rows.nat_gateways.one(id));
+        instances.chain(gateways.map(|row| row.vpc_id.clone())).collect()
     }
 
     fn is_here(&self, instance_id: &str) -> bool {
         let rows = self.store.world().rows();
         rows.instances.one(instance_id).is_some_and(|row| row.host_id.as_ref() == Some(&self.host_id))
+    }
+
+    fn has_gateway(&self, id: &str) -> bool {
+        let rows = self.store.world().rows();
+        rows.nat_gateways.one(id).is_some_and(|row| row.host_id.as_ref() == Some(&self.host_id))
     }
 
     fn is_in(&self, group_id: &str, vpcs: &BTreeSet<String>) -> bool {
@@ -305,6 +322,20 @@ impl Session {
         Ok(())
     }
 
+    async fn state_gateways(&self, among: &Select) -> Result<(), End> {
+        for gateway in gateways::desired(self.store.reader(), &self.host_id, among).await? {
+            self.say(to_agent::Kind::NatGateway(gateway)).await?;
+        }
+        Ok(())
+    }
+
+    /// Those that are not up yet: their host tries again.
+    fn pending_gateways(&self) -> Vec<String> {
+        let rows = self.store.world().rows();
+        let here = rows.nat_gateways.of(&self.host_id, None).filter_map(|id| rows.nat_gateways.one(id));
+        here.filter(|row| row.state == PENDING).map(|row| row.nat_gateway_id.clone()).collect()
+    }
+
     async fn state_tombstones(&self) -> Result<(), End> {
         for tombstone in bury::standing(self.store.reader(), &self.host_id).await? {
             if let Some(grants) = &self.grants {
@@ -333,6 +364,7 @@ impl Session {
                 quarantine.forget(&buried);
                 bury::apply(&self.store, &self.seat, &buried).await?;
             }
+            Some(from_agent::Kind::NatGateway(report)) => gateways::apply(&self.store, &self.seat, &report).await?,
             Some(from_agent::Kind::ConsoleOutput(output)) => self.hosts.answered(output),
             // A second Hello, or something that a newer agent says.
             Some(from_agent::Kind::Hello(_)) | None => {}

@@ -4,21 +4,21 @@
 use std::collections::BTreeSet;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, ModelTrait, PaginatorTrait, QueryFilter, QuerySelect,
-    QueryTrait,
-};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, ModelTrait, QueryFilter, QuerySelect, QueryTrait};
 
 use super::step::State;
 use super::transition::{power, save, save_restated};
 use crate::network::{self, restate, route};
-use crate::store::{Kind, Outcome, Tx, instance, network_interface_attachment, security_group, tag, tombstone, volume, volume_attachment};
+use crate::store::{
+    Kind, Outcome, Tx, instance, nat_gateway, network_interface_attachment, security_group, tag, tombstone, volume, volume_attachment,
+};
 
 /// `tombstone.kind`
 pub mod kind {
     pub const INSTANCE: &str = "instance";
     pub const VPC: &str = "vpc";
     pub const SECURITY_GROUP: &str = "security-group";
+    pub const NAT_GATEWAY: &str = "nat-gateway";
 }
 
 /// Orders the burial. `row` is legal to terminate and carries its reason.
@@ -37,7 +37,7 @@ pub async fn begin(tx: &mut Tx, mut row: instance::Model) -> Outcome<instance::M
 }
 
 /// Adds a tombstone, or raises the generation of one that stands.
-async fn order(tx: &mut Tx, host_id: &str, kind: &str, id: &str, generation: i64) -> Outcome<()> {
+pub async fn order(tx: &mut Tx, host_id: &str, kind: &str, id: &str, generation: i64) -> Outcome<()> {
     let key = (host_id.to_owned(), kind.to_owned(), id.to_owned());
     if let Some(standing) = tombstone::Entity::find_by_id(key).one(tx.db()).await? {
         standing.delete(tx.db()).await?;
@@ -107,13 +107,9 @@ async fn forget_tags(tx: &Tx, resource_id: &str) -> Outcome<()> {
     Ok(())
 }
 
-/// A host without an instance in a VPC has no use for the VPC and its groups.
-async fn leave_vpc(tx: &mut Tx, host_id: &str, vpc_id: &str) -> Outcome<()> {
-    let here = instance::Entity::find()
-        .filter(instance::Column::HostId.eq(host_id))
-        .filter(instance::Column::VpcId.eq(vpc_id))
-        .filter(instance::Column::State.ne(State::Terminated.as_str()));
-    if here.count(tx.db()).await? > 0 {
+/// A host without an instance or a NAT gateway in a VPC has no use for the VPC and its groups.
+pub async fn leave_vpc(tx: &mut Tx, host_id: &str, vpc_id: &str) -> Outcome<()> {
+    if hosts_of_vpc(tx, vpc_id).await?.contains(host_id) {
         return Ok(());
     }
     let Some(vpc) = crate::store::vpc::Entity::find_by_id(vpc_id).one(tx.db()).await? else { return Ok(()) };
@@ -123,13 +119,19 @@ async fn leave_vpc(tx: &mut Tx, host_id: &str, vpc_id: &str) -> Outcome<()> {
     order(tx, host_id, kind::VPC, vpc_id, vpc.generation).await
 }
 
+/// The hosts that have something in a VPC.
+async fn hosts_of_vpc(tx: &Tx, vpc_id: &str) -> Outcome<BTreeSet<String>> {
+    let instances =
+        instance::Entity::find().filter(instance::Column::VpcId.eq(vpc_id)).filter(instance::Column::State.ne(State::Terminated.as_str()));
+    let instances = instances.select_only().column(instance::Column::HostId).distinct().into_tuple::<Option<String>>();
+    let gateways = nat_gateway::Entity::find().filter(nat_gateway::Column::VpcId.eq(vpc_id));
+    let gateways = gateways.select_only().column(nat_gateway::Column::HostId).distinct().into_tuple::<Option<String>>();
+    Ok(instances.all(tx.db()).await?.into_iter().chain(gateways.all(tx.db()).await?).flatten().collect())
+}
+
 /// A security group is deleted: whoever may have been told of it buries it. Those who left its VPC are ordered to already.
 pub async fn bury_group(tx: &mut Tx, group: &security_group::Model) -> Outcome<()> {
-    let in_vpc = instance::Entity::find()
-        .filter(instance::Column::VpcId.eq(&group.vpc_id))
-        .filter(instance::Column::State.ne(State::Terminated.as_str()));
-    let hosts: BTreeSet<String> = in_vpc.all(tx.db()).await?.into_iter().filter_map(|row| row.host_id).collect();
-    for host_id in hosts {
+    for host_id in hosts_of_vpc(tx, &group.vpc_id).await? {
         order(tx, &host_id, kind::SECURITY_GROUP, &group.group_id, group.generation).await?;
     }
     Ok(())

@@ -13,6 +13,7 @@ pub mod dhcp;
 pub mod elastic;
 pub mod group;
 pub mod interface;
+pub mod nat;
 pub mod route;
 pub mod subnet;
 pub mod vpc;

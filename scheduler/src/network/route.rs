@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
-use freehold_proto::id::{InternetGatewayId, NetworkInterfaceId};
+use freehold_proto::id::{InternetGatewayId, NatGatewayId, NetworkInterfaceId};
 use freehold_proto::{ErrorCode, Fault};
 use ipnet::Ipv4Net;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, QueryTrait};
@@ -27,11 +27,18 @@ const KEPT: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 168, 0), 22);
 pub enum Target {
     Gateway,
     Interface,
+    NatGateway,
 }
 
 impl Target {
     pub fn of(id: &str) -> Self {
-        if NetworkInterfaceId::parse(id).is_ok() { Self::Interface } else { Self::Gateway }
+        if NetworkInterfaceId::parse(id).is_ok() {
+            Self::Interface
+        } else if NatGatewayId::parse(id).is_ok() {
+            Self::NatGateway
+        } else {
+            Self::Gateway
+        }
     }
 
     pub fn is_internet_gateway(id: &str) -> bool {
@@ -82,7 +89,12 @@ pub fn only_an_interface(to: &Ipv4Net) -> Fault {
 /// An instance comes to run, or no longer does: hosts whose VPCs have routes to it are told.
 pub async fn restate_through(tx: &mut Tx, instance_id: &str) -> Outcome<()> {
     let interfaces = addresses::interfaces_of(tx, instance_id).await?;
-    let to_them = route::Entity::find().select_only().column(route::Column::RouteTableId).filter(route::Column::Target.is_in(interfaces));
+    restate_to(tx, interfaces).await
+}
+
+/// The same of whatever a route can lead to.
+pub async fn restate_to(tx: &mut Tx, targets: Vec<String>) -> Outcome<()> {
+    let to_them = route::Entity::find().select_only().column(route::Column::RouteTableId).filter(route::Column::Target.is_in(targets));
     let tables = route_table::Entity::find().filter(route_table::Column::RouteTableId.in_subquery(to_them.into_query()));
     let vpcs: BTreeSet<String> = tables.all(tx.db()).await?.into_iter().map(|table| table.vpc_id).collect();
     for vpc_id in vpcs {

@@ -10,9 +10,10 @@ use super::timestamp;
 use crate::Overcommit;
 use crate::lifecycle::step::State;
 use crate::lifecycle::{terminate, transition};
+use crate::network::nat;
 use crate::parts;
 use crate::placement::promised;
-use crate::store::{Failure, Kind, Outcome, Store, Tx, condemned_guest, fenced_host, host, instance, tombstone, volume};
+use crate::store::{Failure, Kind, Outcome, Store, Tx, condemned_guest, fenced_host, host, instance, nat_gateway, tombstone, volume};
 
 /// What no account owns is written on behalf of nobody.
 const NOBODY: &str = "";
@@ -116,6 +117,7 @@ pub async fn remove(store: &Store, request: &proto::RemoveHostRequest) -> Outcom
         }
         transition::lose_host(&mut tx, instance).await?;
     }
+    nat::lose_host(&mut tx, &row.host_id).await?;
     let lost_volumes = lose_volumes(&tx, &row.host_id).await?;
     forget(&mut tx, &row, request.lost).await?;
     let answer = proto::RemoveHostResponse { host_id: row.host_id, hostname: row.hostname, terminated_instances, lost_volumes };
@@ -143,6 +145,7 @@ async fn check(tx: &Tx, row: &host::Model, instances: &[instance::Model], lost: 
     }
     let held = instances.iter().filter(|row| row.state != State::Terminated.as_str()).map(|row| row.instance_id.clone());
     let volumes = volume::Entity::find().filter(volume::Column::HostId.eq(host_id)).all(tx.db()).await?;
+    let gateways = nat_gateway::Entity::find().filter(nat_gateway::Column::HostId.eq(host_id)).all(tx.db()).await?;
     let quarantined: Vec<String> = serde_json::from_str(&row.quarantined).unwrap_or_default();
     let networks = tombstone::Entity::find()
         .filter(tombstone::Column::HostId.eq(host_id))
@@ -153,6 +156,7 @@ async fn check(tx: &Tx, row: &host::Model, instances: &[instance::Model], lost: 
         ("instances", held.collect()),
         ("volumes", volumes.into_iter().map(|volume| volume.volume_id).collect()),
         ("guests that the store does not know", quarantined),
+        ("NAT gateways", gateways.into_iter().map(|row| row.nat_gateway_id).collect()),
         // Without its order nobody would ever take them away, should the same agent come back.
         ("networks that are still to be buried", networks.collect()),
     ];

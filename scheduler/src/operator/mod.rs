@@ -2,7 +2,7 @@
 
 mod attention;
 pub(crate) mod explain;
-mod hosts;
+pub(crate) mod hosts;
 pub(crate) mod images;
 mod problems;
 mod quarantine;

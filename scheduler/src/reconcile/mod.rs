@@ -6,9 +6,13 @@
 //! follow the rows (see [`crate::hosts`]).
 
 mod forget_client_tokens;
+mod forget_nat_gateways;
 mod forget_refusals;
+#[cfg(test)]
+mod gateways_tests;
 mod give_up_launches;
 mod lead;
+mod place_nat_gateways;
 mod prune_changes;
 mod reap_terminated;
 #[cfg(test)]
@@ -28,9 +32,11 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::store::{Change, Outcome, Store};
 
 pub use forget_client_tokens::ForgetClientTokens;
+pub use forget_nat_gateways::ForgetNatGateways;
 pub use forget_refusals::ForgetRefusals;
 pub use give_up_launches::GiveUpLaunches;
 pub use lead::NAME as LEASE;
+pub use place_nat_gateways::PlaceNatGateways;
 pub use prune_changes::PruneChanges;
 pub use reap_terminated::ReapTerminated;
 
@@ -131,4 +137,4 @@ macro_rules! reconcilers {
     };
 }
 
-reconcilers!(ReapTerminated, GiveUpLaunches, ForgetClientTokens, ForgetRefusals, PruneChanges);
+reconcilers!(ReapTerminated, GiveUpLaunches, ForgetClientTokens, ForgetNatGateways, ForgetRefusals, PlaceNatGateways, PruneChanges);

@@ -16,6 +16,7 @@ pub enum Kind {
     Instance,
     /// Anything of its row: most of it is what its own host observed, which that host need not hear.
     InstanceObserved,
+    NatGateway,
     /// `id` is its name; there may be parts of several kinds that have it.
     Part,
     SecurityGroup,
@@ -37,6 +38,7 @@ impl Kind {
             Table::AccessKey => Some(Self::AccessKey),
             Table::Host => Some(Self::Host),
             Table::Instance => Some(Self::InstanceObserved),
+            Table::NatGateway => Some(Self::NatGateway),
             Table::Part => Some(Self::Part),
             Table::SecurityGroup => Some(Self::SecurityGroup),
             Table::Tombstone => Some(Self::Tombstone),
@@ -53,6 +55,7 @@ impl Kind {
             Self::Host => Table::Host.name(),
             Self::Instance => INSTANCE_TOLD,
             Self::InstanceObserved => Table::Instance.name(),
+            Self::NatGateway => Table::NatGateway.name(),
             Self::Part => Table::Part.name(),
             Self::SecurityGroup => Table::SecurityGroup.name(),
             Self::Tombstone => Table::Tombstone.name(),

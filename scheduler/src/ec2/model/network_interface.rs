@@ -38,7 +38,7 @@ pub const FILTERS: Table<Shown<NetworkInterface>> = Table {
         ("description", |eni, say| say(&eni.item.interface.description)),
         ("group-id", |eni, say| eni.item.groups.iter().for_each(|group| say(&group.group_id))),
         ("group-name", |eni, say| eni.item.groups.iter().for_each(|group| say(&group.group_name))),
-        ("interface-type", |_, say| say("interface")),
+        shown!("interface-type" => interface_type),
         shown!("ipv6-addresses.ipv6-address" => ipv6_addresses.ipv6_address),
         ("mac-address", |eni, say| say(&eni.item.interface.mac_address)),
         ("network-interface-id", |eni, say| say(&eni.item.interface.network_interface_id)),
@@ -48,7 +48,7 @@ pub const FILTERS: Table<Shown<NetworkInterface>> = Table {
         shown!("private-dns-name" => private_dns_name),
         ("private-ip-address", |eni, say| eni.item.private_addresses.iter().for_each(|address| say(&address.address))),
         shown!("requester-id" => requester_id),
-        ("requester-managed", |_, say| say("false")),
+        ("requester-managed", |eni, say| say(flag(eni.item.nat_gateway_id.is_some()))),
         ("source-dest-check", |eni, say| say(flag(eni.item.interface.source_dest_check))),
         ("status", |eni, say| say(status(&eni.item))),
         ("subnet-id", |eni, say| say(&eni.item.interface.subnet_id)),
@@ -58,7 +58,7 @@ pub const FILTERS: Table<Shown<NetworkInterface>> = Table {
 };
 
 fn status(view: &InterfaceView) -> &'static str {
-    if view.attachment.is_some() { "in-use" } else { "available" }
+    if view.attachment.is_some() || view.nat_gateway_id.is_some() { "in-use" } else { "available" }
 }
 
 impl Shows for NetworkInterface {
@@ -86,14 +86,14 @@ fn message(view: &InterfaceView, tags: &Tags, settings: &Settings) -> ec2::Netwo
         availability_zone: Some(row.availability_zone.clone()),
         availability_zone_id: settings.zone(&row.availability_zone).map(|zone| zone.id.clone()),
         description: Some(row.description.clone()),
-        interface_type: Some("interface".into()),
+        interface_type: Some(if view.nat_gateway_id.is_some() { "nat_gateway" } else { "interface" }.into()),
         mac_address: Some(row.mac_address.clone()),
         private_ip_address: Some(view.primary_address().to_owned()),
         private_dns_name: Some(settings.private_dns_name(view.primary_address())),
         private_ip_addresses: private_addresses(view, association.as_ref(), settings),
         attachment: attachment(view),
         groups: groups(view),
-        requester_managed: Some(false),
+        requester_managed: Some(view.nat_gateway_id.is_some()),
         operator: Some(ec2::OperatorResponse { managed: Some(false), ..ec2::OperatorResponse::default() }),
         source_dest_check: Some(row.source_dest_check),
         status: Some(status(view).into()),

@@ -80,6 +80,7 @@ fn route(view: &RouteView, origin: &str) -> ec2::Route {
     ec2::Route {
         destination_cidr_block: Some(row.destination.clone()),
         gateway_id: is(Target::Gateway),
+        nat_gateway_id: is(Target::NatGateway),
         network_interface_id: is(Target::Interface),
         instance_id: view.attachment.as_ref().map(|row| row.instance_id.clone()),
         instance_owner_id: view.attachment.as_ref().map(|row| row.account_id.clone()),

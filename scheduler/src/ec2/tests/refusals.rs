@@ -18,6 +18,7 @@ const PROVOKED_ELSEWHERE: &[&str] = &[
     "DeleteSubnet",
     "DetachInternetGateway",
     "DetachNetworkInterface",
+    "DisassociateAddress",
     "DescribeInstanceCreditSpecifications",
     "DescribeInstanceStatus",
     "DescribeInstances",
@@ -51,6 +52,7 @@ async fn every_declared_code_is_provoked() {
     super::acls::refusals(&bench).await;
     super::dhcp::refusals(&bench).await;
     super::group_refusals::refusals(&bench).await;
+    super::nat_gateways::refusals(&bench).await;
     super::network_refusals::refusals(&bench).await;
     super::route_refusals::refusals(&bench).await;
     super::addresses::refusals(&bench).await;

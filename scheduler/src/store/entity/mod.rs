@@ -34,6 +34,7 @@ pub mod key_pair;
 pub mod launch_template;
 pub mod launch_template_version;
 pub mod lease;
+pub mod nat_gateway;
 pub mod network_acl;
 pub mod network_acl_association;
 pub mod network_acl_entry;

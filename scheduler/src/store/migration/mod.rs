@@ -27,6 +27,7 @@ mod m0019_vpcs;
 mod m0020_security_groups;
 mod m0022_elastic_addresses;
 mod m0024_attachments_take_time;
+mod m0025_nat_gateways;
 
 use sea_orm::DatabaseConnection;
 use sea_orm_migration::prelude::*;
@@ -93,6 +94,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0020_security_groups::SecurityGroups),
             Box::new(m0022_elastic_addresses::ElasticAddresses),
             Box::new(m0024_attachments_take_time::AttachmentsTakeTime),
+            Box::new(m0025_nat_gateways::NatGateways),
         ]
     }
 }

@@ -23,6 +23,8 @@ pub struct InterfaceView {
     pub public_address: Option<String>,
     /// The account's own address, where the public one is. A transaction does not read it.
     pub elastic_address: Option<Arc<elastic_address::Model>>,
+    /// Whose it is, where it is a NAT gateway's. A transaction does not read it.
+    pub nat_gateway_id: Option<String>,
     /// Whether its VPC gives public names to public addresses.
     pub has_public_names: bool,
     /// By group id.
@@ -56,6 +58,7 @@ impl InterfaceView {
             private_addresses: rows.private_addresses.get(id).to_vec(),
             public_address: rows.public_addresses.one(id).map(|row| row.address.clone()),
             elastic_address: rows.elastic_addresses.of(id, None).find_map(|id| rows.elastic_addresses.one(id)).cloned(),
+            nat_gateway_id: rows.nat_gateways.of(id, None).next().map(str::to_owned),
             has_public_names: rows.vpcs.one(&interface.vpc_id).is_some_and(|vpc| vpc.enable_dns_support && vpc.enable_dns_hostnames),
             groups: memberships.iter().filter_map(|row| rows.security_groups.one(&row.group_id).cloned()).collect(),
         })

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::View;
 use crate::lifecycle::step::State;
+use crate::network::nat::state::STANDING;
 use crate::store::{
     Rows, network_acl, network_acl_association, network_acl_entry, network_interface_attachment, route, route_table,
     route_table_association, vpc, vpc_cidr_block,
@@ -97,5 +98,6 @@ fn route_view(rows: &Rows, route: &Arc<route::Model>, vpc_id: &str) -> RouteView
     let attachment = rows.network_interface_attachments.one(&route.target).cloned();
     let instance = attachment.as_ref().and_then(|row| rows.instances.one(&row.instance_id));
     let runs = instance.is_some_and(|row| row.state == State::Running.as_str());
-    RouteView { route: Arc::clone(route), is_active: gateway || runs, attachment }
+    let translates = rows.nat_gateways.one(&route.target).is_some_and(|row| STANDING.contains(&row.state.as_str()));
+    RouteView { route: Arc::clone(route), is_active: gateway || runs || translates, attachment }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::View;
 use crate::store::{
-    Rows, dhcp_options, internet_gateway, key_pair, launch_template, placement_group, security_group, security_group_rule, subnet,
+    Rows, dhcp_options, internet_gateway, key_pair, launch_template, nat_gateway, placement_group, security_group, security_group_rule,
+    subnet,
 };
 
 /// Something with its tags.
@@ -36,6 +37,7 @@ macro_rules! resources {
 resources! {
     dhcp_options.dhcp_options_id in dhcp_options,
     internet_gateway.internet_gateway_id in internet_gateways,
+    nat_gateway.nat_gateway_id in nat_gateways,
     key_pair.key_pair_id in key_pairs,
     placement_group.group_id in placement_groups,
     launch_template.launch_template_id in launch_templates,

@@ -16,9 +16,9 @@ use super::feed::triggers::Table;
 use super::read::{Select, chosen};
 use super::{
     dhcp_options, elastic_address, host, image, instance, interface_security_group, internet_gateway, key_pair, launch_template,
-    launch_template_version, network_acl, network_acl_association, network_acl_entry, network_interface, network_interface_attachment,
-    part, placement_group, private_address, public_address, route, route_table, route_table_association, security_group,
-    security_group_rule, snapshot, subnet, tag, volume, volume_attachment, vpc, vpc_cidr_block,
+    launch_template_version, nat_gateway, network_acl, network_acl_association, network_acl_entry, network_interface,
+    network_interface_attachment, part, placement_group, private_address, public_address, route, route_table, route_table_association,
+    security_group, security_group_rule, snapshot, subnet, tag, volume, volume_attachment, vpc, vpc_cidr_block,
 };
 
 /// The owner of what everybody may see.
@@ -115,6 +115,11 @@ mirrored! {
     };
     launch_template_versions = launch_template_version (LaunchTemplateVersion) by LaunchTemplateVersionId launch_template_version_id,
         of |row, say| say(&row.launch_template_id);
+    nat_gateways = nat_gateway (NatGateway) by NatGatewayId nat_gateway_id, of |row, say| {
+        say(&row.account_id);
+        say(&row.network_interface_id);
+        row.host_id.iter().for_each(|host_id| say(host_id));
+    };
     network_acls = network_acl (NetworkAcl) by NetworkAclId network_acl_id, of |row, say| {
         say(&row.account_id);
         say(&row.vpc_id);

@@ -12,6 +12,7 @@ mod instances;
 mod internet_gateways;
 mod key_pairs;
 mod launch_templates;
+mod nat_gateways;
 mod network_acls;
 mod network_interfaces;
 mod placement_groups;
@@ -675,6 +676,28 @@ pub(super) static SERVICE: Service = Service {
         },
         Operation {
             service: &SERVICE,
+            name: "CreateNatGateway",
+            path: "/aws.ec2.NatGateways/CreateNatGateway",
+            status: Status::Served,
+            request: &nat_gateways::CREATE_NAT_GATEWAY_REQUEST,
+            answer: Some(&nat_gateways::CREATE_NAT_GATEWAY_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "AllocationId", standing: Standing::Done },
+                Parameter { path: "AvailabilityMode", standing: Standing::DefaultOnly("zonal") },
+                Parameter { path: "ClientToken", standing: Standing::Done },
+                Parameter { path: "ConnectivityType", standing: Standing::Done },
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "PrivateIpAddress", standing: Standing::Done },
+                Parameter { path: "SecondaryPrivateIpAddressCount", standing: Standing::DefaultOnly("0") },
+                Parameter { path: "SubnetId", standing: Standing::Done },
+                Parameter { path: "TagSpecification.ResourceType", standing: Standing::Done },
+                Parameter { path: "TagSpecification.Tag.Key", standing: Standing::Done },
+                Parameter { path: "TagSpecification.Tag.Value", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
             name: "CreateNetworkAcl",
             path: "/aws.ec2.NetworkAcls/CreateNetworkAcl",
             status: Status::Served,
@@ -768,6 +791,7 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "DryRun", standing: Standing::Done },
                 Parameter { path: "GatewayId", standing: Standing::Done },
                 Parameter { path: "InstanceId", standing: Standing::Done },
+                Parameter { path: "NatGatewayId", standing: Standing::Done },
                 Parameter { path: "NetworkInterfaceId", standing: Standing::Done },
                 Parameter { path: "RouteTableId", standing: Standing::Done },
             ],
@@ -927,6 +951,19 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "LaunchTemplateId", standing: Standing::Done },
                 Parameter { path: "LaunchTemplateName", standing: Standing::Done },
                 Parameter { path: "LaunchTemplateVersion", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "DeleteNatGateway",
+            path: "/aws.ec2.NatGateways/DeleteNatGateway",
+            status: Status::Served,
+            request: &nat_gateways::DELETE_NAT_GATEWAY_REQUEST,
+            answer: Some(&nat_gateways::DELETE_NAT_GATEWAY_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "NatGatewayId", standing: Standing::Done },
             ],
         },
         Operation {
@@ -1365,6 +1402,23 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "LaunchTemplateId", standing: Standing::Done },
                 Parameter { path: "LaunchTemplateName", standing: Standing::Done },
                 Parameter { path: "MaxResults", standing: Standing::Done },
+                Parameter { path: "NextToken", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "DescribeNatGateways",
+            path: "/aws.ec2.NatGateways/DescribeNatGateways",
+            status: Status::Served,
+            request: &nat_gateways::DESCRIBE_NAT_GATEWAYS_REQUEST,
+            answer: Some(&nat_gateways::DESCRIBE_NAT_GATEWAYS_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "Filter.Name", standing: Standing::Done },
+                Parameter { path: "Filter.Value", standing: Standing::Done },
+                Parameter { path: "MaxResults", standing: Standing::Done },
+                Parameter { path: "NatGatewayId", standing: Standing::Done },
                 Parameter { path: "NextToken", standing: Standing::Done },
             ],
         },
@@ -2066,6 +2120,7 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "GatewayId", standing: Standing::Done },
                 Parameter { path: "InstanceId", standing: Standing::Done },
                 Parameter { path: "LocalTarget", standing: Standing::Done },
+                Parameter { path: "NatGatewayId", standing: Standing::Done },
                 Parameter { path: "NetworkInterfaceId", standing: Standing::Done },
                 Parameter { path: "RouteTableId", standing: Standing::Done },
             ],
