@@ -169,3 +169,26 @@ def test_elastic_addresses(terraform, account, cloud):
     net.imported("aws_eip.own", seen["ids"][0], stage=2)
     net.destroy(stage=2)
     assert account.client().describe_addresses()["Addresses"] == []
+
+
+def test_the_three_zone_network(terraform, account, cloud):
+    ec2 = account.client()
+    for zone in "bc":
+        cloud.add_host(f"zone-{zone}", f"us-east-1{zone}")
+    net = terraform("three_zones", variables={"ami": cloud.ami()})
+    net.apply()
+    net.nothing_to_do()
+    assert net.outputs()["seen"] == {"gateways": 3, "public": True, "domain": "example.internal", "instances": 20}
+    ids = net.outputs()["ids"]
+    (named,) = ec2.describe_instances(InstanceIds=[ids["named"]])["Reservations"][0]["Instances"]
+    assert [one["Attachment"]["Status"] for one in named["NetworkInterfaces"]] == ["attached", "attached"]
+    assert in_place(net.actions(stage=2)) == {"aws_vpc_dhcp_options.main", "aws_route.private[1]", "aws_route.private[2]"}
+    net.apply(stage=2)
+    net.nothing_to_do(stage=2)
+    for address, identifier in [("aws_nat_gateway.out[0]", ids["gateway"]), ("aws_vpc_dhcp_options.main", ids["options"]), ("aws_network_interface.second", ids["interface"])]:
+        net.imported(address, identifier, stage=2)
+    net.nothing_to_do(stage=2)
+    net.destroy(stage=2)
+    assert ec2.describe_addresses()["Addresses"] == []
+    assert len(ec2.describe_vpcs()["Vpcs"]) == 1
+    assert ec2.describe_network_interfaces()["NetworkInterfaces"] == []
