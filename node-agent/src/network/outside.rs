@@ -34,7 +34,7 @@ impl HostSide {
         let netlink = Netlink::open(&namespace).await?;
         let opened = self.open_forwarding(&netlink, &netlink.links().await?).await?;
         let outside = Outside { masquerade: self.config.masquerade.clone(), opened, host_ports: self.config.host_ports.clone() };
-        nft::load(&namespace, &plan.host_ruleset(&self.host_id, &outside)).await
+        nft::load(&namespace, &plan.host_ruleset(&self.host_id, &outside).to_string()).await
     }
 
     /// The host's ends of the pairs and the routes over them.

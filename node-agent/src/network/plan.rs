@@ -14,6 +14,7 @@ mod filter;
 mod host;
 mod routes;
 mod rules;
+pub mod ruleset;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -25,6 +26,7 @@ pub use dhcp::DhcpOptions;
 use freehold_proto::internal::host::{InstanceDesired, InterfaceAttachment, VpcDesired};
 use ipnet::Ipv4Net;
 pub use routes::{RouteTable, Target};
+use ruleset::Ruleset;
 
 use super::names;
 use crate::desired::Desired;
@@ -68,8 +70,8 @@ pub struct VpcPlan {
     pub gateways: BTreeSet<Ipv4Addr>,
     pub interfaces: BTreeMap<String, Interface>,
     pub instances: BTreeMap<String, Arc<InstanceDesired>>,
-    /// The whole nftables input of the namespace.
-    pub ruleset: String,
+    /// The nftables rules of the namespace.
+    pub ruleset: Ruleset,
 }
 
 /// Names that are made of instances' ids, as the VPC's statement has them.
@@ -226,8 +228,8 @@ impl HostPlan {
         plan
     }
 
-    /// The nftables input of the host's own namespace; `uplink_prefix` and `table` carry the host id.
-    pub fn host_ruleset(&self, host_id: &str, outside: &Outside) -> String {
+    /// The nftables rules of the host's own namespace; `uplink_prefix` and `table` carry the host id.
+    pub fn host_ruleset(&self, host_id: &str, outside: &Outside) -> Ruleset {
         host::ruleset(self, host_id, outside)
     }
 
@@ -329,7 +331,7 @@ fn empty(host_id: &str, stated: &VpcDesired, faults: &mut Vec<Fault>) -> Result<
         gateways: BTreeSet::new(),
         interfaces: BTreeMap::new(),
         instances: BTreeMap::new(),
-        ruleset: String::new(),
+        ruleset: Ruleset::default(),
     })
 }
 

@@ -32,7 +32,7 @@ pub struct Applied {
 pub async fn apply(config: &Config, plan: &VpcPlan, mentioned: &Mentioned) -> Result<Applied, Error> {
     let namespace = Namespace::ensure(&config.namespace_directory, &plan.namespace).await.map_err(Error::io("make a namespace"))?;
     namespace.run(settings).await.map_err(Error::io("set a namespace's sysctls"))?;
-    nft::load(&namespace, &plan.ruleset).await?;
+    nft::load(&namespace, &plan.ruleset.to_string()).await?;
     let netlink = Netlink::open(&namespace).await?;
     loopback(&netlink, plan).await?;
     let external = external(config, plan, &namespace, &netlink).await?;

@@ -7,13 +7,12 @@
 //!
 //! Stateless: each packet is asked about by itself. What the host itself answers (DHCP, DNS, metadata) is not forwarded and passes no border.
 
-use std::fmt::Write;
-
 use freehold_proto::internal::host::{NetworkAclEntryDesired, RuleDesired, VpcDesired};
 use ipnet::Ipv4Net;
 
-use super::filter::{chain, map, set};
+use super::filter::tap;
 use super::rules::Traffic;
+use super::ruleset::Table;
 use super::{Fault, Interface, VpcPlan};
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -81,19 +80,19 @@ fn is_open(entries: &[Entry]) -> bool {
 }
 
 /// The chain of the borders and what it needs: nothing where all is open, so that a packet's path is as short as without ACLs.
-pub fn borders(text: &mut String, vpc: &VpcPlan) {
+pub fn borders(table: &mut Table, vpc: &VpcPlan) {
     for (id, acl) in &vpc.acls {
         for (entries, direction, side) in [(&acl.outbound, "out", "daddr"), (&acl.inbound, "in", "saddr")] {
             if !is_open(entries) {
                 let lines = entries.iter().map(|entry| entry.words(side));
-                chain(text, &format!("{id}_{direction}"), lines.chain(["drop".to_owned()]));
+                table.chain(&format!("{id}_{direction}"), lines.chain(["drop".to_owned()]));
             }
         }
     }
     let guarded = |direction: &'static str| {
         let of = move |acl: &'_ Acl| if direction == "out" { !is_open(&acl.outbound) } else { !is_open(&acl.inbound) };
-        let verdict = move |i: &Interface| format!("\"{}\" : jump {}_{direction}", i.tap, i.acl);
-        vpc.interfaces.values().filter(move |i| vpc.acls.get(&i.acl).is_some_and(of)).map(verdict).collect::<Vec<String>>()
+        let verdict = move |i: &Interface| (tap(i), format!("jump {}_{direction}", i.acl));
+        vpc.interfaces.values().filter(move |i| vpc.acls.get(&i.acl).is_some_and(of)).map(verdict).collect::<Vec<_>>()
     };
     let (outbound, inbound) = (guarded("out"), guarded("in"));
     if outbound.is_empty() && inbound.is_empty() {
@@ -101,21 +100,16 @@ pub fn borders(text: &mut String, vpc: &VpcPlan) {
     }
     // A subnet's number is its first address, which no other subnet of the VPC has.
     let number = |i: &Interface| format!("{:#010x}", u32::from(i.subnet.network()));
-    map(text, "subnet_of", "ifname : mark", vpc.interfaces.values().map(|i| format!("\"{}\" : {}", i.tap, number(i))));
-    set(text, "inside", "ifname . mark", vpc.interfaces.values().map(|i| format!("\"{}\" . {}", i.tap, number(i))));
-    map(text, "exits", "ifname : verdict", outbound);
-    map(text, "entrances", "ifname : verdict", inbound);
-    let _ = write!(
-        text,
-        r"
-	chain border {{
-		type filter hook forward priority filter - 10; policy accept;
-		meta mark set 0
-		meta mark set iifname map @subnet_of
-		oifname . meta mark @inside accept
-		iifname vmap @exits
-		oifname vmap @entrances
-	}}
-"
-    );
+    table.map("subnet_of", "ifname : mark", vpc.interfaces.values().map(|i| (tap(i), number(i))));
+    table.set("inside", "ifname . mark", vpc.interfaces.values().map(|i| format!("{} . {}", tap(i), number(i))));
+    table.map("exits", "ifname : verdict", outbound);
+    table.map("entrances", "ifname : verdict", inbound);
+    let lines = [
+        "meta mark set 0",
+        "meta mark set iifname map @subnet_of",
+        "oifname . meta mark @inside accept",
+        "iifname vmap @exits",
+        "oifname vmap @entrances",
+    ];
+    table.base("border", "filter hook forward priority filter - 10; policy accept;", lines);
 }
