@@ -216,6 +216,11 @@ impl DataPlane {
         drop(self.applied.clone().wait_for(|applied| applied.attempts > attempts).await);
     }
 
+    /// Looks at everything at once, as it does from time to time, and waits until that is done: what somebody else took away is back.
+    pub async fn look(&self) -> Result<(), Error> {
+        self.command(Command::Look).await
+    }
+
     /// Ends the services and leaves guests' network in place, for another agent to take up.
     pub async fn stop(&self) -> Result<(), Error> {
         self.command(Command::Stop).await

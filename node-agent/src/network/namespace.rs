@@ -44,6 +44,11 @@ impl Namespace {
         Ok(self.file.metadata()?.ino())
     }
 
+    /// Whether it is the same as `other`. Sound as both are alive: a number is given again only when nobody has it.
+    pub fn is(&self, other: &Self) -> bool {
+        matches!((self.id(), other.id()), (Ok(a), Ok(b)) if a == b)
+    }
+
     /// Runs `work` inside, on a thread of its own that has the caller's tokio runtime at hand.
     pub async fn run<T, F>(&self, work: F) -> io::Result<T>
     where

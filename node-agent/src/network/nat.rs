@@ -22,8 +22,8 @@ const LINK: &str = "eth0";
 const IDLE_SECONDS: &str = "350";
 
 /// Makes the namespace and the pair that joins it to `vpc_namespace`, where it is named as a tap is. Running it twice changes nothing.
-pub async fn ensure(config: &Config, host_id: &str, plan: &VpcPlan, interface: &Interface, vpc_namespace: &Netlink) -> Result<(), Error> {
-    let name = names::namespace(host_id, &interface.instance_id);
+pub async fn ensure(config: &Config, plan: &VpcPlan, interface: &Interface, vpc_namespace: &Netlink) -> Result<(), Error> {
+    let name = names::namespace(&plan.host_id, &interface.instance_id);
     let namespace = Namespace::ensure(&config.namespace_directory, &name).await.map_err(Error::io("make a namespace"))?;
     namespace.run(vpc::settings).await.map_err(Error::io("set a namespace's sysctls"))?;
     // Before anything can come in.

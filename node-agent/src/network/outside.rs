@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::namespace::Namespace;
 use super::netlink::{Netlink, Route, Way};
@@ -22,26 +23,70 @@ pub struct HostSide {
     pub config: Config,
     pub host_id: String,
     pub state_directory: PathBuf,
+    pub known: Known,
+}
+
+/// What the last pass left on the host's side.
+#[derive(Debug, Default)]
+pub struct Known {
+    rules: Option<nft::Standing>,
+    /// The interfaces on which only we opened forwarding.
+    opened: Option<BTreeSet<String>>,
+    /// The index of each uplink, and the routes over them.
+    ways: Option<(BTreeMap<String, u32>, BTreeSet<Route>)>,
+}
+
+impl Known {
+    /// Forgets what somebody else may have changed unseen.
+    pub fn look(&mut self) {
+        (self.opened, self.ways) = (None, None);
+    }
 }
 
 impl HostSide {
     /// The rules, which stand before any VPC's namespace is joined to the host and while it is being changed.
-    pub async fn rules(&self, plan: &HostPlan) -> Result<(), Error> {
+    pub async fn rules(&mut self, plan: &HostPlan) -> Result<(), Error> {
         if plan.mentioned.namespaces.is_empty() {
             return Ok(());
         }
         let namespace = current()?;
-        let netlink = Netlink::open(&namespace).await?;
-        let opened = self.open_forwarding(&netlink, &netlink.links().await?).await?;
+        let opened = if let Some(known) = self.known.opened.take() {
+            known
+        } else {
+            let netlink = Netlink::open(&namespace).await?;
+            self.open_forwarding(&netlink, &netlink.links().await?).await?
+        };
+        self.known.opened = Some(opened.clone());
         let outside = Outside { masquerade: self.config.masquerade.clone(), opened, host_ports: self.config.host_ports.clone() };
-        nft::load(&namespace, &plan.host_ruleset(&self.host_id, &outside).to_string()).await
+        let wanted = Arc::new(plan.host_ruleset(&self.host_id, &outside));
+        self.known.rules = nft::bring(&namespace, &wanted, self.known.rules.take()).await?;
+        Ok(())
     }
 
     /// The host's ends of the pairs and the routes over them.
-    pub async fn ways(&self, plan: &HostPlan) -> Result<(), Error> {
+    pub async fn ways(&mut self, plan: &HostPlan) -> Result<(), Error> {
         let netlink = Netlink::open(&current()?).await?;
-        let links = netlink.links().await?;
-        self.uplinks(plan, &netlink, &links).await
+        let mut links = netlink.links().await?;
+        let ours = names::uplink_prefix(&self.host_id);
+        links.retain(|name, _| name.starts_with(&ours));
+        let known = self.known.ways.take().filter(|(before, _)| *before == links);
+        let mut routes = BTreeSet::new();
+        for plan in plan.vpcs.values() {
+            // A VPC whose namespace could not be made has no pair; the others go on.
+            let Some(index) = links.get(&plan.uplink).copied() else { continue };
+            if known.is_none() {
+                vpc::configure_uplink(&self.config, &netlink, index).await?;
+                uplink_settings(&plan.uplink).map_err(Error::io("set the sysctls of a pair"))?;
+            }
+            let (way, source) = (Way::Via(index, self.config.vpc_address), Some(self.config.host_address));
+            routes.extend(plan.public().map(|(public, _)| Route { source, ..Route::main(public.into(), way) }));
+        }
+        match known {
+            Some((_, before)) => netlink.routes_since(&routes, &before).await?,
+            None => netlink.routes(&routes, &links.values().copied().collect()).await?,
+        }
+        self.known.ways = Some((links, routes));
+        Ok(())
     }
 
     /// The host's own firewall, as far as it stands in the way.
@@ -50,7 +95,8 @@ impl HostSide {
     }
 
     /// Leaves nothing of this host id in the host's namespace.
-    pub async fn remove(&self) -> Result<(), Error> {
+    pub async fn remove(&mut self) -> Result<(), Error> {
+        self.known = Known::default();
         let namespace = current()?;
         let netlink = Netlink::open(&namespace).await?;
         let ours = names::uplink_prefix(&self.host_id);
@@ -63,21 +109,6 @@ impl HostSide {
         nft::load(&namespace, &format!("table inet {table}\ndelete table inet {table}\n")).await?;
         firewall::close(&namespace, &self.host_id).await?;
         self.close_forwarding()
-    }
-
-    async fn uplinks(&self, plan: &HostPlan, netlink: &Netlink, links: &BTreeMap<String, u32>) -> Result<(), Error> {
-        let ours = names::uplink_prefix(&self.host_id);
-        let indices = links.iter().filter(|(name, _)| name.starts_with(&ours)).map(|(_, index)| *index).collect();
-        let mut routes = BTreeSet::new();
-        for plan in plan.vpcs.values() {
-            // A VPC whose namespace could not be made has no pair; the others go on.
-            let Some(index) = links.get(&plan.uplink).copied() else { continue };
-            vpc::configure_uplink(&self.config, netlink, index).await?;
-            uplink_settings(&plan.uplink).map_err(Error::io("set the sysctls of a pair"))?;
-            let (way, source) = (Way::Via(index, self.config.vpc_address), Some(self.config.host_address));
-            routes.extend(plan.public().map(|(public, _)| Route { source, ..Route::main(public.into(), way) }));
-        }
-        netlink.routes(&routes, &indices).await
     }
 
     /// Guests are forwarded; the machine as a whole is not made a router. Answers the interfaces that only we opened.

@@ -71,7 +71,7 @@ pub struct VpcPlan {
     pub interfaces: BTreeMap<String, Interface>,
     pub instances: BTreeMap<String, Arc<InstanceDesired>>,
     /// The nftables rules of the namespace.
-    pub ruleset: Ruleset,
+    pub ruleset: Arc<Ruleset>,
 }
 
 /// Names that are made of instances' ids, as the VPC's statement has them.
@@ -222,7 +222,7 @@ impl HostPlan {
         }
         for (vpc_id, mut vpc) in vpcs {
             let groups = rules::groups(&vpc, desired, &mut plan.faults);
-            vpc.ruleset = filter::ruleset(&vpc, &groups);
+            vpc.ruleset = Arc::new(filter::ruleset(&vpc, &groups));
             plan.vpcs.insert(vpc_id.to_owned(), Arc::new(vpc));
         }
         plan
@@ -331,7 +331,7 @@ fn empty(host_id: &str, stated: &VpcDesired, faults: &mut Vec<Fault>) -> Result<
         gateways: BTreeSet::new(),
         interfaces: BTreeMap::new(),
         instances: BTreeMap::new(),
-        ruleset: Ruleset::default(),
+        ruleset: Arc::default(),
     })
 }
 

@@ -1,5 +1,8 @@
-//! Follows `Desired`: plans, applies, reports. Level-triggered; woken by a change and by a timer, so that what somebody else took away
-//! comes back. One failure stops nothing else: each VPC is applied for itself, and tried again.
+//! Follows `Desired`: plans, applies, reports. Level-triggered; woken by a change and by a timer. One failure stops nothing else: each VPC is
+//! applied for itself, and tried again.
+//!
+//! A change costs what it changes: what earlier passes left is known, and only the difference is applied. The rules tell by themselves
+//! whether somebody else changed them. The rest does not, so from time to time a pass looks at everything: what somebody took away comes back.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,7 +16,7 @@ use tokio::time::Instant;
 use super::outside::HostSide;
 use super::plan::{HostPlan, Mentioned, VpcPlan};
 use super::services::{Services, View};
-use super::{Config, Error, dns, names, namespace, sentence, vpc};
+use super::{Config, Error, dns, names, namespace, outside, sentence, vpc};
 use crate::desired::Desired;
 use crate::imds;
 use crate::ports::Tap;
@@ -51,6 +54,8 @@ impl Applied {
 
 #[derive(Debug)]
 pub enum Command {
+    /// A pass that looks at everything.
+    Look(oneshot::Sender<Result<(), Error>>),
     Stop(oneshot::Sender<Result<(), Error>>),
     Teardown(oneshot::Sender<Result<(), Error>>),
 }
@@ -64,8 +69,13 @@ pub struct Reconciler {
     metadata: Arc<imds::Service>,
     /// By VPC.
     services: BTreeMap<String, Services>,
-    /// When the host's own firewall was last looked at.
-    firewall_seen: Option<Instant>,
+    /// What earlier passes left, by VPC and on the host.
+    known: BTreeMap<String, vpc::Known>,
+    known_outside: outside::Known,
+    /// The next pass looks at everything.
+    look: bool,
+    /// Who waits for it.
+    asked: Option<oneshot::Sender<Result<(), Error>>>,
 }
 
 impl Reconciler {
@@ -77,17 +87,38 @@ impl Reconciler {
         applied: watch::Sender<Applied>,
         metadata: Arc<imds::Service>,
     ) -> Self {
-        Self { config, state_directory, host_id, desired, applied, metadata, services: BTreeMap::new(), firewall_seen: None }
+        Self {
+            config,
+            state_directory,
+            host_id,
+            desired,
+            applied,
+            metadata,
+            services: BTreeMap::new(),
+            known: BTreeMap::new(),
+            known_outside: outside::Known::default(),
+            look: true,
+            asked: None,
+        }
     }
 
     pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut looked: Option<Instant> = None;
         loop {
             let whole = self.reconcile().await;
-            let next = Instant::now() + if whole { PERIOD } else { RETRY };
+            // Whoever asked may have gone.
+            self.asked.take().map(|asked| asked.send(Ok(())));
+            // After a failure nobody knows what is there.
+            let begun = if std::mem::replace(&mut self.look, !whole) { Instant::now() } else { looked.unwrap_or_else(Instant::now) };
+            looked = Some(begun);
+            let next = if whole { begun + PERIOD } else { Instant::now() + RETRY };
             tokio::select! {
                 changed = self.desired.changed() => if changed.is_err() { return },
-                command = commands.recv() => return self.end(command).await,
-                () = tokio::time::sleep_until(next) => {}
+                command = commands.recv() => match command {
+                    Some(Command::Look(done)) => (self.look, self.asked) = (true, Some(done)),
+                    command => return self.end(command).await,
+                },
+                () = tokio::time::sleep_until(next) => self.look = true,
             }
         }
     }
@@ -100,7 +131,7 @@ impl Reconciler {
                 let removed = self.remove_all().await;
                 drop(done.send(removed));
             }
-            None => {}
+            Some(Command::Look(_)) | None => {}
         }
     }
 
@@ -111,10 +142,15 @@ impl Reconciler {
         let mut faults: BTreeMap<String, String> = plan.faults.iter().map(|fault| (fault.subject.clone(), fault.reason.clone())).collect();
         // A fault in what was asked for heals by another Desired only, so it calls for no retry.
         let unplanned = faults.len();
+        if self.look {
+            self.known.values_mut().for_each(vpc::Known::look);
+            self.known_outside.look();
+        }
         // Most of either is waiting for `nft` and the kernel.
-        let host = self.outside();
+        let mut host = self.outside();
         let (taps, rules) = tokio::join!(self.apply_all(&plan, &mut faults), bounded(HOST, host.rules(&plan)));
-        let rest = bounded(HOST, self.host_side(&plan, &host)).await;
+        let rest = bounded(HOST, self.host_side(&plan, &mut host)).await;
+        self.known_outside = host.known;
         if let Err(error) = rules.and(rest) {
             faults.insert(String::new(), sentence(&error));
         }
@@ -130,6 +166,7 @@ impl Reconciler {
         let mut taps = BTreeMap::new();
         let resolvers = self.resolvers();
         self.services.retain(|vpc_id, _| plan.vpcs.contains_key(vpc_id));
+        self.known.retain(|vpc_id, _| plan.vpcs.contains_key(vpc_id));
         for vpc in plan.vpcs.values() {
             match bounded("a VPC's network", self.apply(vpc, plan, &resolvers)).await {
                 Ok(()) => taps.extend(self.taps(vpc)),
@@ -141,7 +178,8 @@ impl Reconciler {
 
     /// The namespace first, then what answers in it.
     async fn apply(&mut self, vpc: &Arc<VpcPlan>, plan: &HostPlan, resolvers: &[SocketAddr]) -> Result<(), Error> {
-        let vpc::Applied { namespace, taps } = vpc::apply(&self.config, vpc, &plan.mentioned).await?;
+        let vpc::Applied { namespace, taps } =
+            vpc::apply(&self.config, vpc, &plan.mentioned, self.known.entry(vpc.vpc_id.clone()).or_default()).await?;
         let view = View {
             plan: Arc::clone(vpc),
             taps,
@@ -174,19 +212,14 @@ impl Reconciler {
     }
 
     /// What must wait for the VPCs' own sides, or goes with the last of them.
-    async fn host_side(&mut self, plan: &HostPlan, host: &HostSide) -> Result<(), Error> {
+    async fn host_side(&self, plan: &HostPlan, host: &mut HostSide) -> Result<(), Error> {
         self.remove_stale(plan).await?;
         if plan.mentioned.namespaces.is_empty() {
-            self.firewall_seen = None;
             return host.remove().await;
         }
         host.ways(plan).await?;
         // Not with every guest: it asks for two or more processes, and changes when an operator changes it.
-        if self.firewall_seen.is_none_or(|seen| seen.elapsed() >= PERIOD) {
-            host.firewall().await?;
-            self.firewall_seen = Some(Instant::now());
-        }
-        Ok(())
+        if self.look { host.firewall().await } else { Ok(()) }
     }
 
     /// Namespaces of VPCs that nothing on this host is in any more.
@@ -201,12 +234,14 @@ impl Reconciler {
 
     async fn remove_all(&mut self) -> Result<(), Error> {
         self.services.clear();
-        let host = self.outside();
-        self.host_side(&HostPlan::default(), &host).await
+        self.known.clear();
+        let mut host = self.outside();
+        self.host_side(&HostPlan::default(), &mut host).await
     }
 
-    fn outside(&self) -> HostSide {
-        HostSide { config: self.config.clone(), host_id: self.host_id.clone(), state_directory: self.state_directory.clone() }
+    fn outside(&mut self) -> HostSide {
+        let known = std::mem::take(&mut self.known_outside);
+        HostSide { config: self.config.clone(), host_id: self.host_id.clone(), state_directory: self.state_directory.clone(), known }
     }
 
     fn taps(&self, vpc: &VpcPlan) -> impl Iterator<Item = (String, Tap)> {

@@ -5,12 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use ipnet::Ipv4Net;
 
 use super::namespace::{self, Namespace};
 use super::netlink::{Netlink, Route, Rule, Way};
-use super::plan::{METADATA, Mac, Mentioned, RESOLVER, Target, VpcPlan};
+use super::plan::{Interface, METADATA, Mac, Mentioned, RESOLVER, Target, VpcPlan};
 use super::{Config, Error, names, nat, nft, sysctl, tap};
 
 /// What every guest sees as its gateway's, on every host.
@@ -28,22 +29,97 @@ pub struct Applied {
     pub taps: BTreeMap<u32, String>,
 }
 
+/// What the last pass left in a VPC's namespace, so that the next one does what changed and no more.
+#[derive(Debug, Default)]
+pub struct Known {
+    rules: Option<nft::Standing>,
+    ways: Option<Ways>,
+}
+
+/// Everything but the rules. Nobody counts the changes of that, so it is trusted between two looks only.
+#[derive(Debug)]
+struct Ways {
+    namespace: Namespace,
+    plan: Arc<VpcPlan>,
+    external: u32,
+    /// The interface behind each tap's index.
+    taps: BTreeMap<u32, String>,
+    /// Every tap that is there, and its index.
+    links: BTreeMap<String, u32>,
+    routes: BTreeSet<Route>,
+    rules: BTreeSet<Rule>,
+}
+
+impl Known {
+    /// Forgets what somebody else may have changed unseen.
+    pub fn look(&mut self) {
+        self.ways = None;
+    }
+}
+
 /// Applies `plan`, whatever was there before. Running it twice changes nothing.
-pub async fn apply(config: &Config, plan: &VpcPlan, mentioned: &Mentioned) -> Result<Applied, Error> {
+pub async fn apply(config: &Config, plan: &Arc<VpcPlan>, mentioned: &Mentioned, known: &mut Known) -> Result<Applied, Error> {
     let namespace = Namespace::ensure(&config.namespace_directory, &plan.namespace).await.map_err(Error::io("make a namespace"))?;
-    namespace.run(settings).await.map_err(Error::io("set a namespace's sysctls"))?;
-    nft::load(&namespace, &plan.ruleset.to_string()).await?;
-    let netlink = Netlink::open(&namespace).await?;
-    loopback(&netlink, plan).await?;
-    let external = external(config, plan, &namespace, &netlink).await?;
-    let taps = taps(config, plan, &namespace, &netlink).await?;
-    drop_stale_taps(&netlink, mentioned).await?;
-    let ours = taps.keys().copied().chain([external]).collect();
-    let routes = routes(plan, &taps, Way::Via(external, config.host_address));
-    // The tables stand before packets are led to them, which find no way at all until then.
-    netlink.routes(&routes, &ours).await?;
-    netlink.rules(&rules(plan)).await?;
+    let before = known.ways.take().filter(|ways| ways.namespace.is(&namespace));
+    if before.is_none() {
+        namespace.run(settings).await.map_err(Error::io("set a namespace's sysctls"))?;
+    }
+    known.rules = nft::bring(&namespace, &plan.ruleset, known.rules.take()).await?;
+    let ways = match before {
+        Some(ways) if ways.are_of(plan, mentioned) => ways,
+        before => ways(config, plan, mentioned, &namespace, before).await?,
+    };
+    let taps = ways.taps.clone();
+    known.ways = Some(ways);
     Ok(Applied { namespace, taps })
+}
+
+impl Ways {
+    /// Whether nothing has to be done.
+    fn are_of(&self, plan: &Arc<VpcPlan>, mentioned: &Mentioned) -> bool {
+        let same = |a: &VpcPlan, b: &VpcPlan| {
+            (&a.interfaces, &a.route_tables, &a.blocks, &a.gateways, a.resolver)
+                == (&b.interfaces, &b.route_tables, &b.blocks, &b.gateways, b.resolver)
+        };
+        same(&self.plan, plan) && self.links.keys().all(|tap| mentioned.taps.contains(tap))
+    }
+
+    /// Whether this interface's tap was seen to.
+    fn has(&self, interface: &Interface, index: u32) -> bool {
+        let before = self.plan.interfaces.get(&interface.network_interface_id);
+        self.taps.contains_key(&index)
+            && before.is_some_and(|before| before.mac == interface.mac && before.addresses().eq(interface.addresses()))
+    }
+}
+
+/// Links, addresses, neighbours, routes; where it was `before`, only what changed since.
+async fn ways(
+    config: &Config,
+    plan: &Arc<VpcPlan>,
+    mentioned: &Mentioned,
+    namespace: &Namespace,
+    before: Option<Ways>,
+) -> Result<Ways, Error> {
+    let netlink = Netlink::open(namespace).await?;
+    loopback(&netlink, plan, before.as_ref()).await?;
+    let external = external(config, plan, namespace, &netlink, before.as_ref()).await?;
+    let mut links = netlink.links().await?;
+    let taps = taps(config, plan, namespace, &netlink, &mut links, before.as_ref()).await?;
+    drop_stale_taps(&netlink, &mut links, mentioned).await?;
+    let routes = routes(plan, &taps, Way::Via(external, config.host_address));
+    let rules = rules(plan);
+    // The tables stand before packets are led to them, which find no way at all until then.
+    if let Some(mut before) = before {
+        // Those over a link that is gone have gone with it.
+        let there: BTreeSet<u32> = links.values().copied().chain([external]).collect();
+        before.routes.retain(|route| route.link().is_none_or(|link| there.contains(&link)));
+        netlink.routes_since(&routes, &before.routes).await?;
+        netlink.rules_since(&rules, &before.rules).await?;
+    } else {
+        netlink.routes(&routes, &taps.keys().copied().chain([external]).collect()).await?;
+        netlink.rules(&rules).await?;
+    }
+    Ok(Ways { namespace: namespace.clone(), plan: Arc::clone(plan), external, taps, links, routes, rules })
 }
 
 pub fn settings() -> io::Result<()> {
@@ -61,7 +137,10 @@ pub fn unless_absent(error: io::Error) -> io::Result<()> {
 }
 
 /// Gateways, resolver and metadata: addresses that every guest of the VPC finds in its neighbourhood.
-async fn loopback(netlink: &Netlink, plan: &VpcPlan) -> Result<(), Error> {
+async fn loopback(netlink: &Netlink, plan: &VpcPlan, before: Option<&Ways>) -> Result<(), Error> {
+    if before.is_some_and(|before| before.plan.gateways == plan.gateways && before.plan.resolver == plan.resolver) {
+        return Ok(());
+    }
     let lo = netlink.index("lo").await?.ok_or(Error::Missing("lo"))?;
     netlink.set_up(lo).await?;
     let mut addresses = plan.gateways.clone();
@@ -70,7 +149,10 @@ async fn loopback(netlink: &Netlink, plan: &VpcPlan) -> Result<(), Error> {
 }
 
 /// The way out: a pair to the host's namespace. The host's end is configured by `outside`.
-async fn external(config: &Config, plan: &VpcPlan, namespace: &Namespace, netlink: &Netlink) -> Result<u32, Error> {
+async fn external(config: &Config, plan: &VpcPlan, namespace: &Namespace, netlink: &Netlink, before: Option<&Ways>) -> Result<u32, Error> {
+    if let Some(before) = before {
+        return Ok(before.external);
+    }
     if netlink.index(names::EXTERNAL).await?.is_none() {
         let host = Netlink::open(&Namespace::current().map_err(Error::io("find the host's namespace"))?).await?;
         // Its other end may be in a namespace that somebody took the name from.
@@ -93,27 +175,56 @@ pub async fn configure_uplink(config: &Config, netlink: &Netlink, index: u32) ->
     netlink.add_neighbour(index, config.vpc_address, VPC_END_MAC).await
 }
 
-async fn taps(config: &Config, plan: &VpcPlan, namespace: &Namespace, netlink: &Netlink) -> Result<BTreeMap<u32, String>, Error> {
-    let missing: Vec<String> = {
-        let there = netlink.links().await?;
-        plan.interfaces.values().filter(|i| !i.translates && !there.contains_key(&i.tap)).map(|i| i.tap.clone()).collect()
+/// Sees to the NAT gateways that are not as they were; whether there were any.
+async fn gateways(
+    config: &Config,
+    plan: &VpcPlan,
+    netlink: &Netlink,
+    links: &BTreeMap<String, u32>,
+    before: Option<&Ways>,
+) -> Result<bool, Error> {
+    let as_it_was = |interface: &Interface| {
+        let known = before.filter(|before| before.plan.blocks == plan.blocks);
+        known.is_some_and(|before| links.get(&interface.tap).is_some_and(|index| before.has(interface, *index)))
     };
-    namespace.run(move || missing.iter().try_for_each(|name| tap::ensure(name))).await.map_err(Error::io("make a tap"))?;
-    for interface in plan.interfaces.values().filter(|interface| interface.translates) {
-        nat::ensure(config, &plan.host_id, plan, interface, netlink).await?;
+    let mut any = false;
+    for interface in plan.interfaces.values().filter(|interface| interface.translates && !as_it_was(interface)) {
+        nat::ensure(config, plan, interface, netlink).await?;
+        any = true;
     }
-    let links = netlink.links().await?;
-    let mut taps = BTreeMap::new();
+    Ok(any)
+}
+
+async fn taps(
+    config: &Config,
+    plan: &VpcPlan,
+    namespace: &Namespace,
+    netlink: &Netlink,
+    links: &mut BTreeMap<String, u32>,
+    before: Option<&Ways>,
+) -> Result<BTreeMap<u32, String>, Error> {
+    let missing: Vec<String> =
+        plan.interfaces.values().filter(|i| !i.translates && !links.contains_key(&i.tap)).map(|i| i.tap.clone()).collect();
+    if !missing.is_empty() {
+        namespace.run(move || missing.iter().try_for_each(|name| tap::ensure(name))).await.map_err(Error::io("make a tap"))?;
+        *links = netlink.links().await?;
+    }
+    if gateways(config, plan, netlink, links, before).await? {
+        *links = netlink.links().await?;
+    }
+    let (mut taps, mut new) = (BTreeMap::new(), Vec::new());
     for interface in plan.interfaces.values() {
         let index = *links.get(&interface.tap).ok_or(Error::Missing("tap"))?;
-        netlink.configure(index, GATEWAY_MAC, config.mtu).await?;
-        for address in interface.addresses() {
-            netlink.add_neighbour(index, address, interface.mac).await?;
+        if !before.is_some_and(|before| before.has(interface, index)) {
+            netlink.configure(index, GATEWAY_MAC, config.mtu).await?;
+            for address in interface.addresses() {
+                netlink.add_neighbour(index, address, interface.mac).await?;
+            }
+            new.push(interface.tap.clone());
         }
         taps.insert(index, interface.network_interface_id.clone());
     }
-    let names: Vec<String> = plan.interfaces.values().map(|interface| interface.tap.clone()).collect();
-    namespace.run(move || names.iter().try_for_each(|name| answer_for_others(name))).await.map_err(Error::io("set a tap's sysctls"))?;
+    namespace.run(move || new.iter().try_for_each(|name| answer_for_others(name))).await.map_err(Error::io("set a tap's sysctls"))?;
     Ok(taps)
 }
 
@@ -158,11 +269,11 @@ fn answer_for_others(tap: &str) -> io::Result<()> {
     sysctl::set(&["ipv4", "neigh", tap, "proxy_delay"], "0")
 }
 
-async fn drop_stale_taps(netlink: &Netlink, mentioned: &Mentioned) -> Result<(), Error> {
-    for (name, index) in netlink.links().await? {
-        if name.starts_with(names::TAP) && !mentioned.taps.contains(&name) {
-            netlink.delete_link(index).await?;
-        }
+/// Of `links`, those taps stay that are still spoken of.
+async fn drop_stale_taps(netlink: &Netlink, links: &mut BTreeMap<String, u32>, mentioned: &Mentioned) -> Result<(), Error> {
+    links.retain(|name, _| name.starts_with(names::TAP));
+    for (_, index) in links.extract_if(.., |name, _| !mentioned.taps.contains(name)) {
+        netlink.delete_link(index).await?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ mod nat;
 
 mod acls;
 mod addresses;
+mod changes;
 mod day;
 mod filters;
 mod outside;

@@ -107,7 +107,7 @@ fn a_gateway_that_somebody_took_apart_is_put_together_again() {
         ] {
             run(&harm);
             eventually("the harm is done", || out().as_deref() != Some("198.18.0.9"));
-            lab.state(&with.0).await;
+            lab.plane.look().await.unwrap();
             assert_eq!(out().as_deref(), Some("198.18.0.9"), "after {harm}");
         }
     });

@@ -73,7 +73,7 @@ fn vpc() -> VpcPlan {
         gateways: BTreeSet::new(),
         interfaces: BTreeMap::new(),
         instances: BTreeMap::new(),
-        ruleset: crate::network::plan::ruleset::Ruleset::default(),
+        ruleset: std::sync::Arc::default(),
     }
 }
 

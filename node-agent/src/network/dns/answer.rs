@@ -165,7 +165,7 @@ mod tests {
             gateways: BTreeSet::new(),
             interfaces: BTreeMap::new(),
             instances: BTreeMap::new(),
-            ruleset: crate::network::plan::ruleset::Ruleset::default(),
+            ruleset: std::sync::Arc::default(),
         }
     }
 

@@ -8,7 +8,7 @@ use ipnet::Ipv4Net;
 use nix::libc;
 use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType};
 use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
-use rtnetlink::{IpVersion, RouteMessageBuilder};
+use rtnetlink::{IpVersion, RouteMessageBuilder, RuleAddRequest};
 
 use super::{Error, Netlink, ignoring};
 
@@ -96,7 +96,8 @@ impl Route {
         route
     }
 
-    fn link(&self) -> Option<u32> {
+    /// The interface that it leads over.
+    pub fn link(&self) -> Option<u32> {
         match self.way {
             Way::Link(link) | Way::Via(link, _) => Some(link),
             Way::Unreachable | Way::Elsewhere => None,
@@ -105,28 +106,29 @@ impl Route {
 }
 
 impl Netlink {
-    /// Our routes over links that `ours` names (or over none) are exactly these.
+    /// Our routes over links that `ours` names (or over none) are exactly these, whatever they were.
     pub async fn routes(&self, wanted: &BTreeSet<Route>, ours: &BTreeSet<u32>) -> Result<(), Error> {
-        let there: Vec<RouteMessage> = self.our_routes().await?;
-        let known: BTreeSet<Route> = there.iter().map(Route::read).collect();
-        for route in wanted.difference(&known) {
+        let there: BTreeSet<Route> = self.our_routes().await?.iter().map(Route::read).collect();
+        let judged = there.into_iter().filter(|route| route.link().is_none_or(|link| ours.contains(&link))).collect();
+        self.routes_since(wanted, &judged).await
+    }
+
+    /// Our routes are these, where they were `known`.
+    pub async fn routes_since(&self, wanted: &BTreeSet<Route>, known: &BTreeSet<Route>) -> Result<(), Error> {
+        for route in wanted.difference(known) {
             let added = self.handle.route().add(route.message()).replace().execute().await;
             added.map_err(Error::netlink("add a route"))?;
         }
-        for message in there {
-            let route = Route::read(&message);
-            let judged = route.link().is_none_or(|link| ours.contains(&link));
-            // What replaced it has taken it away.
-            let stays = wanted.iter().any(|wanted| (wanted.table, wanted.to) == (route.table, route.to));
-            if judged && !stays {
-                let deleted = self.handle.route().del(message).execute().await;
-                ignoring(libc::ESRCH, deleted).map_err(Error::netlink("delete a route"))?;
-            }
+        let stay: BTreeSet<(u32, Ipv4Net)> = wanted.iter().map(|route| (route.table, route.to)).collect();
+        // What replaced one has taken it away.
+        for route in known.iter().filter(|route| !stay.contains(&(route.table, route.to))) {
+            let deleted = self.handle.route().del(route.message()).execute().await;
+            ignoring(libc::ESRCH, deleted).map_err(Error::netlink("delete a route"))?;
         }
         Ok(())
     }
 
-    /// The rules of the namespace are the kernel's own and these.
+    /// The rules of the namespace are the kernel's own and these, whatever they were.
     pub async fn rules(&self, wanted: &BTreeSet<Rule>) -> Result<(), Error> {
         let listed = self.handle.rule().get(IpVersion::V4).execute();
         let there: Vec<RuleMessage> = listed.try_collect().await.map_err(Error::netlink("list rules"))?;
@@ -135,18 +137,32 @@ impl Netlink {
             match Rule::read(&message) {
                 None => {}
                 Some(rule) if wanted.contains(&rule) => drop(known.insert(rule)),
-                Some(_) => {
-                    let deleted = self.handle.rule().del(message).execute().await;
-                    ignoring(libc::ENOENT, deleted).map_err(Error::netlink("delete a rule"))?;
-                }
+                Some(_) => self.delete_rule(message).await?,
             }
         }
-        for rule in wanted.difference(&known) {
-            let added = self.handle.rule().add().v4().input_interface(&rule.from).table_id(rule.table).priority(rule.priority);
-            let added = added.action(RuleAction::ToTable).execute().await;
+        self.rules_since(wanted, &known).await
+    }
+
+    /// The rules are these, where they were `known`.
+    pub async fn rules_since(&self, wanted: &BTreeSet<Rule>, known: &BTreeSet<Rule>) -> Result<(), Error> {
+        for rule in wanted.difference(known) {
+            let added = self.rule(rule).execute().await;
             ignoring(libc::EEXIST, added).map_err(Error::netlink("add a rule"))?;
         }
+        for rule in known.difference(wanted) {
+            self.delete_rule(self.rule(rule).message_mut().clone()).await?;
+        }
         Ok(())
+    }
+
+    fn rule(&self, rule: &Rule) -> RuleAddRequest<Ipv4Addr> {
+        let added = self.handle.rule().add().v4().input_interface(rule.from.clone()).table_id(rule.table).priority(rule.priority);
+        added.action(RuleAction::ToTable)
+    }
+
+    async fn delete_rule(&self, message: RuleMessage) -> Result<(), Error> {
+        let deleted = self.handle.rule().del(message).execute().await;
+        ignoring(libc::ENOENT, deleted).map_err(Error::netlink("delete a rule"))
     }
 
     /// Interfaces over which a default route leads.
