@@ -15,6 +15,7 @@ mod host;
 mod routes;
 mod rules;
 pub mod ruleset;
+mod untracked;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -215,8 +215,44 @@ fn guests_reach_no_listener_of_the_host() {
     });
 }
 
+/// The same for many at once.
+const ECHO_ALL: &str = "import socket,threading\ns=socket.create_server(('0.0.0.0',22))\ndef serve(c):\n f=c.makefile('rw')\n for l in f: f.write(l); f.flush()\nwhile True: threading.Thread(target=serve,args=(s.accept()[0],),daemon=True).start()";
 /// Says what it hears, one line at a time.
 const ECHO: &str = "import socket\ns=socket.create_server(('0.0.0.0',22))\nwhile True:\n c,_=s.accept(); f=c.makefile('rw')\n for l in f: f.write(l); f.flush()";
+
+/// A connection that is open, or not any more.
+struct Connection {
+    client: std::process::Child,
+    to: std::process::ChildStdin,
+    from: std::sync::mpsc::Receiver<String>,
+}
+
+impl Connection {
+    fn open(client: &Guest, address: &str) -> Self {
+        let mut client = client.start("busybox", &["nc", address, "22"]);
+        let (to, from) = (client.stdin.take().unwrap(), BufReader::new(client.stdout.take().unwrap()));
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || from.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let mut connection = Self { client, to, from: receiver };
+        assert!(connection.hears("hello"), "it begins");
+        connection
+    }
+
+    /// Whether a word comes back within a second; words that come later are the next ones' to skip.
+    fn hears(&mut self, word: &str) -> bool {
+        writeln!(self.to, "{word}").unwrap();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(1);
+        let left = || deadline.saturating_duration_since(std::time::Instant::now());
+        std::iter::from_fn(|| self.from.recv_timeout(left()).ok()).any(|line| line == word)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        drop(self.client.kill());
+        drop(self.client.wait());
+    }
+}
 
 #[test]
 fn an_open_connection_outlives_a_change_of_rules_and_an_agent() {
@@ -225,32 +261,68 @@ fn an_open_connection_outlives_a_change_of_rules_and_an_agent() {
         a.plug().addressed();
         b.plug().addressed();
         let world = World::default().vpc("vpc-1").guest(&a).guest(&b);
-        let open = world.clone().group("sg-1", vec![ingress("tcp", 22, 22), all_egress()]);
+        // Not open to all addresses: the flow is tracked.
+        let open = world.clone().group("sg-1", vec![rule(false, "tcp", 22, 22, "172.31.0.0/16"), all_egress()]);
         let shut = world.group("sg-1", vec![]);
         let lab = Lab::start(open.0).await;
-        let server = a.start("python3", &["-c", ECHO]);
+        let mut server = a.start("python3", &["-c", ECHO]);
         eventually("the server listens", || a.run("ss -Hltn").contains(":22 "));
-        let mut client = b.start("busybox", &["nc", "172.31.0.5", "22"]);
-        let mut hear = {
-            let (mut to, mut from) = (client.stdin.take().unwrap(), BufReader::new(client.stdout.take().unwrap()));
-            move |word: &str| {
-                writeln!(to, "{word}").unwrap();
-                let mut line = String::new();
-                from.read_line(&mut line).unwrap();
-                line.trim().to_owned()
-            }
-        };
-        assert_eq!(hear("before"), "before");
+        let mut connection = Connection::open(&b, "172.31.0.5");
         lab.state(&shut.0).await;
-        assert_eq!(hear("revoked"), "revoked", "a tracked flow goes on");
+        assert!(connection.hears("revoked"), "a tracked flow goes on");
         assert_eq!(reach(&b, "172.31.0.5", 22), None, "a new one does not begin");
         lab.plane.stop().await.unwrap();
         let again = Lab::start(shut.0).await;
-        assert_eq!(hear("after"), "after");
+        assert!(connection.hears("after"));
         again.plane.teardown().await.unwrap();
-        for mut child in [server, client] {
-            child.kill().unwrap();
-            child.wait().unwrap();
+        server.kill().unwrap();
+        server.wait().unwrap();
+    });
+}
+
+#[test]
+fn a_connection_that_both_directions_are_open_for_ends_with_its_rule() {
+    machine("a_connection_that_both_directions_are_open_for_ends_with_its_rule", || async {
+        outside();
+        run("ip -n world route add 198.18.0.0/15 via 203.0.113.1");
+        let a = Guest::new(5, "vpc-1", &["sg-1"]).public("198.18.0.5");
+        let b = Guest::new(6, "vpc-1", &["sg-2"]);
+        a.plug().addressed();
+        b.plug().addressed();
+        let world =
+            |rules: Vec<_>| World::default().vpc("vpc-1").guest(&a).guest(&b).group("sg-1", rules).group("sg-2", vec![all_egress()]);
+        let ssh = || ingress("tcp", 22, 22);
+        let narrow = || rule(false, "tcp", 22, 22, "172.31.0.6/32");
+        let some_egress = || rule(true, "tcp", 1024, 65535, "0.0.0.0/0");
+        let lab = Lab::start(world(vec![ssh(), all_egress()]).0).await;
+        let mut server = a.start("python3", &["-c", ECHO_ALL]);
+        eventually("the server listens", || a.run("ss -Hltn").contains(":22 "));
+        for (what, before, after, lasts) in [
+            ("its rule is revoked", vec![ssh(), all_egress()], vec![all_egress()], false),
+            ("the answers' rule is revoked", vec![ssh(), all_egress()], vec![ssh()], false),
+            ("another rule lets it through", vec![ssh(), all_egress()], vec![narrow(), all_egress()], true),
+            ("answers were let through by their state alone", vec![ssh()], vec![], true),
+            ("not all answers were open", vec![ssh(), some_egress()], vec![], true),
+            ("it was open to one address", vec![narrow(), all_egress()], vec![], true),
+            ("the most permissive rule counts", vec![narrow(), ssh(), all_egress()], vec![all_egress()], false),
+        ] {
+            lab.state(&world(before.clone()).0).await;
+            let mut connection = Connection::open(&b, "172.31.0.5");
+            lab.state(&world(after).0).await;
+            assert_eq!(connection.hears("after"), lasts, "{what}");
+            // It was held up; once it may, it goes on.
+            lab.state(&world(before).0).await;
+            eventually(what, || connection.hears("again"));
         }
+        // From the world, where addresses are translated: the flow is of the same kind.
+        let from_the_world = Guest { vpc_id: String::new(), ..Guest::new(0, "", &[]) };
+        run("ip netns add guest0; ip link add w0 netns world type veth peer name eth0 netns guest0");
+        run("ip -n world addr add 192.0.2.1/24 dev w0; ip -n world link set w0 up; ip netns exec world sysctl -qw net.ipv4.ip_forward=1");
+        run("ip -n guest0 addr add 192.0.2.2/24 dev eth0; ip -n guest0 link set eth0 up; ip -n guest0 route add default via 192.0.2.1");
+        let mut connection = Connection::open(&from_the_world, "198.18.0.5");
+        lab.state(&world(vec![all_egress()]).0).await;
+        assert!(!connection.hears("after"), "from the world");
+        server.kill().unwrap();
+        server.wait().unwrap();
     });
 }

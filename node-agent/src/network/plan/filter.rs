@@ -16,7 +16,7 @@ use std::net::Ipv4Addr;
 
 use super::rules::{Group, Peer, Rule};
 use super::ruleset::{Ruleset, Table};
-use super::{Interface, METADATA, RESOLVER, VpcPlan, acl};
+use super::{Interface, METADATA, RESOLVER, VpcPlan, acl, untracked};
 
 pub fn ruleset(vpc: &VpcPlan, groups: &BTreeMap<String, Group>) -> Ruleset {
     let mut ruleset = Ruleset::default();
@@ -26,7 +26,9 @@ pub fn ruleset(vpc: &VpcPlan, groups: &BTreeMap<String, Group>) -> Ruleset {
         table.set(&format!("members-{id}"), "ipv4_addr", &group.members);
         table.chain(&format!("{id}_in"), group.ingress.iter().map(|rule| accept(rule, "saddr")));
         table.chain(&format!("{id}_out"), group.egress.iter().map(|rule| accept(rule, "daddr")));
+        untracked::chains(table, id, group);
     }
+    untracked::sets(table, vpc, groups);
     for interface in vpc.interfaces.values() {
         interface_chain(table, interface, "in");
         interface_chain(table, interface, "out");
@@ -73,8 +75,9 @@ fn interface_chain(table: &mut Table, interface: &Interface, direction: &str) {
     if interface.translates {
         return table.chain(&format!("{}_{direction}", interface.network_interface_id), ["accept".to_owned()]);
     }
+    let open = interface.groups.iter().map(|group| format!("ct state new jump {}", untracked::chain_name(group, direction)));
     let jumps = interface.groups.iter().map(|group| format!("jump {group}_{direction}"));
-    table.chain(&format!("{}_{direction}", interface.network_interface_id), jumps.chain(["drop".to_owned()]));
+    table.chain(&format!("{}_{direction}", interface.network_interface_id), open.chain(jumps).chain(["drop".to_owned()]));
 }
 
 fn verdicts(table: &mut Table, vpc: &VpcPlan, name: &str, direction: &str) {
@@ -118,15 +121,12 @@ fn reach_the_host(table: &mut Table, vpc: &VpcPlan) {
 }
 
 fn leave_and_arrive(table: &mut Table) {
-    let leave =
-        ["ct state established,related accept", "ct state invalid drop", "iifname \"ext0\" ct status dnat accept", "iifname vmap @leaving"];
+    let leave = ["ct state invalid drop", "iifname \"ext0\" ct status dnat accept", "iifname vmap @leaving"];
+    let leave = untracked::leaving().into_iter().chain(leave.map(str::to_owned));
     table.base("leave", "filter hook forward priority filter; policy drop;", leave);
-    let arrive = [
-        "oifname \"tap*\" oifname . ip daddr != @addressed oifname != @routers drop",
-        "ct state established,related accept",
-        "oifname \"ext0\" ip saddr @published accept",
-        "oifname vmap @arriving",
-    ];
+    let addressed = ["oifname \"tap*\" oifname . ip daddr != @addressed oifname != @routers drop".to_owned()];
+    let arrive = ["oifname \"ext0\" ip saddr @published accept", "oifname vmap @arriving"].map(str::to_owned);
+    let arrive = addressed.into_iter().chain(untracked::arriving()).chain(arrive);
     table.base("arrive", "filter hook forward priority filter + 10; policy drop;", arrive);
 }
 

@@ -8,7 +8,7 @@ use freehold_proto::internal::host::RuleDesired;
 use freehold_proto::internal::host::rule_desired::Peer as StatedPeer;
 use ipnet::Ipv4Net;
 
-use super::{Fault, Interface, VpcPlan, checked_id};
+use super::{Fault, VpcPlan, checked_id};
 use crate::desired::Desired;
 
 /// A group that an interface carries or that a rule of such a group names.
@@ -57,7 +57,12 @@ pub fn groups(vpc: &VpcPlan, desired: &Desired, faults: &mut Vec<Fault>) -> BTre
         groups.entry(id).or_default();
     }
     for (id, group) in &mut groups {
-        group.members = members(id, vpc, desired, faults);
+        group.members = elsewhere(id, desired, faults);
+    }
+    for interface in vpc.interfaces.values() {
+        for id in &interface.groups {
+            groups.entry(id.clone()).or_default().members.extend(interface.addresses());
+        }
     }
     groups
 }
@@ -86,10 +91,9 @@ fn stated(id: &str, desired: &Desired, faults: &mut Vec<Fault>) -> Group {
     group
 }
 
-fn members(id: &str, vpc: &VpcPlan, desired: &Desired, faults: &mut Vec<Fault>) -> BTreeSet<Ipv4Addr> {
-    let carries = |groups: &[String]| groups.iter().any(|group| group == id);
-    let here = vpc.interfaces.values().filter(|interface| carries(&interface.groups)).flat_map(Interface::addresses);
-    let mut members: BTreeSet<Ipv4Addr> = here.collect();
+/// The addresses of those that carry it on other hosts.
+fn elsewhere(id: &str, desired: &Desired, faults: &mut Vec<Fault>) -> BTreeSet<Ipv4Addr> {
+    let mut members = BTreeSet::new();
     for remote in desired.security_groups.get(id).into_iter().flat_map(|group| &group.remote_members) {
         match remote.parse() {
             Ok(address) => drop(members.insert(address)),
