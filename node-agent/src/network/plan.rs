@@ -15,7 +15,10 @@ mod host;
 mod routes;
 mod rules;
 pub mod ruleset;
+pub mod shown;
+pub mod trace;
 mod untracked;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -27,6 +30,7 @@ pub use dhcp::DhcpOptions;
 use freehold_proto::internal::host::{InstanceDesired, InterfaceAttachment, VpcDesired};
 use ipnet::Ipv4Net;
 pub use routes::{RouteTable, Target};
+pub use rules::Group;
 use ruleset::Ruleset;
 
 use super::names;
@@ -70,6 +74,8 @@ pub struct VpcPlan {
     /// The first address of each subnet.
     pub gateways: BTreeSet<Ipv4Addr>,
     pub interfaces: BTreeMap<String, Interface>,
+    /// By id: those that an interface carries, and those that their rules name.
+    pub groups: BTreeMap<String, Group>,
     pub instances: BTreeMap<String, Arc<InstanceDesired>>,
     /// The nftables rules of the namespace.
     pub ruleset: Arc<Ruleset>,
@@ -222,8 +228,8 @@ impl HostPlan {
             }
         }
         for (vpc_id, mut vpc) in vpcs {
-            let groups = rules::groups(&vpc, desired, &mut plan.faults);
-            vpc.ruleset = Arc::new(filter::ruleset(&vpc, &groups));
+            vpc.groups = rules::groups(&vpc, desired, &mut plan.faults);
+            vpc.ruleset = Arc::new(filter::ruleset(&vpc));
             plan.vpcs.insert(vpc_id.to_owned(), Arc::new(vpc));
         }
         plan
@@ -331,6 +337,7 @@ fn empty(host_id: &str, stated: &VpcDesired, faults: &mut Vec<Fault>) -> Result<
         resource_names: ResourceNames::new(stated),
         gateways: BTreeSet::new(),
         interfaces: BTreeMap::new(),
+        groups: BTreeMap::new(),
         instances: BTreeMap::new(),
         ruleset: Arc::default(),
     })

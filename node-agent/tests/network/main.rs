@@ -16,3 +16,4 @@ mod filters;
 mod outside;
 mod routes;
 mod services;
+mod trace;

@@ -72,6 +72,7 @@ fn vpc() -> VpcPlan {
         resource_names: crate::network::plan::ResourceNames::default(),
         gateways: BTreeSet::new(),
         interfaces: BTreeMap::new(),
+        groups: BTreeMap::new(),
         instances: BTreeMap::new(),
         ruleset: std::sync::Arc::default(),
     }

@@ -164,6 +164,7 @@ mod tests {
             resource_names: ResourceNames::default(),
             gateways: BTreeSet::new(),
             interfaces: BTreeMap::new(),
+            groups: BTreeMap::new(),
             instances: BTreeMap::new(),
             ruleset: std::sync::Arc::default(),
         }

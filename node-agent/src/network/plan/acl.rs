@@ -23,6 +23,7 @@ pub struct Acl {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
+    pub number: u32,
     pub allow: bool,
     pub block: Ipv4Net,
     pub traffic: Traffic,
@@ -60,7 +61,7 @@ impl Entry {
             return Ok(None);
         };
         let block: Ipv4Net = stated.cidr_block.parse().map_err(|_| format!("{:?} is not a CIDR block", stated.cidr_block))?;
-        Ok(Some(Self { allow: stated.allow, block: block.trunc(), traffic }))
+        Ok(Some(Self { number: stated.rule_number, allow: stated.allow, block: block.trunc(), traffic }))
     }
 
     fn lets_all_pass(&self) -> bool {

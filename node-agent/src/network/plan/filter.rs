@@ -11,24 +11,23 @@
 //!
 //! A part of them is a function that adds what it needs to the [`Table`]; see there.
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use super::rules::{Group, Peer, Rule};
+use super::rules::{Peer, Rule};
 use super::ruleset::{Ruleset, Table};
 use super::{Interface, METADATA, RESOLVER, VpcPlan, acl, untracked};
 
-pub fn ruleset(vpc: &VpcPlan, groups: &BTreeMap<String, Group>) -> Ruleset {
+pub fn ruleset(vpc: &VpcPlan) -> Ruleset {
     let mut ruleset = Ruleset::default();
     let table = ruleset.table("inet freehold");
     bindings(table, vpc);
-    for (id, group) in groups {
+    for (id, group) in &vpc.groups {
         table.set(&format!("members-{id}"), "ipv4_addr", &group.members);
         table.chain(&format!("{id}_in"), group.ingress.iter().map(|rule| accept(rule, "saddr")));
         table.chain(&format!("{id}_out"), group.egress.iter().map(|rule| accept(rule, "daddr")));
         untracked::chains(table, id, group);
     }
-    untracked::sets(table, vpc, groups);
+    untracked::sets(table, vpc);
     for interface in vpc.interfaces.values() {
         interface_chain(table, interface, "in");
         interface_chain(table, interface, "out");

@@ -6,8 +6,6 @@
 //! Here every flow is tracked, as its addresses are translated, and a mark of the flow says on whose side it is judged by packet all the same.
 //! Flows are marked when they begin, by the rule that lets them through.
 
-use std::collections::BTreeMap;
-
 use super::filter::tap;
 use super::rules::{Group, Peer, Rule, Traffic};
 use super::ruleset::Table;
@@ -56,10 +54,10 @@ fn lines(rule: &Rule, direction: &str) -> Vec<String> {
 }
 
 /// The interfaces on which all flows of a protocol pass in one direction.
-pub fn sets(table: &mut Table, vpc: &VpcPlan, groups: &BTreeMap<String, Group>) {
+pub fn sets(table: &mut Table, vpc: &VpcPlan) {
     for protocol in PROTOCOLS {
         let open = |interface: &Interface, side: fn(&Group) -> &Vec<Rule>| {
-            interface.groups.iter().filter_map(|id| groups.get(id)).flat_map(side).any(|rule| is_open(rule, protocol))
+            interface.groups.iter().filter_map(|id| vpc.groups.get(id)).flat_map(side).any(|rule| is_open(rule, protocol))
         };
         let names = |side: fn(&Group) -> &Vec<Rule>| vpc.interfaces.values().filter(move |interface| open(interface, side)).map(tap);
         table.set(&format!("open_in_{protocol}"), "ifname", names(|group| &group.ingress));
