@@ -25,6 +25,7 @@ use crate::plan::Plan;
 use crate::ports::{NoPorts, Ports, networked};
 use crate::reconciler::{Burials, Queue, Reconciler, Surroundings};
 use crate::session::Session;
+use crate::tunnel;
 
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
@@ -74,12 +75,13 @@ impl Agent {
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), AgentError> {
         // Guests' connections are descriptors here: dozens of guests that want it have hundreds.
         freehold_link::open_files::raise();
-        let Self { config, host, clock, entropy } = self;
+        let Self { mut config, host, clock, entropy } = self;
         let queue = Queue::default();
         let plan = Arc::new(Plan::open(Disk::default(), &config.state_folder.join("plan"))?);
         let mut tasks = JoinSet::new();
-        let ports = ports(&config, host.id().as_str(), &plan, &clock, &mut tasks).await?;
         let line = Line::open(&config, &host, &clock, &mut tasks)?;
+        config.network.tunnel_address = tunnel::address(&config, &line.scheduler);
+        let ports = ports(&config, host.id().as_str(), &plan, &clock, &mut tasks).await?;
         let drivers = drivers(&config, &line, &ports, &clock, &queue, &mut tasks).await?;
         let around = surroundings(&config, plan, drivers, ports, queue, clock);
         let mut doors = Doors::default();
@@ -89,13 +91,15 @@ impl Agent {
         }
         let reconciler = Reconciler::open(around.clone(), Disk::default(), &config.state_folder.join("records"))?;
         let capacity = capacity::measure(&config.capacity, &config.state_folder).map_err(AgentError::Capacity)?;
-        tracing::info!(host_id = %host.id(), ?capacity, drivers = ?config.drivers, "the node agent starts");
+        let tunnel_address = config.network.tunnel_address;
+        tracing::info!(host_id = %host.id(), ?capacity, drivers = ?config.drivers, ?tunnel_address, "the node agent starts");
         let session = Session {
             line,
             hostname: hostname(config.hostname),
             availability_zone: config.availability_zone,
             capacity,
             instance_types: config.instance_types,
+            tunnel_address: config.network.tunnel_address,
             entropy,
             around,
         };

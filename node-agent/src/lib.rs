@@ -32,6 +32,7 @@ mod plan;
 pub mod ports;
 mod reconciler;
 mod session;
+mod tunnel;
 
 pub use agent::{Agent, AgentError, run};
 pub use config::{Capacity, Config, DriverName};

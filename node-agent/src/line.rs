@@ -68,6 +68,8 @@ pub struct Line {
     pub hosts: Service,
     pub images: Service,
     pub grants: Arc<Grants>,
+    /// Where the scheduler of a cluster elsewhere is; nowhere, if it is on this machine.
+    pub scheduler: Vec<String>,
     /// Ticks when there is a new certificate. What was begun before ends with the one that it was begun with.
     pub renewed: watch::Receiver<u64>,
 }
@@ -76,7 +78,7 @@ impl Line {
     /// Over Unix sockets: as it is on a host that has not joined.
     pub fn local(config: &Config) -> Self {
         let (hosts, images) = (unix::service(&config.hosts_socket), unix::service(&config.images_socket));
-        Self { hosts, images, grants: Arc::default(), renewed: watch::channel(0).1 }
+        Self { hosts, images, grants: Arc::default(), scheduler: Vec::new(), renewed: watch::channel(0).1 }
     }
 
     /// As this host is, its certificate being kept fresh by one of `tasks`.
@@ -96,6 +98,7 @@ impl Line {
         };
         tasks.spawn(renewal.run(LOOK));
         Ok(Self {
+            scheduler: scheduler.clone(),
             hosts: tls::service(scheduler, tls::SCHEDULER, &current, clock)?,
             images: tls::service(image_store, tls::IMAGE_STORE, &current, clock)?,
             grants: Arc::default(),

@@ -67,6 +67,7 @@ impl ManualAgent {
             availability_zone: config.availability_zone,
             capacity,
             instance_types: config.instance_types,
+            tunnel_address: config.network.tunnel_address,
             entropy,
             around,
         };

@@ -78,6 +78,7 @@ fn with_network(desired: &Desired) -> Desired {
         vpcs: desired.vpcs.clone(),
         security_groups: desired.security_groups.clone(),
         nat_gateways: desired.nat_gateways.clone(),
+        interfaces_elsewhere: desired.interfaces_elsewhere.clone(),
         ..Desired::default()
     };
     let real = desired.instances.iter().filter(|(_, instance)| instance.driver != "simulated");
@@ -94,6 +95,7 @@ fn same(before: &Desired, after: &Desired) -> bool {
         && shared(&before.vpcs, &after.vpcs)
         && shared(&before.security_groups, &after.security_groups)
         && shared(&before.nat_gateways, &after.nat_gateways)
+        && shared(&before.interfaces_elsewhere, &after.interfaces_elsewhere)
 }
 
 #[cfg(test)]

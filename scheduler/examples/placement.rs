@@ -87,6 +87,7 @@ async fn add_hosts(scheduler: &Scheduler, count: usize) -> Result<(), Failure> {
         memory_mib_used: 0,
         disk_mib_used: 0,
         instance_types: None,
+        tunnel_address: String::new(),
     };
     let rows: Vec<_> = (0..count).map(|at| row(at).into_active_model()).collect();
     let tx = scheduler.store().begin("").await?;

@@ -12,8 +12,8 @@ use freehold_proto::id::{HostId, OsEntropy};
 use freehold_proto::internal::host::hosts_client::HostsClient;
 use freehold_proto::internal::host::{
     Buried, Capacity, ConsoleOutput, ConsoleRequest, Driver, FromAgent, GuestState, Hello, InstanceDesired, InstanceObserved,
-    NatGatewayDesired, NatGatewayObserved, ObservedComplete, PowerState, SecurityGroupDesired, ToAgent, Tombstone, VpcDesired, from_agent,
-    to_agent,
+    InterfaceElsewhere, NatGatewayDesired, NatGatewayObserved, ObservedComplete, PowerState, SecurityGroupDesired, ToAgent, Tombstone,
+    VpcDesired, from_agent, to_agent,
 };
 use freehold_proto::internal::operator::RegisterImageRequest;
 use freehold_proto::{Action, Caller, ErrorCode, Fault};
@@ -181,6 +181,10 @@ pub struct Told {
     pub vpcs: BTreeMap<String, VpcDesired>,
     pub groups: BTreeMap<String, SecurityGroupDesired>,
     pub nat_gateways: BTreeMap<String, NatGatewayDesired>,
+    /// Those that are there.
+    pub elsewhere: BTreeMap<String, InterfaceElsewhere>,
+    /// How many statements there were of VPCs, of groups and of interfaces elsewhere.
+    pub statements: [usize; 3],
     pub tombstones: Vec<Tombstone>,
     /// By manifest.
     pub grants: BTreeMap<String, String>,
@@ -292,9 +296,23 @@ fn note_down(told: &mut Told, kind: to_agent::Kind) {
     match kind {
         to_agent::Kind::Welcome(welcome) => (told.cluster_id, told.epoch) = (welcome.cluster_id, welcome.epoch),
         to_agent::Kind::Instance(instance) => _ = told.instances.insert(instance.instance_id.clone(), instance),
-        to_agent::Kind::Vpc(vpc) => _ = told.vpcs.insert(vpc.vpc_id.clone(), vpc),
-        to_agent::Kind::SecurityGroup(group) => _ = told.groups.insert(group.group_id.clone(), group),
         to_agent::Kind::NatGateway(gateway) => _ = told.nat_gateways.insert(gateway.nat_gateway_id.clone(), gateway),
+        to_agent::Kind::Vpc(vpc) => {
+            told.statements[0] += 1;
+            told.vpcs.insert(vpc.vpc_id.clone(), vpc);
+        }
+        to_agent::Kind::SecurityGroup(group) => {
+            told.statements[1] += 1;
+            told.groups.insert(group.group_id.clone(), group);
+        }
+        to_agent::Kind::InterfaceElsewhere(interface) => {
+            told.statements[2] += 1;
+            if interface.tunnel_address.is_empty() {
+                told.elsewhere.remove(&interface.network_interface_id);
+            } else {
+                told.elsewhere.insert(interface.network_interface_id.clone(), interface);
+            }
+        }
         to_agent::Kind::Tombstone(tombstone) => told.tombstones.push(tombstone),
         to_agent::Kind::DesiredComplete(_) => told.complete = true,
         to_agent::Kind::ImageGrant(grant) => _ = told.grants.insert(grant.manifest, grant.grant),

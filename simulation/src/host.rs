@@ -58,6 +58,8 @@ impl Host {
             capacity: self.capacity(),
             ..Config::default()
         };
+        config.network.tunnel_address =
+            Some(std::net::Ipv4Addr::new(10, 0, 0, u8::try_from(self.number).unwrap_or(u8::MAX).saturating_add(1)));
         config.simulated.boot_milliseconds = 1_000;
         config.simulated.shutdown_milliseconds = 1_000;
         config

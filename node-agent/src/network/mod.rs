@@ -8,6 +8,7 @@
 //!   host's namespace                       │ VPC's namespace freehold-HOST-VPC
 //!   public /32 routes ─ fhv… ══════════════╪══ ext0 ─ 1:1 NAT ─ groups ─ tap… ── guest
 //!   masquerade ─ eth0                      │   lo: .1 of each subnet, VPC+2 (DNS), 169.254.169.254 (metadata)
+//!   UDP 4789 ════ VXLAN of each VPC ═══════╪══ vx0 ─ groups ─ tap… ── guest; to the same VPC on other hosts
 //! ```
 //!
 //! Invariants:
@@ -30,6 +31,7 @@ mod reconcile;
 mod services;
 mod sysctl;
 pub mod tap;
+mod tunnel;
 mod turns;
 mod vpc;
 
@@ -79,8 +81,12 @@ pub struct Config {
     /// Ports of TCP at which guests with a public address reach this host: the API's, 8773, for clients in guests. Default: none, so that guests
     /// reach nothing of it but DHCP, DNS and instance metadata.
     pub host_ports: Vec<u16>,
-    /// Of every guest's interface. Default: 1500.
+    /// Of every guest's interface; where there is a tunnel address, as much less as its link needs for the tunnel (50 bytes). Default: 1500.
     pub mtu: u32,
+    /// The IPv4 address of this host at which it takes other hosts' packets for its guests, in VXLAN (UDP 4789). Default: on a host that has
+    /// joined a cluster elsewhere the one that it reaches its scheduler from, on any other none. `0.0.0.0` is none: its guests reach those
+    /// of no other host.
+    pub tunnel_address: Option<Ipv4Addr>,
     /// For how long a guest may use its address without asking again; at half of that it does. Default: 3600, as on EC2.
     pub dhcp_lease_seconds: u32,
 }
@@ -96,6 +102,7 @@ impl Default for Config {
             open_host_firewall: true,
             host_ports: Vec::new(),
             mtu: 1500,
+            tunnel_address: None,
             dhcp_lease_seconds: 3600,
         }
     }

@@ -27,6 +27,12 @@ pub const ANY_UPLINK: &str = "fhv";
 /// The VPC's end of that pair, inside the namespace.
 pub const EXTERNAL: &str = "ext0";
 
+/// The way to other hosts, inside the namespace.
+pub const TUNNEL: &str = "vx0";
+
+/// Where VXLAN is taken, on the hosts' own network.
+pub const TUNNEL_PORT: u16 = 4789;
+
 /// What every guest's interface starts with, inside a VPC's namespace.
 pub const TAP: &str = "tap";
 
@@ -45,6 +51,14 @@ pub const OWN_TABLE: u32 = 70;
 pub fn routing_table(route_table_id: &str) -> u32 {
     let hash = *blake3::hash(route_table_id.as_bytes()).as_bytes();
     u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]) | 1 << 16
+}
+
+/// What a packet on its way to a router on another host bears, of 16 bits. As an address it is link-local, and nothing else's.
+pub fn router_number(network_interface_id: &str) -> u16 {
+    let hash = *blake3::hash(network_interface_id.as_bytes()).as_bytes();
+    let mut numbers = hash.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
+    let free = |number: &u16| !matches!(number >> 8, 0 | 169 | 255);
+    numbers.find(free).unwrap_or(0x0101)
 }
 
 /// The host's own nftables table.

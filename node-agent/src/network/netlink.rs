@@ -3,6 +3,7 @@
 //! Every call is idempotent: what is there already is no error, nor is what is gone already.
 
 mod route;
+mod tunnel;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -15,6 +16,7 @@ use rtnetlink::{Handle, LinkMessageBuilder, LinkUnspec, LinkVeth};
 use tokio::task::JoinHandle;
 
 pub use route::{Route, Rule, Way};
+pub use tunnel::Ends;
 
 use super::Error;
 use super::namespace::Namespace;

@@ -57,7 +57,12 @@ impl HostSide {
             self.open_forwarding(&netlink, &netlink.links().await?).await?
         };
         self.known.opened = Some(opened.clone());
-        let outside = Outside { masquerade: self.config.masquerade.clone(), opened, host_ports: self.config.host_ports.clone() };
+        let outside = Outside {
+            masquerade: self.config.masquerade.clone(),
+            opened,
+            host_ports: self.config.host_ports.clone(),
+            tunnel_address: self.config.tunnel_address,
+        };
         let wanted = Arc::new(plan.host_ruleset(&self.host_id, &outside));
         self.known.rules = nft::bring(&namespace, &wanted, self.known.rules.take()).await?;
         Ok(())

@@ -10,6 +10,7 @@
 
 mod acl;
 mod dhcp;
+pub mod elsewhere;
 mod filter;
 mod host;
 mod routes;
@@ -27,7 +28,8 @@ use std::sync::Arc;
 
 pub use acl::Acl;
 pub use dhcp::DhcpOptions;
-use freehold_proto::internal::host::{InstanceDesired, InterfaceAttachment, VpcDesired};
+pub use elsewhere::Remote;
+use freehold_proto::internal::host::{InstanceDesired, InterfaceAttachment, InterfaceElsewhere, VpcDesired};
 use ipnet::Ipv4Net;
 pub use routes::{RouteTable, Target};
 pub use rules::Group;
@@ -76,6 +78,12 @@ pub struct VpcPlan {
     pub interfaces: BTreeMap<String, Interface>,
     /// By id: those that an interface carries, and those that their rules name.
     pub groups: BTreeMap<String, Group>,
+    /// By id: those on other hosts.
+    pub elsewhere: BTreeMap<String, Remote>,
+    /// Of the VXLAN between hosts.
+    pub vni: u32,
+    /// By id: the interfaces on any host that a route leads to, each with its number between hosts.
+    pub routers: BTreeMap<String, u16>,
     pub instances: BTreeMap<String, Arc<InstanceDesired>>,
     /// The nftables rules of the namespace.
     pub ruleset: Arc<Ruleset>,
@@ -227,7 +235,12 @@ impl HostPlan {
                 plan.fault(&attachment.network_interface_id, reason);
             }
         }
+        let elsewhere = by_vpc(desired);
         for (vpc_id, mut vpc) in vpcs {
+            if let (Some(stated), Some(interfaces)) = (desired.vpcs.get(vpc_id), elsewhere.get(vpc_id)) {
+                vpc.elsewhere = elsewhere::remotes(&vpc, stated, interfaces, &mut plan.faults);
+                vpc.routers = elsewhere::routers(stated, &mut plan.faults);
+            }
             vpc.groups = rules::groups(&vpc, desired, &mut plan.faults);
             vpc.ruleset = Arc::new(filter::ruleset(&vpc));
             plan.vpcs.insert(vpc_id.to_owned(), Arc::new(vpc));
@@ -259,6 +272,16 @@ pub struct Outside {
     pub opened: BTreeSet<String>,
     /// Ports of TCP at which guests reach the host itself.
     pub host_ports: Vec<u16>,
+    /// Where other hosts' packets for guests come in.
+    pub tunnel_address: Option<Ipv4Addr>,
+}
+
+fn by_vpc(desired: &Desired) -> BTreeMap<&str, Vec<&InterfaceElsewhere>> {
+    let mut by_vpc: BTreeMap<&str, Vec<&InterfaceElsewhere>> = BTreeMap::new();
+    for interface in desired.interfaces_elsewhere.values() {
+        by_vpc.entry(&interface.vpc_id).or_default().push(interface);
+    }
+    by_vpc
 }
 
 /// Whose an interface is.
@@ -338,6 +361,9 @@ fn empty(host_id: &str, stated: &VpcDesired, faults: &mut Vec<Fault>) -> Result<
         gateways: BTreeSet::new(),
         interfaces: BTreeMap::new(),
         groups: BTreeMap::new(),
+        elsewhere: BTreeMap::new(),
+        vni: stated.vni,
+        routers: BTreeMap::new(),
         instances: BTreeMap::new(),
         ruleset: Arc::default(),
     })

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::outside::HostSide;
 use super::plan::{HostPlan, Mentioned, VpcPlan};
 use super::services::{Services, View};
-use super::{Config, Error, dns, names, namespace, outside, sentence, vpc};
+use super::{Config, Error, dns, names, namespace, outside, sentence, tunnel, vpc};
 use crate::desired::Desired;
 use crate::imds;
 use crate::ports::Tap;
@@ -76,6 +76,8 @@ pub struct Reconciler {
     look: bool,
     /// Who waits for it.
     asked: Option<oneshot::Sender<Result<(), Error>>>,
+    /// Where this host takes other hosts' packets; none: nowhere.
+    tunnel: Option<tunnel::Own>,
 }
 
 impl Reconciler {
@@ -99,6 +101,7 @@ impl Reconciler {
             known_outside: outside::Known::default(),
             look: true,
             asked: None,
+            tunnel: None,
         }
     }
 
@@ -148,6 +151,7 @@ impl Reconciler {
         }
         // Most of either is waiting for `nft` and the kernel.
         let mut host = self.outside();
+        self.look_at_the_tunnel(&mut faults).await;
         let (taps, rules) = tokio::join!(self.apply_all(&plan, &mut faults), bounded(HOST, host.rules(&plan)));
         let rest = bounded(HOST, self.host_side(&plan, &mut host)).await;
         self.known_outside = host.known;
@@ -159,6 +163,18 @@ impl Reconciler {
         let complete = whole.then_some(plan.mentioned);
         self.report(|applied| Applied { attempts: applied.attempts + 1, taps, complete, faults });
         whole
+    }
+
+    /// What is not known now is as it was last: guests' packets do not wait for it.
+    async fn look_at_the_tunnel(&mut self, faults: &mut BTreeMap<String, String>) {
+        let Some(address) = self.config.tunnel_address else { return };
+        match tunnel::Own::find(address).await {
+            Ok(own) => self.tunnel = Some(own),
+            Err(error) => {
+                self.tunnel = self.tunnel.or(Some(tunnel::Own::least(address)));
+                faults.insert("the tunnel to other hosts".into(), sentence(&error));
+            }
+        }
     }
 
     /// Each VPC for itself; the taps of those that are as they should be.
@@ -178,13 +194,13 @@ impl Reconciler {
 
     /// The namespace first, then what answers in it.
     async fn apply(&mut self, vpc: &Arc<VpcPlan>, plan: &HostPlan, resolvers: &[SocketAddr]) -> Result<(), Error> {
-        let vpc::Applied { namespace, taps } =
-            vpc::apply(&self.config, vpc, &plan.mentioned, self.known.entry(vpc.vpc_id.clone()).or_default()).await?;
+        let known = self.known.entry(vpc.vpc_id.clone()).or_default();
+        let vpc::Applied { namespace, taps } = vpc::apply(&self.config, vpc, &plan.mentioned, self.tunnel, known).await?;
         let view = View {
             plan: Arc::clone(vpc),
             taps,
             resolvers: resolvers.to_vec(),
-            mtu: self.config.mtu,
+            mtu: vpc::mtu(&self.config, self.tunnel),
             lease_seconds: self.config.dhcp_lease_seconds,
         };
         let view = match self.services.get_mut(&vpc.vpc_id) {

@@ -12,6 +12,7 @@ use ipnet::Ipv4Net;
 use super::namespace::{self, Namespace};
 use super::netlink::{Netlink, Route, Rule, Way};
 use super::plan::{Interface, METADATA, Mac, Mentioned, RESOLVER, Target, VpcPlan};
+use super::tunnel::{self, Tunnel};
 use super::{Config, Error, names, nat, nft, sysctl, tap};
 
 /// What every guest sees as its gateway's, on every host.
@@ -40,6 +41,8 @@ pub struct Known {
 #[derive(Debug)]
 struct Ways {
     namespace: Namespace,
+    /// This host's end of tunnels, which says how large packets may be.
+    own: Option<tunnel::Own>,
     plan: Arc<VpcPlan>,
     external: u32,
     /// The interface behind each tap's index.
@@ -58,16 +61,22 @@ impl Known {
 }
 
 /// Applies `plan`, whatever was there before. Running it twice changes nothing.
-pub async fn apply(config: &Config, plan: &Arc<VpcPlan>, mentioned: &Mentioned, known: &mut Known) -> Result<Applied, Error> {
+pub async fn apply(
+    config: &Config,
+    plan: &Arc<VpcPlan>,
+    mentioned: &Mentioned,
+    own: Option<tunnel::Own>,
+    known: &mut Known,
+) -> Result<Applied, Error> {
     let namespace = Namespace::ensure(&config.namespace_directory, &plan.namespace).await.map_err(Error::io("make a namespace"))?;
-    let before = known.ways.take().filter(|ways| ways.namespace.is(&namespace));
+    let before = known.ways.take().filter(|ways| ways.namespace.is(&namespace) && ways.own == own);
     if before.is_none() {
         namespace.run(settings).await.map_err(Error::io("set a namespace's sysctls"))?;
     }
     known.rules = nft::bring(&namespace, &plan.ruleset, known.rules.take()).await?;
     let ways = match before {
         Some(ways) if ways.are_of(plan, mentioned) => ways,
-        before => ways(config, plan, mentioned, &namespace, before).await?,
+        before => ways(config, plan, mentioned, (&namespace, own), before).await?,
     };
     let taps = ways.taps.clone();
     known.ways = Some(ways);
@@ -78,8 +87,8 @@ impl Ways {
     /// Whether nothing has to be done.
     fn are_of(&self, plan: &Arc<VpcPlan>, mentioned: &Mentioned) -> bool {
         let same = |a: &VpcPlan, b: &VpcPlan| {
-            (&a.interfaces, &a.route_tables, &a.blocks, &a.gateways, a.resolver)
-                == (&b.interfaces, &b.route_tables, &b.blocks, &b.gateways, b.resolver)
+            (&a.interfaces, &a.elsewhere, &a.routers, &a.route_tables, &a.blocks, &a.gateways, a.resolver, a.vni)
+                == (&b.interfaces, &b.elsewhere, &b.routers, &b.route_tables, &b.blocks, &b.gateways, b.resolver, b.vni)
         };
         same(&self.plan, plan) && self.links.keys().all(|tap| mentioned.taps.contains(tap))
     }
@@ -97,29 +106,38 @@ async fn ways(
     config: &Config,
     plan: &Arc<VpcPlan>,
     mentioned: &Mentioned,
-    namespace: &Namespace,
+    (namespace, own): (&Namespace, Option<tunnel::Own>),
     before: Option<Ways>,
 ) -> Result<Ways, Error> {
     let netlink = Netlink::open(namespace).await?;
     loopback(&netlink, plan, before.as_ref()).await?;
     let external = external(config, plan, namespace, &netlink, before.as_ref()).await?;
     let mut links = netlink.links().await?;
-    let taps = taps(config, plan, namespace, &netlink, &mut links, before.as_ref()).await?;
+    let guests = Config { mtu: mtu(config, own), ..config.clone() };
+    let taps = taps(&guests, plan, namespace, &netlink, &mut links, before.as_ref()).await?;
     drop_stale_taps(&netlink, &mut links, mentioned).await?;
-    let routes = routes(plan, &taps, Way::Via(external, config.host_address));
-    let rules = rules(plan);
+    let tunnel = Tunnel::apply(own, config.mtu, plan, namespace, &netlink).await?;
+    let routes = routes(plan, &taps, &tunnel, Way::Via(external, config.host_address));
+    let rules = rules(plan, &tunnel);
+    let ours = taps.keys().copied().chain([external]).chain(tunnel.link());
     // The tables stand before packets are led to them, which find no way at all until then.
     if let Some(mut before) = before {
         // Those over a link that is gone have gone with it.
-        let there: BTreeSet<u32> = links.values().copied().chain([external]).collect();
+        let there: BTreeSet<u32> = links.values().copied().chain(ours).collect();
         before.routes.retain(|route| route.link().is_none_or(|link| there.contains(&link)));
         netlink.routes_since(&routes, &before.routes).await?;
         netlink.rules_since(&rules, &before.rules).await?;
     } else {
-        netlink.routes(&routes, &taps.keys().copied().chain([external]).collect()).await?;
+        netlink.routes(&routes, &ours.collect()).await?;
         netlink.rules(&rules).await?;
     }
-    Ok(Ways { namespace: namespace.clone(), plan: Arc::clone(plan), external, taps, links, routes, rules })
+    tunnel.forget(&netlink).await?;
+    Ok(Ways { namespace: namespace.clone(), own, plan: Arc::clone(plan), external, taps, links, routes, rules })
+}
+
+/// Of a guest's interface.
+pub fn mtu(config: &Config, own: Option<tunnel::Own>) -> u32 {
+    own.map_or(config.mtu, |own| config.mtu.min(own.mtu))
 }
 
 pub fn settings() -> io::Result<()> {
@@ -230,20 +248,29 @@ async fn taps(
 
 /// In the main table: where each guest is, and that nothing else of the VPC's blocks is anywhere. In the table of each route table: the
 /// routes as the client has them, by longest prefix; for the VPC's own blocks the main table is asked. What is in neither is nowhere.
-fn routes(plan: &VpcPlan, taps: &BTreeMap<u32, String>, outside: Way) -> BTreeSet<Route> {
+fn routes(plan: &VpcPlan, taps: &BTreeMap<u32, String>, tunnel: &Tunnel, outside: Way) -> BTreeSet<Route> {
     let links: BTreeMap<&str, u32> = taps.iter().map(|(index, id)| (id.as_str(), *index)).collect();
     let mut routes: BTreeSet<Route> = plan.blocks.iter().map(|block| Route::main(*block, Way::Unreachable)).collect();
     for interface in plan.interfaces.values() {
         let link = links.get(interface.network_interface_id.as_str());
         routes.extend(link.into_iter().flat_map(|link| interface.addresses().map(|address| Route::main(address.into(), Way::Link(*link)))));
     }
+    routes.extend(tunnel.routes(plan));
+    routes.extend(tunnel.routers_here(plan).map(|(_, interface)| {
+        let link = links.get(interface.network_interface_id.as_str());
+        let way = link.map_or(Way::Unreachable, |link| Way::Via(*link, interface.address));
+        Route { table: names::routing_table(&interface.network_interface_id), ..Route::main(Ipv4Net::default(), way) }
+    }));
     for table in plan.route_tables.values() {
         let here = |to: Ipv4Net, way: Way| Route { table: table.number, ..Route::main(to, way) };
         routes.extend(plan.blocks.iter().filter(|block| !table.routes.contains_key(block)).map(|block| here(*block, Way::Elsewhere)));
         for (to, target) in &table.routes {
             let way = match target {
                 Target::Outside => outside,
-                Target::Interface { id, address } => links.get(id.as_str()).map_or(Way::Unreachable, |link| Way::Via(*link, *address)),
+                Target::Interface { id, address } => {
+                    let here = links.get(id.as_str()).map(|link| Way::Via(*link, *address));
+                    here.or_else(|| tunnel.router(plan, id)).unwrap_or(Way::Unreachable)
+                }
                 Target::Nowhere => Way::Unreachable,
             };
             routes.insert(here(*to, way));
@@ -254,13 +281,18 @@ fn routes(plan: &VpcPlan, taps: &BTreeMap<u32, String>, outside: Way) -> BTreeSe
     routes
 }
 
-/// A guest's packets are routed by its subnet's table, then by the main one.
-fn rules(plan: &VpcPlan) -> BTreeSet<Rule> {
+/// A guest's packets are routed by its subnet's table, then by the main one. Another host's that bear a router's number go to that.
+fn rules(plan: &VpcPlan, tunnel: &Tunnel) -> BTreeSet<Rule> {
     let by_subnet = plan.interfaces.values().filter_map(|interface| {
         let table = plan.route_tables.get(&interface.route_table)?.number;
-        Some(Rule { priority: BY_SUBNET, from: interface.tap.clone(), table })
+        Some(Rule { priority: BY_SUBNET, from: interface.tap.clone(), mark: None, table })
     });
-    by_subnet.chain([Rule { priority: OF_THE_NAMESPACE, from: "lo".into(), table: names::OWN_TABLE }]).collect()
+    let to_routers = tunnel.routers_here(plan).map(|(number, interface)| {
+        let table = names::routing_table(&interface.network_interface_id);
+        Rule { priority: BY_SUBNET, from: names::TUNNEL.into(), mark: Some(number.into()), table }
+    });
+    let own = Rule { priority: OF_THE_NAMESPACE, from: "lo".into(), mark: None, table: names::OWN_TABLE };
+    by_subnet.chain(to_routers).chain([own]).collect()
 }
 
 /// Guests of one subnet reach each other through the host, which answers their ARP at once.
@@ -283,7 +315,7 @@ pub async fn remove(config: &Config, name: &str) -> Result<(), Error> {
     let namespace = Namespace::ensure(&config.namespace_directory, name).await.map_err(Error::io("open a namespace"))?;
     let netlink = Netlink::open(&namespace).await?;
     for (link, index) in netlink.links().await? {
-        if link.starts_with(names::TAP) || link == names::EXTERNAL {
+        if link.starts_with(names::TAP) || link == names::EXTERNAL || link == names::TUNNEL {
             netlink.delete_link(index).await?;
         }
     }

@@ -3,18 +3,20 @@
 //! Invariants:
 //! * an entry leaves by a carried-out tombstone and in no other way; what a complete list does not mention is quarantined;
 //! * an older generation never replaces a newer one, nor brings back what was buried at a newer one;
-//! * what the plan says in memory was on disk before.
+//! * what the plan says in memory was on disk before;
+//! * of other hosts' interfaces, which are nothing that this host holds, it knows what the scheduler last said ([`elsewhere`]).
 //!
 //! Every method may block on the disk; async callers use `spawn_blocking`.
 
 mod disk;
+mod elsewhere;
 mod resource;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use freehold_proto::internal::host::{InstanceDesired, NatGatewayDesired, SecurityGroupDesired, Tombstone, VpcDesired};
+use freehold_proto::internal::host::{InstanceDesired, InterfaceElsewhere, NatGatewayDesired, SecurityGroupDesired, Tombstone, VpcDesired};
 use tokio::sync::watch;
 
 use crate::desired::Desired;
@@ -33,6 +35,7 @@ pub enum Statement {
     Vpc(VpcDesired),
     SecurityGroup(SecurityGroupDesired),
     NatGateway(NatGatewayDesired),
+    Elsewhere(InterfaceElsewhere),
 }
 
 /// What should become of one instance, as far as this host knows.
@@ -72,6 +75,8 @@ struct Taken {
     folders: BTreeSet<&'static str>,
     /// Whether any of them says what was not known.
     news: bool,
+    /// All that is known of other hosts' interfaces, if that has changed.
+    elsewhere: Option<elsewhere::Elsewhere>,
 }
 
 #[derive(Debug)]
@@ -92,6 +97,7 @@ impl Plan {
             vpcs: disk.load::<VpcDesired>()?,
             security_groups: disk.load::<SecurityGroupDesired>()?,
             nat_gateways: disk.load::<NatGatewayDesired>()?,
+            interfaces_elsewhere: disk.load_elsewhere()?,
         };
         let tombstones = disk.load_tombstones()?;
         let quarantined = disk.load_quarantined()?;
@@ -115,6 +121,7 @@ impl Plan {
         let _writer = self.write();
         let mut taken = Taken::default();
         let mut released = BTreeSet::new();
+        let mut elsewhere = Vec::new();
         for statement in statements {
             match statement {
                 Statement::Instance(instance) => {
@@ -126,9 +133,13 @@ impl Plan {
                 Statement::Vpc(vpc) => self.write_down(vpc, &mut taken)?,
                 Statement::SecurityGroup(group) => self.write_down(group, &mut taken)?,
                 Statement::NatGateway(gateway) => self.write_down(gateway, &mut taken)?,
+                Statement::Elsewhere(interface) => elsewhere.push(interface),
             }
         }
         self.disk.sync(&taken.folders)?;
+        if !elsewhere.is_empty() {
+            self.write_down_elsewhere(elsewhere, &mut taken)?;
+        }
         released.iter().try_for_each(|id| self.disk.remove_quarantined(id))?;
         let changed = released.iter().chain(taken.statements.instances.keys()).cloned().collect::<BTreeSet<_>>().into_iter().collect();
         self.take_over(taken, &released);
@@ -159,13 +170,26 @@ impl Plan {
         Ok(())
     }
 
+    fn write_down_elsewhere(&self, stated: Vec<InterfaceElsewhere>, taken: &mut Taken) -> Result<(), DurableError> {
+        let before = self.lock().desired.interfaces_elsewhere.clone();
+        if let Some(after) = elsewhere::after(&before, stated) {
+            self.disk.write_elsewhere(&before, &after)?;
+            taken.elsewhere = Some(after);
+        }
+        Ok(())
+    }
+
     fn take_over(&self, taken: Taken, released: &BTreeSet<String>) {
-        let Taken { statements, news, .. } = taken;
+        let Taken { statements, news, elsewhere, .. } = taken;
+        let news = news || elsewhere.is_some();
         let mut state = self.lock();
         state.desired.instances.extend(statements.instances);
         state.desired.vpcs.extend(statements.vpcs);
         state.desired.security_groups.extend(statements.security_groups);
         state.desired.nat_gateways.extend(statements.nat_gateways);
+        if let Some(elsewhere) = elsewhere {
+            state.desired.interfaces_elsewhere = elsewhere;
+        }
         for id in released {
             state.quarantined.remove(id);
             state.unplanned.remove(id);
@@ -181,7 +205,8 @@ impl Plan {
         state.quarantined.contains(instance_id) || state.unplanned.contains(instance_id)
     }
 
-    /// The scheduler has stated everything: instances it did not mention are quarantined, durably. Answers those that were not before.
+    /// The scheduler has stated everything: instances it did not mention are quarantined, durably, and interfaces elsewhere that it did not
+    /// mention are not known any more. Answers the instances that were not in quarantine before.
     pub fn complete(&self, mentioned: &BTreeSet<String>) -> Result<Vec<String>, DurableError> {
         let _writer = self.write();
         let fresh: Vec<String> = {
@@ -191,6 +216,9 @@ impl Plan {
         };
         self.disk.write_quarantined(&fresh)?;
         self.lock().quarantined.extend(fresh.iter().cloned());
+        if self.keep_elsewhere(|known| mentioned.contains(&known.network_interface_id))? {
+            self.publish();
+        }
         Ok(fresh)
     }
 
@@ -249,6 +277,8 @@ impl Plan {
         let _writer = self.write();
         self.disk.remove::<R>(id)?;
         R::map_mut(&mut self.lock().desired).remove(id);
+        // Of others in a VPC that is gone nothing is known.
+        self.keep_elsewhere(|known| known.vpc_id != id)?;
         self.publish();
         Ok(())
     }

@@ -169,3 +169,98 @@ fn a_newer_generation_that_says_the_same_is_no_news_and_keeps_older_ones_out() {
         Arc::clone(&Plan::open(crate::durable::Disk::default(), folder.path()).unwrap().subscribe().borrow().vpcs["vpc-0123456789abcdef0"]);
     assert_eq!((stated.generation, stated.cidr_block.as_str()), (4, "10.4.0.0/16"));
 }
+
+fn elsewhere(number: usize, tunnel_address: &str) -> InterfaceElsewhere {
+    InterfaceElsewhere {
+        network_interface_id: format!("eni-{number:017x}"),
+        vpc_id: "vpc-0123456789abcdef0".to_owned(),
+        tunnel_address: tunnel_address.to_owned(),
+        private_ip_addresses: vec!["10.0.0.5".to_owned()],
+        ..InterfaceElsewhere::default()
+    }
+}
+
+fn known(plan: &Plan) -> Vec<String> {
+    plan.all().interfaces_elsewhere.values().map(|known| format!("{}@{}", known.network_interface_id, known.tunnel_address)).collect()
+}
+
+#[test]
+fn what_is_known_of_other_hosts_interfaces_is_what_was_said_last_also_after_a_restart() {
+    let (folder, plan) = plan();
+    let [one, other] = [elsewhere(1, "10.9.0.1"), elsewhere(2, "10.9.0.1")];
+    plan.state(vec![Statement::Elsewhere(one.clone()), Statement::Elsewhere(other)]).unwrap();
+    let mut follower = plan.subscribe();
+    follower.mark_unchanged();
+    plan.state(vec![Statement::Elsewhere(one)]).unwrap();
+    assert!(!follower.has_changed().unwrap(), "it says the same");
+    plan.state(vec![Statement::Elsewhere(elsewhere(1, "10.9.0.2")), Statement::Elsewhere(elsewhere(2, ""))]).unwrap();
+    let moved = format!("{}@10.9.0.2", elsewhere(1, "").network_interface_id);
+    assert_eq!((known(&plan), follower.has_changed().unwrap()), (vec![moved.clone()], true));
+    drop(plan);
+    let plan = Plan::open(durable::Disk::default(), folder.path()).unwrap();
+    assert_eq!(known(&plan), [moved]);
+}
+
+#[test]
+fn an_interface_elsewhere_that_a_complete_list_does_not_mention_is_forgotten_and_so_are_those_of_a_vpc_that_is_buried() {
+    let (folder, plan) = plan();
+    plan.state((1..=3).map(|number| Statement::Elsewhere(elsewhere(number, "10.9.0.1"))).collect()).unwrap();
+    plan.complete(&BTreeSet::from([elsewhere(2, "").network_interface_id])).unwrap();
+    assert_eq!(known(&plan), [format!("{}@10.9.0.1", elsewhere(2, "").network_interface_id)]);
+    plan.withdraw::<VpcDesired>("vpc-0123456789abcdef0").unwrap();
+    assert!(known(&plan).is_empty());
+    assert!(known(&Plan::open(durable::Disk::default(), folder.path()).unwrap()).is_empty());
+}
+
+/// Counts what costs: the rest is the machine's.
+#[derive(Debug, Default)]
+struct Counting(std::sync::atomic::AtomicUsize);
+
+impl durable::Files for Counting {
+    fn make_folder(&self, path: &Path) -> std::io::Result<()> {
+        durable::Machine.make_folder(path)
+    }
+
+    fn list(&self, folder: &Path) -> std::io::Result<Vec<std::path::PathBuf>> {
+        durable::Machine.list(folder)
+    }
+
+    fn read(&self, path: &Path) -> std::io::Result<Vec<u8>> {
+        durable::Machine.read(path)
+    }
+
+    fn write(&self, path: &Path, content: &[&[u8]], _: bool) -> std::io::Result<()> {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        durable::Machine.write(path, content, false)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
+        durable::Machine.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> std::io::Result<()> {
+        durable::Machine.remove(path)
+    }
+
+    fn sync_folder(&self, _: &Path) -> std::io::Result<()> {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+#[test]
+fn ten_thousand_interfaces_elsewhere_cost_few_syncs_and_one_that_changes_costs_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let counting = Arc::new(Counting::default());
+    let plan = Plan::open(durable::Disk::of(Arc::clone(&counting) as _), folder.path()).unwrap();
+    let taken = || counting.0.swap(0, std::sync::atomic::Ordering::SeqCst);
+    taken();
+    let all: Vec<_> = (0..10_000).map(|number| Statement::Elsewhere(elsewhere(number, "10.9.0.1"))).collect();
+    for batch in all.chunks(512) {
+        plan.state(batch.to_vec()).unwrap();
+    }
+    assert!(taken() <= 20 * 17, "sixteen files and their folder for each batch");
+    plan.state(vec![Statement::Elsewhere(elsewhere(77, "10.9.0.2"))]).unwrap();
+    assert_eq!(taken(), 2, "its file and the folder");
+    assert_eq!(known(&Plan::open(durable::Disk::default(), folder.path()).unwrap()).len(), 10_000);
+}

@@ -20,7 +20,8 @@ use crate::reconciler::Surroundings;
 /// What takes too long to hold up the stream for, and what it has to say in the end.
 pub(crate) type Afterwards = BoxFuture<'static, Option<from_agent::Kind>>;
 
-/// Carries a batch over in its order. `mentioned` collects instances until the list is complete, and is `None` from then on.
+/// Carries a batch over in its order. `mentioned` collects instances and interfaces elsewhere until the list is complete, and is `None` from
+/// then on.
 pub(crate) async fn deliver(
     around: &Surroundings,
     grants: &Grants,
@@ -51,6 +52,13 @@ pub(crate) async fn deliver(
                 statements.push(Statement::NatGateway(gateway));
                 continue;
             }
+            to_agent::Kind::InterfaceElsewhere(interface) => {
+                if let Some(mentioned) = mentioned {
+                    mentioned.insert(interface.network_interface_id.clone());
+                }
+                statements.push(Statement::Elsewhere(interface));
+                continue;
+            }
             _ => {}
         }
         state(around, std::mem::take(&mut statements)).await?;
@@ -65,7 +73,11 @@ pub(crate) async fn deliver(
             to_agent::Kind::ConsoleRequest(request) => afterwards.push(answer(around.clone(), request).boxed()),
             to_agent::Kind::ImageGrant(ImageGrant { manifest, grant }) => grants.take(manifest, grant),
             to_agent::Kind::Welcome(_) => tracing::warn!("the scheduler welcomed twice"),
-            to_agent::Kind::Instance(_) | to_agent::Kind::Vpc(_) | to_agent::Kind::SecurityGroup(_) | to_agent::Kind::NatGateway(_) => {}
+            to_agent::Kind::Instance(_)
+            | to_agent::Kind::Vpc(_)
+            | to_agent::Kind::SecurityGroup(_)
+            | to_agent::Kind::NatGateway(_)
+            | to_agent::Kind::InterfaceElsewhere(_) => {}
         }
     }
     state(around, statements).await?;

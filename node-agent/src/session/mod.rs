@@ -6,6 +6,7 @@ mod attend;
 mod backoff;
 mod deliver;
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use freehold_proto::id::Entropy;
@@ -26,6 +27,8 @@ pub(crate) struct Session {
     pub(crate) capacity: Capacity,
     /// What it offers; none: everything.
     pub(crate) instance_types: Vec<String>,
+    /// Where it takes other hosts' packets for its guests.
+    pub(crate) tunnel_address: Option<Ipv4Addr>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) around: Surroundings,
 }
@@ -83,6 +86,7 @@ impl Session {
             capacity: Some(self.capacity),
             drivers: self.around.drivers.values().map(|driver| driver.describe()).collect(),
             instance_types: self.instance_types.clone(),
+            tunnel_address: self.tunnel_address.map(|address| address.to_string()).unwrap_or_default(),
             now: Some(self.around.clock.now().into()),
         }
     }

@@ -130,6 +130,7 @@ impl World {
         };
         let vpc = VpcDesired {
             vpc_id: vpc_id.into(),
+            vni: 4096 + u32::from(vpc_id.bytes().last().unwrap_or_default()),
             cidr_block: "172.31.0.0/16".into(),
             domain_name: "ec2.internal".into(),
             subnets: vec![subnet("a", "172.31.0.0/20"), subnet("b", "172.31.16.0/20")],
@@ -220,6 +221,8 @@ pub fn all_egress() -> RuleDesired {
 #[derive(Clone, Debug)]
 pub struct Guest {
     pub number: u8,
+    /// The host that it is on.
+    pub host: String,
     pub vpc_id: String,
     pub subnet_id: String,
     pub address: String,
@@ -233,6 +236,7 @@ impl Guest {
     pub fn new(number: u8, vpc_id: &str, groups: &[&str]) -> Self {
         Self {
             number,
+            host: HOST.into(),
             vpc_id: vpc_id.into(),
             subnet_id: "subnet-a".into(),
             address: format!("172.31.0.{number}"),
@@ -250,6 +254,12 @@ impl Guest {
 
     pub fn at(mut self, subnet_id: &str, address: &str) -> Self {
         (self.subnet_id, self.address) = (subnet_id.into(), address.into());
+        self
+    }
+
+    /// On another host than the one of [`HOST`].
+    pub fn on(mut self, host: &str) -> Self {
+        self.host = host.into();
         self
     }
 
@@ -298,7 +308,7 @@ impl Guest {
 
     /// The namespace of its VPC.
     pub fn vpc_namespace(&self) -> String {
-        format!("freehold-{HOST}-{}", self.vpc_id)
+        format!("freehold-{}-{}", self.host, self.vpc_id)
     }
 
     pub fn instance(&self) -> InstanceDesired {

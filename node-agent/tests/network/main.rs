@@ -5,10 +5,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can not go on says so by panicking")]
 
+mod hosts;
 mod lab;
 mod nat;
 
 mod acls;
+mod across;
 mod addresses;
 mod changes;
 mod day;

@@ -44,6 +44,9 @@ pub struct Hello {
     /// The instance types that it offers, `m5.*` for a family; none: all that its drivers can run.
     #[prost(string, repeated, tag = "8")]
     pub instance_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The IPv4 address at which it takes other hosts' packets for its guests, in VXLAN. Empty: none, its guests reach those of no other host.
+    #[prost(string, tag = "9")]
+    pub tunnel_address: ::prost::alloc::string::String,
     /// The host's clock as this is sent.
     #[prost(message, optional, tag = "20")]
     pub now: ::core::option::Option<::prost_types::Timestamp>,
@@ -74,7 +77,7 @@ pub struct ToAgent {
     /// W3C Trace Context of the request that this follows from, where one is known. For logs, never for a decision.
     #[prost(string, tag = "20")]
     pub traceparent: ::prost::alloc::string::String,
-    #[prost(oneof = "to_agent::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 10")]
+    #[prost(oneof = "to_agent::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
     pub kind: ::core::option::Option<to_agent::Kind>,
 }
 /// Nested message and enum types in `ToAgent`.
@@ -98,6 +101,8 @@ pub mod to_agent {
         ConsoleRequest(super::ConsoleRequest),
         #[prost(message, tag = "8")]
         ImageGrant(super::ImageGrant),
+        #[prost(message, tag = "9")]
+        InterfaceElsewhere(super::InterfaceElsewhere),
         #[prost(message, tag = "10")]
         NatGateway(super::NatGatewayDesired),
     }
@@ -291,7 +296,7 @@ pub struct VpcDesired {
     pub generation: u64,
     #[prost(string, tag = "4")]
     pub cidr_block: ::prost::alloc::string::String,
-    /// Unique in the cluster; names the VXLAN later and tells apart overlapping VPCs on one host.
+    /// Unique in the cluster: its VXLAN between hosts, which tells apart overlapping VPCs.
     #[prost(uint32, tag = "5")]
     pub vni: u32,
     #[prost(message, repeated, tag = "6")]
@@ -422,7 +427,29 @@ pub struct RouterInterface {
     #[prost(string, tag = "2")]
     pub private_ip_address: ::prost::alloc::string::String,
 }
-/// A group's rules, and its members anywhere in the VPC (for rules that name the group as source).
+/// An interface on another host, of a VPC that this host has: where its packets go, and what it is to the groups, ACLs and routes here.
+/// Knowledge about others, nothing that the host holds: what was not mentioned by DesiredComplete is forgotten, and all of a VPC is when the
+/// VPC is buried. It has no generation, since a stream keeps its order and each one begins with all of them.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InterfaceElsewhere {
+    #[prost(string, tag = "1")]
+    pub network_interface_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub vpc_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub subnet_id: ::prost::alloc::string::String,
+    /// The other host's. Empty: the interface is on no other host any more, and nothing else is said of it.
+    #[prost(string, tag = "4")]
+    pub tunnel_address: ::prost::alloc::string::String,
+    /// The primary one first.
+    #[prost(string, repeated, tag = "5")]
+    pub private_ip_addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "6")]
+    pub security_group_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(bool, tag = "7")]
+    pub source_dest_check: bool,
+}
+/// A group's rules. Who is in it follows from the interfaces, those here and those elsewhere.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SecurityGroupDesired {
     #[prost(string, tag = "1")]
@@ -433,9 +460,6 @@ pub struct SecurityGroupDesired {
     pub generation: u64,
     #[prost(message, repeated, tag = "4")]
     pub rules: ::prost::alloc::vec::Vec<RuleDesired>,
-    /// Private addresses of interfaces that carry the group on other hosts; the agent adds its own.
-    #[prost(string, repeated, tag = "5")]
-    pub remote_members: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RuleDesired {

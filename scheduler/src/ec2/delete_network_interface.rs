@@ -6,7 +6,6 @@ use freehold_proto::aws::ec2;
 use super::network_interfaces::{in_use, named};
 use super::run_instances::invalid;
 use crate::engine::Command;
-use crate::lifecycle::terminate::restate_groups;
 use crate::network::interface;
 use crate::store::{Outcome, Tx};
 
@@ -23,7 +22,6 @@ impl Command for ec2::DeleteNetworkInterfaceRequest {
         if in_use(tx, &row.network_interface_id).await? {
             return Err(invalid(format!("Network interface '{}' is currently in use.", row.network_interface_id)).into());
         }
-        let members = interface::delete(tx, &row.network_interface_id).await?;
-        restate_groups(tx, &members).await
+        interface::delete(tx, &row.network_interface_id).await
     }
 }

@@ -1,6 +1,6 @@
 //! What a host should hold, as messages made of rows. Pure but for the reads.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use freehold_proto::internal::host::{
     DhcpOptionsDesired, InstanceDesired, InterfaceAttachment, Metadata, PowerState, ResourceName, RuleDesired, SecurityGroupDesired,
@@ -19,10 +19,7 @@ use crate::operator::timestamp;
 use crate::store::read::instances::{self, InstanceView};
 use crate::store::read::interfaces::InterfaceView;
 use crate::store::read::volumes::VolumeView;
-use crate::store::{
-    Outcome, Select, dhcp_options, instance, interface_security_group, nat_gateway, network_interface_attachment, private_address,
-    security_group, security_group_rule, vpc, vpc_cidr_block,
-};
+use crate::store::{Outcome, Select, dhcp_options, instance, nat_gateway, security_group, security_group_rule, vpc, vpc_cidr_block};
 
 fn unsigned(value: i64) -> u64 {
     u64::try_from(value).unwrap_or_default()
@@ -199,8 +196,7 @@ pub async fn group_ids(db: &impl ConnectionTrait, vpc_id: &str) -> Result<Vec<St
     Ok(rows.order_by_asc(security_group::Column::GroupId).all(db).await?.into_iter().map(|row| row.group_id).collect())
 }
 
-/// A group as `host_id` should hold it.
-pub async fn security_group(db: &impl ConnectionTrait, host_id: &str, group_id: &str) -> Result<Option<SecurityGroupDesired>, DbErr> {
+pub async fn security_group(db: &impl ConnectionTrait, group_id: &str) -> Result<Option<SecurityGroupDesired>, DbErr> {
     let Some(row) = security_group::Entity::find_by_id(group_id).one(db).await? else { return Ok(None) };
     let rules = security_group_rule::Entity::find()
         .filter(security_group_rule::Column::GroupId.eq(group_id))
@@ -212,7 +208,6 @@ pub async fn security_group(db: &impl ConnectionTrait, host_id: &str, group_id: 
         vpc_id: row.vpc_id,
         generation: unsigned(row.generation),
         rules: rules.into_iter().filter_map(rule).collect(),
-        remote_members: remote_members(db, host_id, group_id).await?,
     }))
 }
 
@@ -229,21 +224,4 @@ fn rule(row: security_group_rule::Model) -> Option<RuleDesired> {
         to_port: row.to_port,
         peer: Some(peer),
     })
-}
-
-/// Private addresses of the group's members on other hosts.
-async fn remote_members(db: &impl ConnectionTrait, host_id: &str, group_id: &str) -> Result<Vec<String>, DbErr> {
-    let members = interface_security_group::Entity::find().filter(interface_security_group::Column::GroupId.eq(group_id)).all(db).await?;
-    let members = Select::Ids(members.into_iter().map(|row| row.network_interface_id).collect());
-    let attached = network_interface_attachment::Entity::find();
-    let attached = crate::store::read::chosen(db, attached, network_interface_attachment::Column::NetworkInterfaceId, &members).await?;
-    let ids = Select::Ids(attached.iter().map(|row| row.instance_id.clone()).collect());
-    let elsewhere = instance::Entity::find().filter(instance::Column::HostId.ne(host_id));
-    let elsewhere = crate::store::read::chosen(db, elsewhere, instance::Column::InstanceId, &ids).await?;
-    let elsewhere: BTreeSet<String> = elsewhere.into_iter().map(|row| row.instance_id).collect();
-    let interfaces = attached.into_iter().filter(|row| elsewhere.contains(&row.instance_id)).map(|row| row.network_interface_id);
-    let addresses = private_address::Entity::find().order_by_asc(private_address::Column::Address);
-    let addresses =
-        crate::store::read::chosen(db, addresses, private_address::Column::NetworkInterfaceId, &Select::Ids(interfaces.collect())).await?;
-    Ok(addresses.into_iter().map(|row| row.address).collect())
 }

@@ -1,6 +1,8 @@
 //! What a host may say of itself. It is shown to operators, and operators act on it: a host that was taken over must not be able to pass for
 //! another one there, nor to write on their terminals.
 
+use std::net::Ipv4Addr;
+
 use freehold_proto::id::HostId;
 use freehold_proto::internal::host::Hello;
 use tonic::Status;
@@ -39,6 +41,9 @@ pub fn check(hello: &Hello) -> Result<(), Status> {
              shorten agent.instance_types",
         );
     }
+    if !hello.tunnel_address.is_empty() && !is_unicast(&hello.tunnel_address) {
+        return refuse("the host's tunnel address is not an IPv4 address that other hosts can send to; see agent.network.tunnel_address");
+    }
     let drivers = hello.drivers.iter().flat_map(|driver| [&driver.name, &driver.accelerator, &driver.architecture]);
     if drivers.chain([&hello.version, &hello.availability_zone]).any(|word| !is_plain(word, LONGEST_WORD)) {
         return refuse("a driver, the version or the zone of the host is longer than 64 bytes or has control characters in it");
@@ -48,6 +53,14 @@ pub fn check(hello: &Hello) -> Result<(), Status> {
 
 fn is_plain(text: &str, longest: usize) -> bool {
     text.len() <= longest && !text.chars().any(char::is_control)
+}
+
+/// One address in its one spelling.
+fn is_unicast(text: &str) -> bool {
+    text.parse::<Ipv4Addr>().is_ok_and(|address| {
+        let nobody = address.is_unspecified() || address.is_loopback() || address.is_multicast() || address.octets()[0] >= 240;
+        !nobody && address.to_string() == text
+    })
 }
 
 fn refuse(why: &str) -> Result<(), Status> {
@@ -75,6 +88,11 @@ mod tests {
         driver.accelerator = "x".repeat(65);
         assert!(check(&Hello { drivers: vec![driver], ..hello(ID) }).is_err());
         assert!(check(&hello("pizza")).is_err());
+        let tunnel = |address: &str| check(&Hello { tunnel_address: address.into(), ..hello(ID) });
+        assert!(tunnel("10.0.0.1").is_ok());
+        assert!(
+            ["0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "fe80::1", "10.0.0.1\n"].into_iter().all(|it| tunnel(it).is_err())
+        );
         let offering = |types: Vec<String>| check(&Hello { instance_types: types, ..hello(ID) });
         assert!(offering(vec!["m5.*".into()]).is_ok());
         assert!(offering(vec!["m5.\n".into()]).is_err() && offering(vec!["m5.*".into(); 257]).is_err());

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   agent ── Hello ──▶ service ──▶ session ─┬─ desired:  rows ──▶ messages, whole on connect, then whatever changed
+//!                                           ├─ elsewhere: the World ──▶ interfaces on other hosts, once, then each that changed
 //!                                           ├─ observed: reports ──▶ rows, through lifecycle::step, fenced by generation
 //!                                           ├─ grants:   leave to fetch the images of what is desired, on other machines
 //!                                           ├─ bury:     tombstones until Buried
@@ -17,6 +18,7 @@ mod bury;
 mod causes;
 mod console;
 pub(crate) mod desired;
+mod elsewhere;
 mod gateways;
 pub(crate) mod grants;
 mod hello;

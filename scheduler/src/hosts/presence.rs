@@ -111,6 +111,7 @@ fn unknown() -> host::Model {
         memory_mib_used: 0,
         disk_mib_used: 0,
         instance_types: None,
+        tunnel_address: String::new(),
     }
 }
 
@@ -137,6 +138,7 @@ fn described(hello: &Hello, tx: &Tx, known: host::Model) -> Outcome<host::Model>
         version: hello.version.clone(),
         last_seen: tx.now(),
         instance_types: offered(hello, &tx.settings().catalogue)?,
+        tunnel_address: hello.tunnel_address.clone(),
         ..known
     })
 }

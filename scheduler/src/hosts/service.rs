@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::elsewhere::Said;
 use super::grants::Grants;
 use super::session::{Attendance, Quarantine, Session};
 use super::{Hosts, presence};
@@ -76,8 +77,9 @@ impl HostsService {
             return Err(fault.into());
         }
         tracing::info!(host = %hello.host_id, hostname = %hello.hostname, "a host attends");
-        let session =
-            Session { host_id: hello.host_id, seat, store: Arc::clone(&self.store), hosts: Arc::clone(&self.hosts), grants, down };
+        let said = Said::nothing(&hello.host_id, hello.tunnel_address.is_empty());
+        let (store, hosts) = (Arc::clone(&self.store), Arc::clone(&self.hosts));
+        let session = Session { host_id: hello.host_id, seat, store, hosts, grants, said, down };
         Ok(Attendance { session, changes, questions, quarantine: Quarantine::default() })
     }
 

@@ -9,10 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use freehold_proto::Fault;
-use freehold_proto::internal::host::{Buried, DesiredComplete, FromAgent, GuestState, InstanceObserved, ToAgent, from_agent, to_agent};
+use freehold_proto::internal::host::{
+    Buried, DesiredComplete, FromAgent, GuestState, InstanceObserved, InterfaceElsewhere, ResourceKind, ToAgent, from_agent, to_agent,
+};
 use tokio::sync::{broadcast, mpsc};
 use tonic::{Status, Streaming};
 
+use super::elsewhere::Said;
 use super::grants::Grants;
 use super::{Hosts, Seat, bury, console, desired, gateways, observed, presence, relay};
 use crate::lifecycle::step::State;
@@ -94,6 +97,7 @@ pub struct Session {
     pub hosts: Arc<Hosts>,
     /// `None`: the host needs none.
     pub grants: Option<Grants>,
+    pub said: Said,
     pub down: mpsc::Sender<Result<ToAgent, Status>>,
 }
 
@@ -233,17 +237,21 @@ impl Session {
         }
         let networks = batch.iter().any(|(kind, _)| matches!(kind, Kind::Vpc | Kind::SecurityGroup));
         let here = if networks { self.vpcs_here() } else { BTreeSet::new() };
-        for vpc_id in of(Kind::Vpc).filter(|id| here.contains(id)) {
+        let instances: Vec<String> = of(Kind::Instance).filter(|id| self.is_here(id)).collect();
+        let gateways: Vec<String> = of(Kind::NatGateway).filter(|id| self.has_gateway(id)).collect();
+        let entered = self.entered(&instances, &gateways);
+        let changed: BTreeSet<String> = of(Kind::Vpc).filter(|id| here.contains(id)).chain(entered).collect();
+        for vpc_id in changed {
             self.state_vpc(&vpc_id).await?;
         }
         for group_id in of(Kind::SecurityGroup).filter(|id| self.is_in(id, &here)) {
             self.state_group(&group_id, &here).await?;
         }
-        let instances: Vec<String> = of(Kind::Instance).filter(|id| self.is_here(id)).collect();
+        let elsewhere = self.said.of_changes(&self.store.world().rows(), &batch);
+        self.state_elsewhere(elsewhere).await?;
         if !instances.is_empty() {
             self.state_instances(&Select::Ids(instances)).await?;
         }
-        let gateways: Vec<String> = of(Kind::NatGateway).filter(|id| self.has_gateway(id)).collect();
         if !gateways.is_empty() {
             self.state_gateways(&Select::Ids(gateways)).await?;
         }
@@ -277,12 +285,20 @@ impl Session {
         rows.nat_gateways.one(id).is_some_and(|row| row.host_id.as_ref() == Some(&self.host_id))
     }
 
+    /// The VPCs that the host comes to have with these instances and gateways of its own.
+    fn entered(&self, instances: &[String], gateways: &[String]) -> BTreeSet<String> {
+        let rows = self.store.world().rows();
+        let of_instances = instances.iter().filter_map(|id| rows.instances.one(id)).map(|row| &row.vpc_id);
+        let of_gateways = gateways.iter().filter_map(|id| rows.nat_gateways.one(id)).map(|row| &row.vpc_id);
+        of_instances.chain(of_gateways).filter(|vpc_id| !self.said.knows(vpc_id)).cloned().collect()
+    }
+
     fn is_in(&self, group_id: &str, vpcs: &BTreeSet<String>) -> bool {
         let rows = self.store.world().rows();
         rows.security_groups.one(group_id).is_some_and(|row| vpcs.contains(&row.vpc_id))
     }
 
-    /// A VPC with all its groups, if the host uses it.
+    /// A VPC with all its groups, if the host uses it; and who else is in it, as far as that was not said.
     async fn state_vpc(&self, vpc_id: &str) -> Result<(), End> {
         let Some(vpc) = desired::vpc(self.store.reader(), self.store.settings(), vpc_id).await? else { return Ok(()) };
         if !self.uses(vpc_id).await? {
@@ -293,11 +309,19 @@ impl Session {
         for group_id in desired::group_ids(self.store.reader(), vpc_id).await? {
             self.state_group(&group_id, &here).await?;
         }
+        let elsewhere = self.said.of_vpc(&self.store.world().rows(), vpc_id);
+        self.state_elsewhere(elsewhere).await
+    }
+
+    async fn state_elsewhere(&self, interfaces: Vec<InterfaceElsewhere>) -> Result<(), End> {
+        for interface in interfaces {
+            self.say(to_agent::Kind::InterfaceElsewhere(interface)).await?;
+        }
         Ok(())
     }
 
     async fn state_group(&self, group_id: &str, here: &BTreeSet<String>) -> Result<(), End> {
-        match desired::security_group(self.store.reader(), &self.host_id, group_id).await? {
+        match desired::security_group(self.store.reader(), group_id).await? {
             Some(group) if here.contains(&group.vpc_id) && self.uses(&group.vpc_id).await? => {
                 self.say(to_agent::Kind::SecurityGroup(group)).await
             }
@@ -340,6 +364,9 @@ impl Session {
         for tombstone in bury::standing(self.store.reader(), &self.host_id).await? {
             if let Some(grants) = &self.grants {
                 grants.forget(&tombstone.id);
+            }
+            if tombstone.kind() == ResourceKind::Vpc {
+                self.said.forget(&tombstone.id);
             }
             self.say(to_agent::Kind::Tombstone(tombstone)).await?;
         }

@@ -58,12 +58,10 @@ pub async fn order(tx: &mut Tx, host_id: &str, kind: &str, id: &str, generation:
 /// Nothing of it is left on its host: its addresses, interfaces and disks are free, the row stays to be seen for a while.
 pub async fn finish(tx: &mut Tx, mut row: instance::Model) -> Outcome<instance::Model> {
     release_volumes(tx, &row.instance_id).await?;
-    let groups = release_interfaces(tx, &row.instance_id).await?;
+    release_interfaces(tx, &row.instance_id).await?;
     State::Terminated.as_str().clone_into(&mut row.state);
     row.terminated_at = Some(tx.now());
     let row = save(tx, row).await?;
-    // Before its VPC is left: an order to bury a group is of the newest generation that the host can have been told.
-    restate_groups(tx, &groups).await?;
     if row.resource_name_dns_a_record {
         restate(tx, &row.vpc_id).await?;
     }
@@ -86,20 +84,16 @@ async fn release_volumes(tx: &Tx, instance_id: &str) -> Outcome<()> {
     Ok(())
 }
 
-/// The groups that lost a member.
-async fn release_interfaces(tx: &Tx, instance_id: &str) -> Outcome<Vec<String>> {
+async fn release_interfaces(tx: &Tx, instance_id: &str) -> Outcome<()> {
     use network_interface_attachment::{Column, Entity};
-    let mut groups = Vec::new();
     for attachment in Entity::find().filter(Column::InstanceId.eq(instance_id)).all(tx.db()).await? {
         let (interface, deleted) = (attachment.network_interface_id.clone(), attachment.delete_on_termination);
         attachment.delete(tx.db()).await?;
-        groups.extend(if deleted {
-            network::interface::delete(tx, &interface).await?
-        } else {
-            network::interface::groups(tx, &interface).await?.into_iter().collect()
-        });
+        if deleted {
+            network::interface::delete(tx, &interface).await?;
+        }
     }
-    Ok(groups)
+    Ok(())
 }
 
 async fn forget_tags(tx: &Tx, resource_id: &str) -> Outcome<()> {
@@ -167,7 +161,7 @@ async fn orders_of_vpc(tx: &Tx, host_id: &str, vpc_id: &str) -> Outcome<Vec<tomb
     Ok(Entity::find().filter(Column::HostId.eq(host_id)).filter(of_vpc.or(of_groups)).all(tx.db()).await?)
 }
 
-/// Raises the generation of groups whose rules or members changed.
+/// Raises the generation of groups whose rules changed.
 pub async fn restate_groups(tx: &mut Tx, groups: &[String]) -> Outcome<()> {
     for id in groups {
         security_group::Entity::update_many()

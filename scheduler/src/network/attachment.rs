@@ -11,9 +11,8 @@ use freehold_proto::id::AttachmentId;
 use freehold_proto::internal::host::{GuestState, InstanceObserved};
 use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter, Set};
 
-use super::{interface, route};
+use super::route;
 use crate::lifecycle::step::State;
-use crate::lifecycle::terminate::restate_groups;
 use crate::lifecycle::transition::save_restated;
 use crate::store::network_interface_attachment::{Column, Entity, Model};
 use crate::store::{Outcome, Tx, instance, network_interface};
@@ -36,13 +35,12 @@ pub async fn attach(tx: &mut Tx, interface: &network_interface::Model, instance:
         status: if running { ATTACHING } else { ATTACHED }.into(),
     };
     let row = attachment.into_active_model().insert(tx.db()).await?;
-    restate(tx, &row.network_interface_id, instance).await?;
+    restate(tx, instance).await?;
     Ok(row.attachment_id)
 }
 
 /// Detaches it: at once where the guest need not be asked, or is not to be.
 pub async fn detach(tx: &mut Tx, row: Model, instance: instance::Model, force: bool) -> Outcome<()> {
-    let id = row.network_interface_id.clone();
     if instance.state()? == State::Running && !force {
         if row.status == DETACHING {
             return Ok(());
@@ -50,18 +48,16 @@ pub async fn detach(tx: &mut Tx, row: Model, instance: instance::Model, force: b
         let mut row = row.into_active_model();
         row.status = Set(DETACHING.into());
         row.update(tx.db()).await?;
-        return restate(tx, &id, instance).await;
+        return restate(tx, instance).await;
     }
     // Routes to it are found by what it is attached to.
     route::restate_through(tx, &instance.instance_id).await?;
     row.delete(tx.db()).await?;
-    restate(tx, &id, instance).await
+    restate(tx, instance).await
 }
 
-/// The host of the instance, those that have a member of the interface's groups, and those that have routes to it.
-async fn restate(tx: &mut Tx, interface_id: &str, instance: instance::Model) -> Outcome<()> {
-    let groups: Vec<String> = interface::groups(tx, interface_id).await?.into_iter().collect();
-    restate_groups(tx, &groups).await?;
+/// The host of the instance, and those that have routes to the interface. The others of the VPC are told by the feed.
+async fn restate(tx: &mut Tx, instance: instance::Model) -> Outcome<()> {
     route::restate_through(tx, &instance.instance_id).await?;
     save_restated(tx, instance).await.map(drop)
 }

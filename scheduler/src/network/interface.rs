@@ -8,7 +8,6 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, Query
 
 use super::elastic;
 use crate::addresses;
-use crate::lifecycle::terminate::restate_groups;
 use crate::lifecycle::transition::save_restated;
 use crate::store::{
     Outcome, Tx, instance, interface_security_group, network_interface, network_interface_attachment, private_address, public_address,
@@ -116,7 +115,8 @@ pub async fn groups(tx: &Tx, id: &str) -> Outcome<BTreeSet<String>> {
     Ok(rows.into_iter().map(|membership| membership.group_id).collect())
 }
 
-/// The interface is in these groups from now on, and in no other. Its host filters by them, and every host by who is in a group.
+/// The interface is in these groups from now on, and in no other. Its host filters by them, and every host by who is in a group, of which the
+/// others are told by the feed.
 pub async fn replace_groups(tx: &mut Tx, id: &str, group_ids: Vec<String>) -> Outcome<()> {
     use interface_security_group::{Column, Entity};
     let (present, wanted) = (groups(tx, id).await?, BTreeSet::from_iter(group_ids));
@@ -126,8 +126,6 @@ pub async fn replace_groups(tx: &mut Tx, id: &str, group_ids: Vec<String>) -> Ou
     let gone: Vec<&String> = present.difference(&wanted).collect();
     Entity::delete_many().filter(Column::NetworkInterfaceId.eq(id)).filter(Column::GroupId.is_in(gone)).exec(tx.db()).await?;
     insert_groups(tx, id, wanted.difference(&present)).await?;
-    let changed: Vec<String> = wanted.symmetric_difference(&present).cloned().collect();
-    restate_groups(tx, &changed).await?;
     restate(tx, id).await
 }
 
@@ -150,16 +148,13 @@ pub async fn addresses(tx: &Tx, id: &str) -> Outcome<Vec<private_address::Model>
     Ok(private_address::Entity::find().filter(private_address::Column::NetworkInterfaceId.eq(id)).all(tx.db()).await?)
 }
 
-/// Its addresses changed: who is in its groups has others, and its host routes others to it.
+/// Its addresses changed: its host routes others to it.
 pub async fn restate_addresses(tx: &mut Tx, id: &str) -> Outcome<()> {
-    let members: Vec<String> = groups(tx, id).await?.into_iter().collect();
-    restate_groups(tx, &members).await?;
     restate(tx, id).await
 }
 
-/// Deletes an interface that nothing is attached to, and says which groups have lost it.
-pub async fn delete(tx: &Tx, id: &str) -> Outcome<Vec<String>> {
-    let members = groups(tx, id).await?;
+/// Deletes an interface that nothing is attached to.
+pub async fn delete(tx: &Tx, id: &str) -> Outcome<()> {
     interface_security_group::Entity::delete_many()
         .filter(interface_security_group::Column::NetworkInterfaceId.eq(id))
         .exec(tx.db())
@@ -169,5 +164,5 @@ pub async fn delete(tx: &Tx, id: &str) -> Outcome<Vec<String>> {
     elastic::leave(tx, id).await?;
     network_interface::Entity::delete_by_id(id).exec(tx.db()).await?;
     tag::Entity::delete_many().filter(tag::Column::ResourceId.eq(id)).exec(tx.db()).await?;
-    Ok(members.into_iter().collect())
+    Ok(())
 }

@@ -207,6 +207,7 @@ mod tests {
                 memory_mib_used: 1024 * used,
                 disk_mib_used: 8192 * used,
                 instance_types: (*condition == 4).then(|| "[\"m5.large\"]".to_owned()),
+                tunnel_address: String::new(),
             };
             row.into_active_model().insert(tx.db()).await.expect("a host");
         }

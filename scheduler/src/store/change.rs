@@ -17,6 +17,8 @@ pub enum Kind {
     /// Anything of its row: most of it is what its own host observed, which that host need not hear.
     InstanceObserved,
     NatGateway,
+    /// A network interface, what it is attached to, its addresses or its groups.
+    Interface,
     /// `id` is its name; there may be parts of several kinds that have it.
     Part,
     SecurityGroup,
@@ -39,6 +41,9 @@ impl Kind {
             Table::Host => Some(Self::Host),
             Table::Instance => Some(Self::InstanceObserved),
             Table::NatGateway => Some(Self::NatGateway),
+            Table::NetworkInterface | Table::NetworkInterfaceAttachment | Table::PrivateAddress | Table::InterfaceSecurityGroup => {
+                Some(Self::Interface)
+            }
             Table::Part => Some(Self::Part),
             Table::SecurityGroup => Some(Self::SecurityGroup),
             Table::Tombstone => Some(Self::Tombstone),
@@ -56,6 +61,7 @@ impl Kind {
             Self::Instance => INSTANCE_TOLD,
             Self::InstanceObserved => Table::Instance.name(),
             Self::NatGateway => Table::NatGateway.name(),
+            Self::Interface => Table::NetworkInterface.name(),
             Self::Part => Table::Part.name(),
             Self::SecurityGroup => Table::SecurityGroup.name(),
             Self::Tombstone => Table::Tombstone.name(),

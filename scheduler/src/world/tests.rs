@@ -139,6 +139,7 @@ fn a_host(host_id: &str) -> host::Model {
         memory_mib_used: 0,
         disk_mib_used: 0,
         instance_types: None,
+        tunnel_address: String::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Checked;
-use super::rows::{Instance, Rows};
+use super::rows::{Instance, Rows, WhereItIs};
 use crate::host::Host;
 use crate::run::Broken;
 
@@ -48,23 +48,33 @@ fn nothing_else(host: &Host, own: &BTreeMap<&String, &Instance>) -> Checked {
     Ok(())
 }
 
-/// The VPCs of its instances with all of their groups, as the rows have them, and no others. Of each group who else is in it.
+/// The VPCs of its instances with all of their groups, as the rows have them, and no others. And who else is in these VPCs, on other hosts.
 fn knows_its_networks(host: &Host, own: &BTreeMap<&String, &Instance>, rows: &Rows) -> Checked {
     let Some(agent) = &host.agent else { return Ok(()) };
     let host_id = agent.hello().host_id;
     let used: BTreeSet<&String> = own.values().map(|row| &row.vpc_id).collect();
     let plan = agent.plan();
     let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    let held = plan.vpcs.iter().map(|(id, vpc)| (id.clone(), (signed(vpc.generation), 0, Vec::new())));
+    let held = plan.vpcs.iter().map(|(id, vpc)| (id.clone(), (signed(vpc.generation), 0)));
     let held = held.chain(plan.security_groups.iter().map(|(id, group)| {
-        let mut members = group.remote_members.clone();
-        members.sort();
-        (id.clone(), (signed(group.generation), i64::try_from(group.rules.len()).unwrap_or(i64::MAX), members))
+        let rules = i64::try_from(group.rules.len()).unwrap_or(i64::MAX);
+        (id.clone(), (signed(group.generation), rules))
     }));
-    let vpcs = rows.vpcs.iter().filter(|(id, _)| used.contains(id)).map(|(id, generation)| (id.clone(), (*generation, 0, Vec::new())));
+    let vpcs = rows.vpcs.iter().filter(|(id, _)| used.contains(id)).map(|(id, generation)| (id.clone(), (*generation, 0)));
     let groups = rows.groups.iter().filter(|group| used.contains(&group.vpc_id));
-    let groups = groups.map(|group| (group.id.clone(), (group.generation, group.rules, group.members_elsewhere(&host_id))));
+    let groups = groups.map(|group| (group.id.clone(), (group.generation, group.rules)));
     let (held, wanted): (BTreeMap<_, _>, BTreeMap<_, _>) = (held.collect(), vpcs.chain(groups).collect());
+    let known: BTreeMap<&String, WhereItIs> = plan
+        .interfaces_elsewhere
+        .iter()
+        .map(|(id, it)| (id, (it.tunnel_address.clone(), it.private_ip_addresses.clone(), it.security_group_ids.clone())))
+        .collect();
+    let elsewhere = rows.interfaces.iter().filter(|it| it.host_id != host_id && used.contains(&it.vpc_id));
+    let elsewhere: BTreeMap<&String, WhereItIs> = elsewhere.map(|it| (&it.id, it.known.clone())).collect();
+    if known != elsewhere {
+        let what = format!("host {} takes {known:?} to be elsewhere, and there is {elsewhere:?}", host.number);
+        return Err(Broken::new("a host knows who is on other hosts", what));
+    }
     if held == wanted {
         return Ok(());
     }

@@ -29,18 +29,20 @@ pub struct Group {
     pub vpc_id: String,
     pub generation: i64,
     pub rules: i64,
-    /// Host and address of each member.
-    members: Vec<(String, String)>,
 }
 
-impl Group {
-    pub fn members_elsewhere(&self, host_id: &str) -> Vec<String> {
-        let mut elsewhere: Vec<String> =
-            self.members.iter().filter(|(host, _)| host != host_id).map(|(_, address)| address.clone()).collect();
-        elsewhere.sort();
-        elsewhere
-    }
+/// An interface on a host.
+#[derive(Clone, Debug)]
+pub struct Interface {
+    pub id: String,
+    pub vpc_id: String,
+    pub host_id: String,
+    /// Where that is, its addresses and its groups.
+    pub known: WhereItIs,
 }
+
+/// What other hosts know of an interface.
+pub type WhereItIs = (String, Vec<String>, Vec<String>);
 
 /// The tables as the rules need them.
 pub struct Rows {
@@ -49,6 +51,7 @@ pub struct Rows {
     /// The generation of each.
     pub vpcs: BTreeMap<String, i64>,
     pub groups: Vec<Group>,
+    pub interfaces: Vec<Interface>,
     tags: BTreeMap<String, String>,
     open_ports: BTreeSet<(String, i32)>,
     tombstones: Vec<(String, String, String)>,
@@ -89,6 +92,7 @@ impl Rows {
             quarantined: hosts,
             vpcs: all(database, "SELECT vpc_id, generation FROM vpc", |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect(),
             groups: groups(database)?,
+            interfaces: interfaces(database)?,
             tags: database.prepare(tags)?.query_map([TAG], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?,
             open_ports: all(database, ports, |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect(),
             tombstones: all(database, "SELECT host_id, kind, id FROM tombstone", |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?,
@@ -131,16 +135,29 @@ fn instances(database: &Connection) -> rusqlite::Result<BTreeMap<String, Instanc
 }
 
 fn groups(database: &Connection) -> rusqlite::Result<Vec<Group>> {
-    const MEMBERS: &str = "SELECT group_id, COALESCE(host_id, ''), address FROM interface_security_group \
-        JOIN network_interface_attachment USING (network_interface_id) JOIN instance USING (instance_id) \
-        JOIN private_address USING (network_interface_id)";
     const GROUPS: &str = "SELECT group_id, vpc_id, generation, \
         (SELECT COUNT(*) FROM security_group_rule WHERE security_group_rule.group_id = security_group.group_id) FROM security_group";
-    let members: Vec<(String, String, String)> = all(database, MEMBERS, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    all(database, GROUPS, |row| {
-        let group_id: String = row.get(0)?;
-        let own = members.iter().filter(|(group, ..)| *group == group_id).map(|(_, host, address)| (host.clone(), address.clone()));
-        Ok(Group { members: own.collect(), id: group_id, vpc_id: row.get(1)?, generation: row.get(2)?, rules: row.get(3)? })
+    all(database, GROUPS, |row| Ok(Group { id: row.get(0)?, vpc_id: row.get(1)?, generation: row.get(2)?, rules: row.get(3)? }))
+}
+
+fn interfaces(database: &Connection) -> rusqlite::Result<Vec<Interface>> {
+    const INTERFACES: &str = "SELECT network_interface_id, network_interface.vpc_id, host_id, tunnel_address FROM network_interface \
+        JOIN network_interface_attachment USING (network_interface_id) JOIN instance USING (instance_id) JOIN host USING (host_id) \
+        WHERE instance.state <> 'terminated'";
+    let of = |query: &str| -> rusqlite::Result<BTreeMap<String, Vec<String>>> {
+        let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (id, value) in all(database, query, |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))? {
+            found.entry(id).or_default().push(value);
+        }
+        Ok(found)
+    };
+    let addresses = of("SELECT network_interface_id, address FROM private_address ORDER BY is_primary DESC, address")?;
+    let groups = of("SELECT network_interface_id, group_id FROM interface_security_group ORDER BY group_id")?;
+    all(database, INTERFACES, |row| {
+        let id: String = row.get(0)?;
+        let own = |found: &BTreeMap<String, Vec<String>>| found.get(&id).cloned().unwrap_or_default();
+        let known = (row.get(3)?, own(&addresses), own(&groups));
+        Ok(Interface { vpc_id: row.get(1)?, host_id: row.get(2)?, known, id })
     })
 }
 

@@ -165,6 +165,9 @@ mod tests {
             gateways: BTreeSet::new(),
             interfaces: BTreeMap::new(),
             groups: BTreeMap::new(),
+            elsewhere: BTreeMap::new(),
+            vni: 0,
+            routers: BTreeMap::new(),
             instances: BTreeMap::new(),
             ruleset: std::sync::Arc::default(),
         }

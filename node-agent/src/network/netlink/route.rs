@@ -42,11 +42,12 @@ pub enum Way {
     Via(u32, Ipv4Addr),
 }
 
-/// A packet that came in over `from` is routed by `table`. Rules are asked by `priority`, the lowest first.
+/// A packet that came in over `from`, with this mark if one is named, is routed by `table`. Rules are asked by `priority`, the lowest first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rule {
     pub priority: u32,
     pub from: String,
+    pub mark: Option<u32>,
     pub table: u32,
 }
 
@@ -157,7 +158,11 @@ impl Netlink {
 
     fn rule(&self, rule: &Rule) -> RuleAddRequest<Ipv4Addr> {
         let added = self.handle.rule().add().v4().input_interface(rule.from.clone()).table_id(rule.table).priority(rule.priority);
-        added.action(RuleAction::ToTable)
+        let added = added.action(RuleAction::ToTable);
+        match rule.mark {
+            Some(mark) => added.fw_mark(mark),
+            None => added,
+        }
     }
 
     async fn delete_rule(&self, message: RuleMessage) -> Result<(), Error> {
@@ -185,12 +190,13 @@ impl Netlink {
 impl Rule {
     /// `None` for the kernel's own.
     fn read(message: &RuleMessage) -> Option<Self> {
-        let mut rule = Self { priority: LOCAL, from: String::new(), table: message.header.table.into() };
+        let mut rule = Self { priority: LOCAL, from: String::new(), mark: None, table: message.header.table.into() };
         for attribute in &message.attributes {
             match attribute {
                 RuleAttribute::Priority(priority) => rule.priority = *priority,
                 RuleAttribute::Iifname(name) => rule.from.clone_from(name),
                 RuleAttribute::Table(table) => rule.table = *table,
+                RuleAttribute::FwMark(mark) => rule.mark = Some(*mark),
                 _ => {}
             }
         }

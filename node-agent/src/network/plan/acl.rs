@@ -13,7 +13,7 @@ use ipnet::Ipv4Net;
 use super::filter::tap;
 use super::rules::Traffic;
 use super::ruleset::Table;
-use super::{Fault, Interface, VpcPlan};
+use super::{Fault, Interface, VpcPlan, elsewhere};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Acl {
@@ -105,12 +105,8 @@ pub fn borders(table: &mut Table, vpc: &VpcPlan) {
     table.set("inside", "ifname . mark", vpc.interfaces.values().map(|i| format!("{} . {}", tap(i), number(i))));
     table.map("exits", "ifname : verdict", outbound);
     table.map("entrances", "ifname : verdict", inbound);
-    let lines = [
-        "meta mark set 0",
-        "meta mark set iifname map @subnet_of",
-        "oifname . meta mark @inside accept",
-        "iifname vmap @exits",
-        "oifname vmap @entrances",
-    ];
+    let mut lines = vec!["meta mark set 0".to_owned(), "meta mark set iifname map @subnet_of".to_owned()];
+    lines.extend(elsewhere::border(table, vpc));
+    lines.extend(["oifname . meta mark @inside accept", "iifname vmap @exits", "oifname vmap @entrances"].map(str::to_owned));
     table.base("border", "filter hook forward priority filter - 10; policy accept;", lines);
 }

@@ -15,7 +15,7 @@ use std::net::Ipv4Addr;
 
 use super::rules::{Peer, Rule};
 use super::ruleset::{Ruleset, Table};
-use super::{Interface, METADATA, RESOLVER, VpcPlan, acl, untracked};
+use super::{Interface, METADATA, RESOLVER, VpcPlan, acl, elsewhere, untracked};
 
 pub fn ruleset(vpc: &VpcPlan) -> Ruleset {
     let mut ruleset = Ruleset::default();
@@ -35,6 +35,7 @@ pub fn ruleset(vpc: &VpcPlan) -> Ruleset {
     verdicts(table, vpc, "leaving", "out");
     verdicts(table, vpc, "arriving", "in");
     acl::borders(table, vpc);
+    elsewhere::chains(table, vpc);
     spoofed(table, vpc);
     translation(table);
     reach_the_host(table, vpc);
@@ -81,7 +82,7 @@ fn interface_chain(table: &mut Table, interface: &Interface, direction: &str) {
 
 fn verdicts(table: &mut Table, vpc: &VpcPlan, name: &str, direction: &str) {
     let verdict = |i: &Interface| (tap(i), format!("jump {}_{direction}", i.network_interface_id));
-    table.map(name, "ifname : verdict", vpc.interfaces.values().map(verdict));
+    table.map(name, "ifname : verdict", vpc.interfaces.values().map(verdict).chain(elsewhere::verdict(vpc)));
 }
 
 fn spoofed(table: &mut Table, vpc: &VpcPlan) {
@@ -135,6 +136,6 @@ fn arp(table: &mut Table, vpc: &VpcPlan) {
         i.addresses().chain([Ipv4Addr::UNSPECIFIED]).map(|a| format!("\"{}\" . {} . {a}", i.tap, i.mac)).collect::<Vec<_>>()
     };
     table.set("bound", "ifname . ether_addr . ipv4_addr", vpc.interfaces.values().flat_map(own));
-    let lines = ["iifname \"tap*\" iifname . arp saddr ether . arp saddr ip != @bound drop"];
-    table.base("spoofed", "filter hook input priority filter; policy accept;", lines);
+    let lines = ["iifname \"tap*\" iifname . arp saddr ether . arp saddr ip != @bound drop".to_owned()];
+    table.base("spoofed", "filter hook input priority filter; policy accept;", lines.into_iter().chain(elsewhere::arp(vpc)));
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
-use super::ruleset::Ruleset;
+use super::ruleset::{Ruleset, Table};
 use super::{HostPlan, Outside};
 use crate::network::names;
 
@@ -25,6 +25,7 @@ pub fn ruleset(plan: &HostPlan, host_id: &str, outside: &Outside) -> Ruleset {
         "fib daddr type local drop",
     ];
     table.base("guests_reach_no_listener", "filter hook prerouting priority mangle; policy accept;", no_listener);
+    tunnels(table, plan, outside.tunnel_address);
     let through = [
         format!("iifname \"{ours}*\" oifname != \"{any}*\" tcp flags syn tcp option maxseg size set rt mtu"),
         format!("oifname \"{ours}*\" ip daddr != @public drop"),
@@ -34,4 +35,15 @@ pub fn ruleset(plan: &HostPlan, host_id: &str, outside: &Outside) -> Ruleset {
     let outside = [format!("oifname != \"{any}*\" ip saddr @public ip saddr @translated masquerade")];
     table.base("outside", "nat hook postrouting priority srcnat; policy accept;", outside);
     ruleset
+}
+
+/// Of the VPCs' tunnels, and of no other's on this machine, only the hosts that are known get in: the number is where VXLAN has it (RFC 7348).
+fn tunnels(table: &mut Table, plan: &HostPlan, address: Option<Ipv4Addr>) {
+    let joined = || plan.vpcs.values().filter(|vpc| !vpc.elsewhere.is_empty());
+    let Some(address) = address.filter(|_| joined().next().is_some()) else { return };
+    table.set("hosts", "ipv4_addr", joined().flat_map(|vpc| vpc.hosts()).collect::<BTreeSet<Ipv4Addr>>());
+    let numbers: Vec<String> = joined().map(|vpc| format!("{:#x}", vpc.vni)).collect();
+    let (port, numbers) = (names::TUNNEL_PORT, numbers.join(", "));
+    let lines = [format!("ip daddr {address} udp dport {port} @th,96,24 {{ {numbers} }} ip saddr != @hosts drop")];
+    table.base("tunnels", "filter hook input priority filter - 5; policy accept;", lines);
 }

@@ -56,12 +56,13 @@ pub fn groups(vpc: &VpcPlan, desired: &Desired, faults: &mut Vec<Fault>) -> BTre
     for id in referenced {
         groups.entry(id).or_default();
     }
-    for (id, group) in &mut groups {
-        group.members = elsewhere(id, desired, faults);
-    }
-    for interface in vpc.interfaces.values() {
-        for id in &interface.groups {
-            groups.entry(id.clone()).or_default().members.extend(interface.addresses());
+    let here = vpc.interfaces.values().map(|interface| (&interface.groups, interface.addresses().collect::<Vec<_>>()));
+    let elsewhere = vpc.elsewhere.values().map(|remote| (&remote.groups, remote.addresses.clone()));
+    for (carried, addresses) in here.chain(elsewhere) {
+        for id in carried {
+            if let Some(group) = groups.get_mut(id) {
+                group.members.extend(&addresses);
+            }
         }
     }
     groups
@@ -89,18 +90,6 @@ fn stated(id: &str, desired: &Desired, faults: &mut Vec<Fault>) -> Group {
         }
     }
     group
-}
-
-/// The addresses of those that carry it on other hosts.
-fn elsewhere(id: &str, desired: &Desired, faults: &mut Vec<Fault>) -> BTreeSet<Ipv4Addr> {
-    let mut members = BTreeSet::new();
-    for remote in desired.security_groups.get(id).into_iter().flat_map(|group| &group.remote_members) {
-        match remote.parse() {
-            Ok(address) => drop(members.insert(address)),
-            Err(_) => faults.push(Fault { subject: id.to_owned(), reason: format!("its member {remote:?} is not an IPv4 address") }),
-        }
-    }
-    members
 }
 
 impl Rule {

@@ -54,8 +54,7 @@ fn rule(egress: bool, ip_protocol: &str, ports: (i32, i32), peer: Peer) -> RuleD
 }
 
 fn group(id: &str, rules: Vec<RuleDesired>) -> (String, Arc<SecurityGroupDesired>) {
-    let remote_members = vec!["172.31.0.200".into()];
-    (id.into(), Arc::new(SecurityGroupDesired { group_id: id.into(), rules, remote_members, ..SecurityGroupDesired::default() }))
+    (id.into(), Arc::new(SecurityGroupDesired { group_id: id.into(), rules, ..SecurityGroupDesired::default() }))
 }
 
 fn one() -> Desired {
@@ -63,8 +62,23 @@ fn one() -> Desired {
         instances: [instance(5, InterfaceAttachment { public_ip_address: "198.18.0.5".into(), ..attachment(5, "vpc-1") })].into(),
         vpcs: [vpc("vpc-1")].into(),
         security_groups: [group("sg-1", vec![rule(false, "tcp", (22, 22), Peer::CidrIpv4("0.0.0.0/0".into()))])].into(),
+        interfaces_elsewhere: [elsewhere(200, "10.209.0.2")].into(),
         ..Desired::default()
     }
+}
+
+fn elsewhere(n: u8, tunnel_address: &str) -> (String, Arc<InterfaceElsewhere>) {
+    let network_interface_id = format!("eni-{n:017x}");
+    let interface = InterfaceElsewhere {
+        network_interface_id: network_interface_id.clone(),
+        vpc_id: "vpc-1".into(),
+        subnet_id: "subnet-1".into(),
+        tunnel_address: tunnel_address.into(),
+        private_ip_addresses: vec![format!("172.31.0.{n}")],
+        security_group_ids: vec!["sg-1".into()],
+        source_dest_check: true,
+    };
+    (network_interface_id, Arc::new(interface))
 }
 
 fn with_rules(rules: Vec<RuleDesired>) -> (String, Vec<Fault>) {
@@ -143,6 +157,7 @@ fn a_further_block_of_the_vpc_has_subnets_too_and_the_resolver_can_be_off() {
     vpc.without_resolver = true;
     let attachment = InterfaceAttachment { private_ip_address: "100.64.0.5".into(), ..attachment(5, "vpc-1") };
     desired.instances = [instance(5, attachment)].into();
+    desired.interfaces_elsewhere.clear();
     let plan = HostPlan::new(HOST, &desired);
     assert_eq!(plan.faults, []);
     assert_eq!(plan.vpcs["vpc-1"].blocks.len(), 2);
@@ -335,4 +350,36 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn an_interface_elsewhere_that_makes_no_sense_is_left_out_and_the_others_stand() {
+    for wrong in [
+        InterfaceElsewhere { subnet_id: "subnet-9".into(), ..(*elsewhere(7, "10.209.0.2").1).clone() },
+        InterfaceElsewhere { private_ip_addresses: vec!["172.31.0.5".into()], ..(*elsewhere(7, "10.209.0.2").1).clone() },
+        InterfaceElsewhere { private_ip_addresses: vec!["172.31.99.5".into()], ..(*elsewhere(7, "10.209.0.2").1).clone() },
+        InterfaceElsewhere { security_group_ids: vec!["sg-1 accept".into()], ..(*elsewhere(7, "10.209.0.2").1).clone() },
+        InterfaceElsewhere { tunnel_address: "nowhere".into(), ..(*elsewhere(7, "10.209.0.2").1).clone() },
+        // Two hosts that would be one next hop.
+        InterfaceElsewhere { tunnel_address: "26.209.0.2".into(), ..(*elsewhere(201, "").1).clone() },
+    ] {
+        let mut desired = one();
+        desired.interfaces_elsewhere.insert(wrong.network_interface_id.clone(), Arc::new(wrong.clone()));
+        let plan = HostPlan::new(HOST, &desired);
+        assert_eq!(plan.faults.iter().map(|fault| &fault.subject).collect::<Vec<_>>(), [&wrong.network_interface_id], "{wrong:?}");
+        let vpc = &plan.vpcs["vpc-1"];
+        assert_eq!(vpc.elsewhere.keys().collect::<Vec<_>>(), ["eni-000000000000000c8"]);
+        assert_eq!(vpc.interfaces.len(), 1, "a guest of this host is none the worse");
+    }
+}
+
+#[test]
+fn a_host_that_knows_of_nobody_elsewhere_has_the_rules_of_a_host_alone() {
+    let alone = Desired { interfaces_elsewhere: BTreeMap::new(), ..one() };
+    let plan = HostPlan::new(HOST, &alone);
+    assert!(!plan.vpcs["vpc-1"].ruleset.to_string().contains("vx0"));
+    let tunnel_address = Some(Ipv4Addr::new(10, 209, 0, 1));
+    let outside = Outside { tunnel_address, ..Outside::default() };
+    assert!(!plan.host_ruleset(HOST, &outside).to_string().contains("4789"));
+    assert!(HostPlan::new(HOST, &one()).host_ruleset(HOST, &outside).to_string().contains("ip daddr 10.209.0.1 udp dport 4789"));
 }

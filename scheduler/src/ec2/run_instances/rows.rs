@@ -11,7 +11,7 @@ use crate::addresses;
 use crate::ec2::create_tags::insert_tags;
 use crate::ec2::resolve::{INSTANCE, Kind, NETWORK_INTERFACE, VOLUME};
 use crate::lifecycle::step::State;
-use crate::lifecycle::terminate::{enter_vpc, restate_groups};
+use crate::lifecycle::terminate::enter_vpc;
 use crate::lifecycle::transition::power;
 use crate::network::attachment;
 use crate::network::interface::{self, Secondary};
@@ -56,15 +56,9 @@ impl Launch<'_> {
         Ok(id)
     }
 
-    /// The network has new members: told once, however many they are.
+    /// Names that its instances are called by in the whole VPC: told once, however many they are. Who is where hosts are told of each.
     pub async fn restate_network(&self, tx: &mut Tx) -> Outcome<()> {
-        let vpc_id = &self.network.subnet.vpc_id;
-        if self.network.hostname.resource_name_dns_a_record {
-            restate(tx, vpc_id).await?;
-        } else {
-            tx.changed(store::Kind::Vpc, vpc_id.clone());
-        }
-        restate_groups(tx, &self.network.group_ids).await
+        if self.network.hostname.resource_name_dns_a_record { restate(tx, &self.network.subnet.vpc_id).await } else { Ok(()) }
     }
 
     async fn tag(&self, tx: &Tx, kind: &Kind, id: &str) -> Outcome<()> {

@@ -28,6 +28,8 @@ pub struct Model {
     pub disk_mib_used: i64,
     /// The names of the instance types that it offers, in JSON; none: all that its drivers can run.
     pub instance_types: Option<String>,
+    /// Where it takes other hosts' packets for its guests; empty: nowhere.
+    pub tunnel_address: String,
 }
 
 super::standalone!();

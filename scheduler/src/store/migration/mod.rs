@@ -28,6 +28,7 @@ mod m0020_security_groups;
 mod m0022_elastic_addresses;
 mod m0024_attachments_take_time;
 mod m0025_nat_gateways;
+mod m0026_tunnel_addresses;
 
 use sea_orm::DatabaseConnection;
 use sea_orm_migration::prelude::*;
@@ -95,6 +96,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0022_elastic_addresses::ElasticAddresses),
             Box::new(m0024_attachments_take_time::AttachmentsTakeTime),
             Box::new(m0025_nat_gateways::NatGateways),
+            Box::new(m0026_tunnel_addresses::TunnelAddresses),
         ]
     }
 }

@@ -128,8 +128,10 @@ mirrored! {
         of |row, say| say(&row.subnet_id), ranked |row| (0, &row.association_id);
     network_acl_entries = network_acl_entry (NetworkAclEntry) by NetworkAclId network_acl_id,
         of |_, _| {}, ranked |row| (i64::from(row.rule_number) * 2 + i64::from(row.is_egress), "");
-    network_interfaces = network_interface (NetworkInterface) by NetworkInterfaceId network_interface_id,
-        of |row, say| say(&row.account_id);
+    network_interfaces = network_interface (NetworkInterface) by NetworkInterfaceId network_interface_id, of |row, say| {
+        say(&row.account_id);
+        say(&row.vpc_id);
+    };
     network_interface_attachments = network_interface_attachment (NetworkInterfaceAttachment) by NetworkInterfaceId network_interface_id,
         of |row, say| say(&row.instance_id);
     parts = part (Part) by Name name, of |_, _| {}, ranked |row| (0, &row.kind);

@@ -1,0 +1,136 @@
+//! What each host is told of the others' interfaces, when, and how much.
+
+use freehold_proto::aws::ec2;
+use freehold_proto::id::{HostId, OsEntropy};
+use freehold_proto::internal::host::Hello;
+
+use crate::lab::{Agent, Lab, Told, hello};
+
+fn at(host_id: &str, tunnel_address: &str) -> Hello {
+    Hello { tunnel_address: tunnel_address.into(), ..hello(host_id) }
+}
+
+async fn host(lab: &Lab, tunnel_address: &str) -> Agent {
+    Agent::attend(lab, at(HostId::draw(&OsEntropy).as_str(), tunnel_address), true).await
+}
+
+/// Two hosts, and an instance on each, in one VPC: the hosts' numbers are the instances'.
+async fn two(lab: &Lab) -> ([Agent; 2], [ec2::Instance; 2]) {
+    let agents = [host(lab, "10.0.0.1").await, host(lab, "10.0.0.2").await];
+    let launched = [lab.run(lab.launch()).await, lab.run(lab.launch()).await];
+    for instance in &launched {
+        lab.until_state(&id(instance), "running").await;
+    }
+    let [a, b] = launched;
+    let first_has_a = agents[0].told().instances.contains_key(&id(&a));
+    let instances = if first_has_a { [a, b] } else { [b, a] };
+    for (agent, instance) in agents.iter().zip(&instances) {
+        assert!(agent.told().instances.contains_key(&id(instance)), "one on each");
+    }
+    (agents, instances)
+}
+
+fn id(instance: &ec2::Instance) -> String {
+    instance.instance_id.clone().expect("an id")
+}
+
+fn interface(instance: &ec2::Instance) -> String {
+    instance.network_interfaces[0].network_interface_id.clone().expect("an id")
+}
+
+fn keys(told: &Told) -> Vec<String> {
+    told.elsewhere.keys().cloned().collect()
+}
+
+#[tokio::test]
+async fn each_host_is_told_of_the_others_interface_until_it_is_gone_and_of_nothing_else() {
+    let lab = Lab::new().await;
+    let ([one, two], [a, b]) = two(&lab).await;
+    for (agent, other, address) in [(&one, &b, "10.0.0.2"), (&two, &a, "10.0.0.1")] {
+        let told = agent.until_told("the other one", |told| keys(told) == [interface(other)]).await;
+        let stated = &told.elsewhere[&interface(other)];
+        assert_eq!(stated.tunnel_address, address);
+        assert_eq!((Some(&stated.vpc_id), Some(&stated.subnet_id)), (other.vpc_id.as_ref(), other.subnet_id.as_ref()));
+        assert_eq!(stated.private_ip_addresses, [other.private_ip_address.clone().expect("an address")]);
+        assert_eq!(stated.security_group_ids, [other.security_groups[0].group_id.clone().expect("a group")]);
+        assert!(stated.source_dest_check);
+        assert_eq!(told.statements, [1, 1, 1], "the VPC, its group, the one interface; nothing twice");
+    }
+    lab.terminate(&id(&b)).await;
+    let told = one.until_told("it is gone", |told| told.elsewhere.is_empty()).await;
+    assert_eq!(told.statements, [1, 1, 2]);
+}
+
+#[tokio::test]
+async fn a_change_of_an_interface_is_one_small_message() {
+    let lab = Lab::new().await;
+    let ([one, _two], [_, b]) = two(&lab).await;
+    one.until_told("the other one", |told| told.elsewhere.len() == 1).await;
+    let assign = ec2::AssignPrivateIpAddressesRequest {
+        network_interface_id: interface(&b),
+        secondary_private_ip_address_count: Some(1),
+        ..Default::default()
+    };
+    lab.ok(assign).await;
+    let told = one.until_told("its addresses", |told| told.elsewhere[&interface(&b)].private_ip_addresses.len() == 2).await;
+    assert_eq!(told.elsewhere[&interface(&b)].private_ip_addresses.first(), b.private_ip_address.as_ref(), "the primary one is first");
+    assert_eq!(told.statements, [1, 1, 2]);
+    let unchecked = ec2::ModifyNetworkInterfaceAttributeRequest {
+        network_interface_id: interface(&b),
+        source_dest_check: Some(ec2::AttributeBooleanValue { value: Some(false) }),
+        ..Default::default()
+    };
+    lab.ok(unchecked).await;
+    let told = one.until_told("it forwards", |told| !told.elsewhere[&interface(&b)].source_dest_check).await;
+    assert_eq!(told.statements, [1, 1, 3]);
+}
+
+#[tokio::test]
+async fn what_concerns_no_interface_of_another_host_says_nothing() {
+    let lab = Lab::new().await;
+    let ([one, _two], [a, b]) = two(&lab).await;
+    one.until_told("the other one", |told| told.elsewhere.len() == 1).await;
+    lab.stop(&id(&b)).await;
+    lab.until_state(&id(&b), "stopped").await;
+    lab.start(&id(&b)).await;
+    lab.until_state(&id(&b), "running").await;
+    lab.stop(&id(&a)).await;
+    lab.until_state(&id(&a), "stopped").await;
+    assert_eq!(one.told().statements, [1, 1, 1]);
+}
+
+#[tokio::test]
+async fn a_host_that_comes_back_elsewhere_is_said_to_be_there_and_states_everything_anew_to_itself() {
+    let lab = Lab::new().await;
+    let ([one, two], [a, b]) = two(&lab).await;
+    one.until_told("the other one", |told| told.elsewhere.len() == 1).await;
+    let host_id = two.host_id.clone();
+    two.leave();
+    let two = Agent::attend(&lab, at(&host_id, "10.0.0.7"), true).await;
+    assert_eq!(keys(&two.told()), [interface(&a)], "before the list is complete");
+    let told = one.until_told("its new address", |told| told.elsewhere[&interface(&b)].tunnel_address == "10.0.0.7").await;
+    assert_eq!(told.statements, [1, 1, 2]);
+    two.leave();
+    let two = Agent::attend(&lab, hello(&host_id), true).await;
+    assert!(two.told().elsewhere.is_empty(), "a host without a tunnel address reaches nobody");
+    one.until_told("nor does anybody reach it", |told| told.elsewhere.is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_host_that_left_a_vpc_and_enters_it_again_is_told_all_of_it_again() {
+    let lab = Lab::new().await;
+    let ([one, two], [a, b]) = two(&lab).await;
+    one.until_told("the other one", |told| told.elsewhere.len() == 1).await;
+    lab.terminate(&id(&a)).await;
+    lab.until_state(&id(&a), "terminated").await;
+    let vpc_id = b.vpc_id.clone().expect("a VPC");
+    one.until_told("the VPC is buried", |told| told.tombstones.iter().any(|tombstone| tombstone.id == vpc_id)).await;
+    two.until_told("it is gone", |told| told.elsewhere.is_empty()).await;
+    let before = one.told().statements;
+    // The emptier host is the one that has none.
+    let again = lab.run(lab.launch()).await;
+    let told = one.until_told("the new one", |told| told.instances.contains_key(&id(&again))).await;
+    assert_eq!(told.statements[2], before[2] + 1);
+    assert_eq!(keys(&told), [interface(&b)]);
+    two.until_told("the new one", |told| keys(told) == [interface(&again)]).await;
+}
