@@ -78,7 +78,7 @@ class Place:
 
 class Apart:
     """Scheduler, image store, gateway and two hosts, five machines. With a `database`, two schedulers share it; it may be `elsewhere`, on this
-    machine ([`DATABASE_ADDRESS`]). Host `a` may be a `real` one: this machine, with real guests."""
+    machine ([`DATABASE_ADDRESS`]). Host `a` may be a `real` one: this machine, with real guests; or `both` are, `b` on its own."""
 
     def __init__(self, database=None, real=False, elsewhere=False):
         self.wires = Wires()
@@ -101,7 +101,7 @@ advertise = ["{{images}}:8775"]
         self.gateway = Place(self, "gateway", "gateway", '[gateway]\nlisten = "0.0.0.0:8773"\nnames = ["{own}", "api.cloud.example"]\n')
         real_agent = '[agent]\ndrivers = ["qemu"]\nstop_timeout_seconds = 10\n'
         self.a = Place(self, "a", "agent", *((real_agent, Here) if real else (agent,)))
-        self.b = Place(self, "b", "agent", agent)
+        self.b = Place(self, "b", "agent", real_agent if real == "both" else agent)
         self.places = [*self.schedulers, self.images, self.gateway, self.a, self.b]
         schedulers = ", ".join(f'"{place.machine.address}:8774"' for place in self.schedulers)
         for place in self.places:
