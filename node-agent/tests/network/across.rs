@@ -328,7 +328,9 @@ fn an_open_connection_outlives_statements_and_restarts_of_the_agents() {
         let late = on(2, 7, &["sg-2"]);
         let mut cluster = Cluster::wire(2);
         plug(&[&a, &b]);
-        let world = World::default().vpc("vpc-1").group("sg-1", open()).group("sg-2", open());
+        // Of known addresses: what is open to all is judged packet by packet.
+        let near = vec![rule(false, "-1", -1, -1, "172.31.0.0/16"), all_egress()];
+        let world = World::default().vpc("vpc-1").group("sg-1", near).group("sg-2", open());
         cluster.start(&world, &[&a, &b]).await;
         let _listener = Listener::start(&a.name(), 80);
         let mut conversation = Conversation::start(&a, &b);
