@@ -14,7 +14,8 @@ use freehold_node_agent::network::plan::HostPlan;
 use freehold_node_agent::network::plan::ruleset::Ruleset;
 use freehold_proto::internal::host::rule_desired::Peer;
 use freehold_proto::internal::host::{
-    InstanceDesired, InterfaceAttachment, RouteTableDesired, RuleDesired, SecurityGroupDesired, SubnetDesired, VpcDesired,
+    InstanceDesired, InterfaceAttachment, InterfaceElsewhere, RouteTableDesired, RuleDesired, SecurityGroupDesired, SubnetDesired,
+    VpcDesired,
 };
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -141,25 +142,33 @@ fn world(interfaces: u32, groups: u32) -> Desired {
         ..VpcDesired::default()
     };
     let here = (0..interfaces).filter(|n| n % HOSTS == 0).map(|n| instance(n, groups));
+    let elsewhere = (0..interfaces).filter(|n| n % HOSTS != 0).map(|n| elsewhere(n, groups));
     Desired {
         instances: here.map(|instance| (instance.instance_id.clone(), Arc::new(instance))).collect(),
         vpcs: [(VPC.to_owned(), Arc::new(vpc))].into(),
-        security_groups: (0..groups).map(|n| group(n, groups, interfaces)).map(|group| (group.group_id.clone(), Arc::new(group))).collect(),
+        security_groups: (0..groups).map(|n| group(n, groups)).map(|group| (group.group_id.clone(), Arc::new(group))).collect(),
+        interfaces_elsewhere: elsewhere.map(|one| (one.network_interface_id.clone(), Arc::new(one))).collect(),
+        ..Desired::default()
     }
 }
 
-fn group(n: u32, groups: u32, interfaces: u32) -> SecurityGroupDesired {
+fn elsewhere(n: u32, groups: u32) -> InterfaceElsewhere {
+    InterfaceElsewhere {
+        network_interface_id: format!("eni-{n:017x}"),
+        vpc_id: VPC.into(),
+        subnet_id: "subnet-1".into(),
+        tunnel_address: format!("192.0.2.{}", n % HOSTS),
+        private_ip_addresses: vec![address(n)],
+        security_group_ids: groups_of(n, groups).into(),
+        source_dest_check: true,
+    }
+}
+
+fn group(n: u32, groups: u32) -> SecurityGroupDesired {
     let mut rules: Vec<RuleDesired> = (0..8).map(|port| rule(false, 1_000 + port, Peer::CidrIpv4(format!("10.{port}.0.0/16")))).collect();
     rules.push(rule(false, 22, Peer::ReferencedGroupId(group_id((n + 1) % groups))));
     rules.push(RuleDesired { ip_protocol: "-1".into(), ..rule(true, -1, Peer::CidrIpv4("0.0.0.0/0".into())) });
-    let elsewhere = (0..interfaces).filter(|i| i % HOSTS != 0 && groups_of(*i, groups).contains(&group_id(n))).map(address);
-    SecurityGroupDesired {
-        group_id: group_id(n),
-        vpc_id: VPC.into(),
-        rules,
-        remote_members: elsewhere.collect(),
-        ..SecurityGroupDesired::default()
-    }
+    SecurityGroupDesired { group_id: group_id(n), vpc_id: VPC.into(), rules, ..SecurityGroupDesired::default() }
 }
 
 fn rule(egress: bool, port: i32, peer: Peer) -> RuleDesired {

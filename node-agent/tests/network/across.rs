@@ -321,6 +321,39 @@ impl Drop for Conversation {
 }
 
 #[test]
+fn a_nat_gateway_serves_guests_on_other_hosts() {
+    machine("a_nat_gateway_serves_guests_on_other_hosts", || async {
+        let near = on(1, 5, &["sg-1"]).at("subnet-b", "172.31.16.5");
+        let far = on(2, 6, &["sg-1"]).at("subnet-b", "172.31.16.6");
+        let nat = on(1, 9, &[]).public("198.18.0.9").translating();
+        let guests = [&near, &far, &nat];
+        let mut cluster = Cluster::wire(2);
+        plug(&[&near, &far]);
+        // The world is where the first host's way out leads.
+        let first = host_id(1);
+        run("ip netns add world");
+        run(&format!("ip link add w0 netns {first} type veth peer name eth0 netns world"));
+        run(&format!(
+            "ip -n {first} addr add 203.0.113.1/24 dev w0; ip -n {first} link set w0 up; ip -n {first} route add default via 203.0.113.254"
+        ));
+        run("ip -n world addr add 203.0.113.254/24 dev eth0; ip -n world link set eth0 up; ip -n world link set lo up");
+        let _web = Listener::start("world", 80);
+        let world = World::default().vpc("vpc-1").group("sg-1", open()).routes("vpc-1", "rtb-b", &[("0.0.0.0/0", Some(nat.target()))]);
+        cluster.start(&world, &guests).await;
+        for guest in [&near, &far] {
+            assert_eq!(reach(guest, "203.0.113.254", 80).as_deref(), Some("203.0.113.1"), "{}", guest.address);
+        }
+        // It moves to a host that has no way out, and with it the way of both.
+        let moved = on(2, 9, &[]).public("198.18.0.9").translating();
+        cluster.state(&world, &[&near, &far, &moved]).await;
+        for guest in [&near, &far] {
+            assert_eq!(reach(guest, "203.0.113.254", 80), None, "{}", guest.address);
+        }
+        assert!(!run("ip netns list").lines().any(|name| name.contains(&first) && name.contains("nat-")), "the first has nothing of it");
+    });
+}
+
+#[test]
 fn an_open_connection_outlives_statements_and_restarts_of_the_agents() {
     machine("an_open_connection_outlives_statements_and_restarts_of_the_agents", || async {
         let a = on(1, 5, &["sg-1"]);

@@ -89,7 +89,7 @@ impl Cluster {
     fn desired(&self, number: u8, world: &World, guests: &[&Guest]) -> Desired {
         let here = &self.host(number).id;
         let own = || guests.iter().filter(|guest| guest.host == *here);
-        let mut desired = own().fold(world.clone(), |world, guest| world.guest(guest)).0;
+        let mut desired = own().fold(world.clone(), |world, guest| if guest.translates { world.nat(guest) } else { world.guest(guest) }).0;
         desired.vpcs.retain(|vpc_id, _| own().any(|guest| guest.vpc_id == *vpc_id));
         for guest in guests.iter().filter(|guest| guest.host != *here && desired.vpcs.contains_key(&guest.vpc_id)) {
             let there = self.hosts.iter().find(|host| host.id == guest.host).unwrap();

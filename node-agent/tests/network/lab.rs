@@ -229,6 +229,8 @@ pub struct Guest {
     pub public: String,
     pub groups: Vec<String>,
     pub source_dest_check: bool,
+    /// It is a NAT gateway, and no guest.
+    pub translates: bool,
     pub secondary: Vec<String>,
 }
 
@@ -243,6 +245,7 @@ impl Guest {
             public: String::new(),
             groups: groups.iter().map(|&group| group.to_owned()).collect(),
             source_dest_check: true,
+            translates: false,
             secondary: Vec::new(),
         }
     }
@@ -273,6 +276,11 @@ impl Guest {
     pub fn forwarding(mut self) -> Self {
         self.source_dest_check = false;
         self
+    }
+
+    /// A NAT gateway in its place.
+    pub fn translating(self) -> Self {
+        Self { translates: true, ..self.forwarding() }
     }
 
     /// This guest as the target of a route.

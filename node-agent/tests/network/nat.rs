@@ -17,7 +17,7 @@ impl Scene {
         run("ip -n world route add 198.18.0.0/15 via 203.0.113.1");
         let a = Guest::new(6, "vpc-1", &["sg-1"]).at("subnet-b", "172.31.16.6");
         a.plug().addressed();
-        Self { a, nat: Guest::new(9, "vpc-1", &[]).at("subnet-a", "172.31.0.9").public("198.18.0.9").forwarding() }
+        Self { a, nat: Guest::new(9, "vpc-1", &[]).at("subnet-a", "172.31.0.9").public("198.18.0.9").translating() }
     }
 
     fn world(&self) -> World {
