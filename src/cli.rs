@@ -89,6 +89,9 @@ pub enum Command {
         #[arg(value_name = "INSTANCE|RESERVATION|REQUEST-ID")]
         subject: String,
     },
+    /// The network of hosts, and what a packet meets in it
+    #[command(subcommand)]
+    Net(Net),
     /// AMIs: import a disk image, build one, list them
     #[command(subcommand)]
     Image(crate::commands::image::Image),
@@ -225,6 +228,30 @@ pub enum Host {
     Quarantine(Quarantine),
     /// Print a token that lets a part on another machine join, once
     Token(Token),
+}
+
+#[derive(Subcommand)]
+pub enum Net {
+    /// The network that a host should have: namespaces, interfaces, routes, network ACLs, groups
+    ///
+    /// Made of what the scheduler tells the host, by what its agent makes of it: it is known of a host that is away, too.
+    Plan {
+        /// Its id, or its name where only one has it
+        host: String,
+    },
+    /// Which rule lets a packet pass, or stops it, there and back
+    ///
+    /// Computed from the plans of the hosts concerned; no packet is sent. The exit code is 0 if it passes and its answer does, 3 if not.
+    Trace {
+        /// An instance, a network interface or an address
+        from: String,
+        /// The same; an instance of another VPC is reached by its public address
+        to: String,
+        /// tcp, udp, icmp, or a number
+        protocol: String,
+        /// The destination's port, or the type of ICMP [default: an echo request]
+        port: Option<u16>,
+    },
 }
 
 #[derive(Subcommand)]

@@ -10,6 +10,7 @@ mod down;
 mod host;
 mod host_token;
 pub mod image;
+mod net;
 mod part;
 mod status;
 mod up;
@@ -65,6 +66,7 @@ async fn dispatch(config: &Config, global: &Global, command: Command) -> Result<
         Command::Host(command) => host::run(config, output, command).await,
         Command::Part(command) => part::run(config, output, command).await,
         Command::Why { subject } => why::run(config, output, subject).await,
+        Command::Net(command) => return net::run(config, output, command).await,
         Command::Image(command) => image::run(config, output, command).await,
         Command::Backup { file } => backup::write(config, &file).await,
         Command::Restore { file } => backup::restore(config, &file).await,

@@ -133,6 +133,46 @@ def test_why_says_where_an_instance_is_and_why_not_elsewhere(hosts):
     assert f"{one} (" in told and "is on three (" in told and "is in another availability zone" in told
 
 
+def test_net_plan_and_trace_are_computed_for_hosts_that_are_there_and_that_are_not(hosts):
+    (near,), (far,) = hosts.run_on(A), hosts.run_on(B)
+    hosts.wait("running", [near, far])
+    here, there = hosts.instance(near), hosts.instance(far)
+    trace = lambda *words: hosts.cloud.freehold("net", "trace", *words, check=False)
+    plan = hosts.cloud.json("net", "plan", "three")
+    (vpc,) = plan["vpcs"]
+    (interface,) = vpc["interfaces"]
+    (shown,) = there["NetworkInterfaces"]
+    assert (plan["faults"], plan["simulated"], vpc["vpc_id"]) == ([], [far], there["VpcId"])
+    assert (interface["network_interface_id"], interface["addresses"]) == (shown["NetworkInterfaceId"], [there["PrivateIpAddress"]])
+    assert interface["public"] == there["PublicIpAddress"]
+
+    # The default group lets in whoever carries it, and nobody else.
+    group = there["SecurityGroups"][0]["GroupId"]
+    passes = trace(near, far, "tcp", "22")
+    assert passes.returncode == 0 and f"{group} ingress all traffic from {group}" in passes.stdout, passes.stdout + passes.stderr
+    stopped = trace("203.0.113.7", far, "tcp", "22")
+    assert stopped.returncode == 3 and f"STOP group    {shown['NetworkInterfaceId']}: no ingress rule" in stopped.stdout, stopped.stdout
+    hosts.ec2.authorize_security_group_ingress(GroupId=group, IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="203.0.113.0/24")
+    answer = hosts.cloud.json("net", "trace", "203.0.113.7", there["PublicIpAddress"], "tcp", "22")
+    assert answer["passes"] and any("ingress tcp 22 from 203.0.113.0/24" in step["by"] for step in answer["there"])
+    assert any("rule 100 allow all traffic" in step["by"] for step in answer["back"]), "the default network ACL"
+    hosts.ec2.revoke_security_group_ingress(GroupId=group, IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="203.0.113.0/24")
+    assert trace(near, there["PrivateIpAddress"], "icmp").returncode == 0
+    assert trace(here["PrivateIpAddress"], far, "udp", "53").returncode == 0
+    assert trace(near, "203.0.113.7", "tcp", "443").returncode == 0
+
+    hosts.three.kill()
+    hosts.three.wait_until_silent()
+    assert not hosts.cloud.json("net", "plan", "three")["connected"]
+    assert trace(near, far, "tcp", "22").returncode == 0
+    assert "not connected since" in hosts.cloud.freehold("net", "plan", "three").stdout
+    hosts.three.start()
+    hosts.three.wait_until_connected()
+    for words, reason in [(("net", "plan", "nobody"), "There is no host 'nobody'"), (("net", "trace", "i-0123456789abcdef0", far, "icmp"), "There is no 'i-0")]:
+        refused = hosts.cloud.freehold(*words, check=False)
+        assert refused.returncode == 1 and reason in refused.stderr
+
+
 def test_a_full_zone_refuses_and_the_request_s_id_explains_it(hosts):
     hosts.run_on(B, 4)
     request_id = hosts.refused(Placement={"AvailabilityZone": B})

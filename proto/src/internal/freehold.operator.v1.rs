@@ -451,6 +451,35 @@ pub struct Authority {
     #[prost(string, tag = "1")]
     pub certificate: ::prost::alloc::string::String,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReadNetworkRequest {
+    /// A host id, or a host's name where only one has it.
+    #[prost(string, tag = "1")]
+    pub host: ::prost::alloc::string::String,
+    /// Instances, network interfaces, private and public addresses: the hosts that these are on, and those that their routes lead to.
+    #[prost(string, repeated, tag = "2")]
+    pub endpoints: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReadNetworkResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub hosts: ::prost::alloc::vec::Vec<HostNetwork>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HostNetwork {
+    #[prost(string, tag = "1")]
+    pub host_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub hostname: ::prost::alloc::string::String,
+    #[prost(bool, tag = "3")]
+    pub connected: bool,
+    #[prost(message, optional, tag = "4")]
+    pub last_seen: ::core::option::Option<::prost_types::Timestamp>,
+    /// Each a freehold.host.v1.ToAgent of an instance, a VPC or a security group, as the host would be told now. Of instance metadata only
+    /// names are in it.
+    #[prost(bytes = "bytes", repeated, tag = "5")]
+    pub statements: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
 /// Generated client implementations.
 pub mod operator_client {
     #![allow(
@@ -751,6 +780,31 @@ pub mod operator_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("freehold.operator.v1.Operator", "Explain"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What hosts are told of their network, whether they are there to hear it or not.
+        pub async fn read_network(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReadNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReadNetworkResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/freehold.operator.v1.Operator/ReadNetwork",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("freehold.operator.v1.Operator", "ReadNetwork"));
             self.inner.unary(req, path, codec).await
         }
         /// Makes an AMI of a manifest that is in the image store.
@@ -1099,6 +1153,14 @@ pub mod operator_server {
             &self,
             request: tonic::Request<super::ExplainRequest>,
         ) -> std::result::Result<tonic::Response<super::Explanation>, tonic::Status>;
+        /// What hosts are told of their network, whether they are there to hear it or not.
+        async fn read_network(
+            &self,
+            request: tonic::Request<super::ReadNetworkRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReadNetworkResponse>,
+            tonic::Status,
+        >;
         /// Makes an AMI of a manifest that is in the image store.
         async fn register_image(
             &self,
@@ -1638,6 +1700,51 @@ pub mod operator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ExplainSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/freehold.operator.v1.Operator/ReadNetwork" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReadNetworkSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::ReadNetworkRequest>
+                    for ReadNetworkSvc<T> {
+                        type Response = super::ReadNetworkResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReadNetworkRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::read_network(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReadNetworkSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -4,6 +4,7 @@ mod attention;
 pub(crate) mod explain;
 pub(crate) mod hosts;
 pub(crate) mod images;
+mod network;
 mod problems;
 mod quarantine;
 mod status;
@@ -178,6 +179,11 @@ impl Operator for OperatorService {
 
     async fn explain(&self, request: Request<proto::ExplainRequest>) -> Result<Response<proto::Explanation>, Status> {
         answered(explain::explain(&self.store, &request.into_inner().subject).await)
+    }
+
+    async fn read_network(&self, request: Request<proto::ReadNetworkRequest>) -> Result<Response<proto::ReadNetworkResponse>, Status> {
+        let hosts = network::read(&self.store, &request.into_inner()).await;
+        answered(hosts.map(|hosts| proto::ReadNetworkResponse { hosts }))
     }
 
     async fn register_image(
