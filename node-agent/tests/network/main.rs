@@ -12,6 +12,7 @@ mod nat;
 mod acls;
 mod across;
 mod addresses;
+mod bypass;
 mod changes;
 mod day;
 mod filters;

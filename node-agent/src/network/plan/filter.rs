@@ -93,6 +93,8 @@ fn spoofed(table: &mut Table, vpc: &VpcPlan) {
         "iifname . ether saddr != @hardware drop",
         "udp sport 67 udp dport 68 drop",
         "ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept",
+        // What is nobody's address, on this machine or beyond it.
+        &format!("ip daddr != {{ {METADATA}, {RESOLVER} }} ip daddr {{ 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/3 }} drop"),
         "iifname . ether saddr . ip saddr @bound accept",
         &format!("iifname @routers ip daddr != {{ {services} }} accept"),
         "drop",

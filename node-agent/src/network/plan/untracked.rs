@@ -16,9 +16,13 @@ const BY_SENDER: u32 = 1;
 const BY_RECEIVER: u32 = 2;
 const PROTOCOLS: [&str; 2] = ["tcp", "udp"];
 
-/// What lets the packets of tracked flows through on the side of whom they come from.
-pub fn leaving() -> [String; 3] {
-    tracked(BY_SENDER, BY_RECEIVER)
+/// What lets the packets of tracked flows through on the side of whom they come from. Word that something went wrong with a flow is heard
+/// from its ends and from those who forward, not from a third guest who guesses that there is one.
+pub fn leaving() -> [String; 4] {
+    let of_no_end = "iifname . ct original ip saddr != @addressed iifname . ct reply ip saddr != @addressed";
+    let third = format!("ct state related iifname \"tap*\" iifname != @routers {of_no_end} drop");
+    let [related, original, reply] = tracked(BY_SENDER, BY_RECEIVER);
+    [third, related, original, reply]
 }
 
 /// The same on the side of whom they go to.
