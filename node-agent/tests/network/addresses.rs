@@ -89,6 +89,11 @@ fn what_somebody_else_removed_comes_back() {
         assert!(run("ip route").contains("198.18.0.5"));
         assert!(output(&format!("ip -n {} link show {}", guest.vpc_namespace(), guest.tap())).status.success());
         assert!(run("nft list tables").contains(HOST));
+        let (tap, namespace) = (guest.tap(), guest.vpc_namespace());
+        run(&format!("ip -n {namespace} link del {tap}; ip link del $(ip -o link | grep -o 'fhv[0-9a-f]*' | head -1)"));
+        lab.plane.look().await.unwrap();
+        assert_eq!(lab.plane.faults(), [""; 0]);
+        assert!(run("ip route").contains("198.18.0.5") && run(&format!("ip -n {namespace} route")).contains(&tap), "both ends again");
         lab.plane.teardown().await.unwrap();
     });
 }

@@ -16,7 +16,7 @@ fn handles(guest: &Guest) -> BTreeSet<String> {
 }
 
 /// The rules without their order, which is that of their making.
-fn content(guest: &Guest) -> BTreeSet<String> {
+pub fn content(guest: &Guest) -> BTreeSet<String> {
     let listing = run(&format!("ip netns exec {} nft list ruleset", guest.vpc_namespace()));
     let blocks = listing.split("\n\t}\n").map(|block| {
         let (head, elements) = block.split_once("elements = {").unwrap_or((block, ""));

@@ -15,6 +15,7 @@ mod addresses;
 mod bypass;
 mod changes;
 mod day;
+mod faults;
 mod filters;
 mod outside;
 mod routes;
