@@ -76,6 +76,12 @@ fn planned(network: &HostNetwork) -> Result<(HostPlan, Vec<String>), Failure> {
             }
             Some(to_agent::Kind::Vpc(vpc)) => drop(desired.vpcs.insert(vpc.vpc_id.clone(), Arc::new(vpc))),
             Some(to_agent::Kind::SecurityGroup(group)) => drop(desired.security_groups.insert(group.group_id.clone(), Arc::new(group))),
+            Some(to_agent::Kind::NatGateway(gateway)) => {
+                drop(desired.nat_gateways.insert(gateway.nat_gateway_id.clone(), Arc::new(gateway)));
+            }
+            Some(to_agent::Kind::InterfaceElsewhere(interface)) => {
+                drop(desired.interfaces_elsewhere.insert(interface.network_interface_id.clone(), Arc::new(interface)));
+            }
             _ => {}
         }
     }

@@ -11,9 +11,13 @@ use prost::Message;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::{hosts, timestamp};
-use crate::hosts::desired;
+use crate::hosts::elsewhere::Said;
+use crate::hosts::{desired, gateways};
+use crate::network::nat::state::STANDING;
 use crate::store::read::chosen;
-use crate::store::{Failure, Outcome, Select, Store, host, instance, network_interface_attachment, private_address, public_address};
+use crate::store::{
+    Failure, Outcome, Select, Store, host, instance, nat_gateway, network_interface_attachment, private_address, public_address,
+};
 
 /// The host that is meant, and those of the endpoints.
 pub async fn read(store: &Store, request: &proto::ReadNetworkRequest) -> Outcome<Vec<proto::HostNetwork>> {
@@ -46,17 +50,24 @@ struct Network {
 async fn network(store: &Store, row: host::Model) -> Outcome<Network> {
     let (db, settings) = (store.reader(), store.settings());
     let instances = desired::instances(db, settings, &row.host_id, &Select::All).await?;
-    let vpc_ids: BTreeSet<String> = instances.iter().flat_map(|one| &one.interfaces).map(|one| one.vpc_id.clone()).collect();
+    let gateways = gateways::desired(db, &row.host_id, &Select::All).await?;
+    let of_instances = instances.iter().flat_map(|one| &one.interfaces);
+    let vpc_ids: BTreeSet<String> =
+        of_instances.chain(gateways.iter().filter_map(|one| one.interface.as_ref())).map(|one| one.vpc_id.clone()).collect();
+    let said = Said::nothing(&row.host_id, row.tunnel_address.is_empty());
     let mut statements: Vec<to_agent::Kind> = instances.into_iter().map(|one| to_agent::Kind::Instance(names_only(one))).collect();
+    statements.extend(gateways.into_iter().map(to_agent::Kind::NatGateway));
     let mut routers = Vec::new();
     for vpc_id in vpc_ids {
         let Some(vpc) = desired::vpc(db, settings, &vpc_id).await? else { continue };
         routers.extend(targets(&vpc));
         statements.push(to_agent::Kind::Vpc(vpc));
         for group_id in desired::group_ids(db, &vpc_id).await? {
-            let group = desired::security_group(db, &row.host_id, &group_id).await?;
+            let group = desired::security_group(db, &group_id).await?;
             statements.extend(group.map(to_agent::Kind::SecurityGroup));
         }
+        let elsewhere = said.of_vpc(&store.world().rows(), &vpc_id);
+        statements.extend(elsewhere.into_iter().map(to_agent::Kind::InterfaceElsewhere));
     }
     let statements = statements.into_iter().map(|kind| ToAgent { kind: Some(kind), ..ToAgent::default() }.encode_to_vec().into());
     let told = proto::HostNetwork {
@@ -89,7 +100,7 @@ async fn of_endpoints(store: &Store, endpoints: &[String]) -> Outcome<BTreeSet<S
     let mut rows = Vec::new();
     for id in ids {
         let found = match id.split_once('-') {
-            Some(("i", _)) => instance::Entity::find_by_id(&id).all(store.reader()).await?,
+            Some(("i", _)) => instance::Entity::find_by_id(&id).all(store.reader()).await?.into_iter().map(Place::from).collect(),
             Some(("eni", _)) => of_interfaces(store, vec![id.clone()]).await?,
             _ => return Err(refuse(format!("'{id}' is no instance (i-…), no network interface (eni-…) and no IPv4 address."))),
         };
@@ -108,12 +119,28 @@ async fn of_endpoints(store: &Store, endpoints: &[String]) -> Outcome<BTreeSet<S
     Ok(rows.into_iter().filter_map(|row| row.host_id).collect())
 }
 
-/// The instances that these are attached to.
-async fn of_interfaces(store: &Store, ids: Vec<String>) -> Outcome<Vec<instance::Model>> {
+/// Where something is.
+struct Place {
+    vpc_id: String,
+    host_id: Option<String>,
+}
+
+impl From<instance::Model> for Place {
+    fn from(row: instance::Model) -> Self {
+        Self { vpc_id: row.vpc_id, host_id: row.host_id }
+    }
+}
+
+/// Where the instances are that these are attached to, and the NAT gateways that they are of.
+async fn of_interfaces(store: &Store, ids: Vec<String>) -> Outcome<Vec<Place>> {
     use network_interface_attachment::{Column, Entity};
+    let gateways = nat_gateway::Entity::find().filter(nat_gateway::Column::NetworkInterfaceId.is_in(ids.clone()));
+    let gateways = gateways.filter(nat_gateway::Column::State.is_in(STANDING)).all(store.reader()).await?;
     let attached = chosen(store.reader(), Entity::find(), Column::NetworkInterfaceId, &Select::Ids(ids)).await?;
     let instances = Select::Ids(attached.into_iter().map(|row| row.instance_id).collect());
-    Ok(chosen(store.reader(), instance::Entity::find(), instance::Column::InstanceId, &instances).await?)
+    let instances = chosen(store.reader(), instance::Entity::find(), instance::Column::InstanceId, &instances).await?;
+    let gateways = gateways.into_iter().map(|row| Place { vpc_id: row.vpc_id, host_id: row.host_id });
+    Ok(instances.into_iter().map(Place::from).chain(gateways).collect())
 }
 
 fn refuse(message: String) -> Failure {
