@@ -13,7 +13,7 @@ from cloud import BINARY, SIMULATED_CAPACITY, wait_until
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from hosts import Here, Machine, Wires  # noqa: E402
+from hosts import Here, Lasting, Machine, Wires  # noqa: E402
 
 # Half of it is what a part has for trying, on a machine that is busy with other tests.
 CERTIFICATE_SECONDS = 60
@@ -101,7 +101,7 @@ advertise = ["{{images}}:8775"]
         self.gateway = Place(self, "gateway", "gateway", '[gateway]\nlisten = "0.0.0.0:8773"\nnames = ["{own}", "api.cloud.example"]\n')
         real_agent = '[agent]\ndrivers = ["qemu"]\nstop_timeout_seconds = 10\n'
         self.a = Place(self, "a", "agent", *((real_agent, Here) if real else (agent,)))
-        self.b = Place(self, "b", "agent", real_agent if real == "both" else agent)
+        self.b = Place(self, "b", "agent", *((real_agent, Lasting) if real == "both" else (agent,)))
         self.places = [*self.schedulers, self.images, self.gateway, self.a, self.b]
         schedulers = ", ".join(f'"{place.machine.address}:8774"' for place in self.schedulers)
         for place in self.places:

@@ -62,6 +62,14 @@ class Machine:
         ip("netns", "delete", self.namespace, check=False)
 
 
+class Lasting(Machine):
+    """One whose files are this machine's, names of namespaces too: what an agent leaves there the next one finds. (`ip netns exec` makes mounts of
+    its own for each process.)"""
+
+    def command(self, *words):
+        return ["nsenter", f"--net=/run/netns/{self.namespace}", *map(str, words)]
+
+
 class Here(Machine):
     """The machine that the tests run on, wired to the others. Its end of the wire goes with the other."""
 

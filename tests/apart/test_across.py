@@ -69,7 +69,7 @@ def test_guests_reach_each_other_across_hosts_and_without_the_cloud(apart):
     address = until(apart, far, "running")["PrivateIpAddress"]
 
     def reached():
-        return "SSH" in ssh.run(f"nc -w 3 {address} 22 < /dev/null").stdout
+        return "SSH" in ssh.run(f"nc -w 3 {address} 22 < /dev/null | head -c 3").stdout
 
     wait_until("the other guest answers", reached, PATIENCE)
     assert "mtu 1450" in ssh("ip link show eth0"), "it heard by DHCP how much gets through"
@@ -95,7 +95,7 @@ def test_guests_reach_each_other_across_hosts_and_without_the_cloud(apart):
     assert ssh.answers(), "this one is still there"
     apart.aws("ec2", "authorize-security-group-ingress", "--group-id", inside, "--protocol", "tcp", "--port", "22", "--source-group", group)
     wait_until("and again", reached, PATIENCE)
-    visitors = apart.aws("ec2", "create-security-group", "--group-name", "visitors", "--description", "of nobody's")["GroupId"]
+    visitors = apart.aws("ec2", "create-security-group", "--group-name", "visitors", "--description", "nothing")["GroupId"]
     apart.aws("ec2", "authorize-security-group-ingress", "--group-id", visitors, *port_22)
     apart.aws("ec2", "modify-instance-attribute", "--instance-id", near, "--groups", visitors)
     wait_until("it has left the group that is let in", lambda: not reached(), PATIENCE)
