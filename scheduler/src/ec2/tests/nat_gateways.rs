@@ -101,8 +101,8 @@ async fn managed(bench: &Bench, made: &ec2::NatGateway) {
 }
 
 async fn default_subnet(lab: &Lab) -> ec2::Subnet {
-    let zone = filter("availability-zone", &["us-east-1a"]);
-    lab.ok(ec2::DescribeSubnetsRequest { filters: vec![zone], ..Default::default() }).await.subnets.remove(0)
+    let filters = vec![filter("availability-zone", &["us-east-1a"]), filter("default-for-az", &["true"])];
+    lab.ok(ec2::DescribeSubnetsRequest { filters, ..Default::default() }).await.subnets.remove(0)
 }
 
 async fn shown(lab: &Lab, id: &str) -> ec2::NatGateway {
