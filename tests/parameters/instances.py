@@ -44,6 +44,50 @@ def interface(world, **given):
     return {"NetworkInterfaces": [{"DeviceIndex": 0, "SubnetId": world.subnet["SubnetId"]} | given]}
 
 
+def second(world, **given):
+    """A launch with a second interface."""
+    both = [{"DeviceIndex": 0, "SubnetId": world.subnet["SubnetId"]}, {"DeviceIndex": 1} | given]
+    return world.launch(InstanceType="t3.micro", NetworkInterfaces=both)["NetworkInterfaces"][1]
+
+
+for _path, _values, _send, _shown in [
+    ("NetworkInterface.DeleteOnTermination", (True, False), lambda w, v: {"DeleteOnTermination": v}, lambda one: one["Attachment"]["DeleteOnTermination"]),
+    ("NetworkInterface.Description", ("one", "other"), lambda w, v: {"Description": v}, lambda one: one["Description"]),
+    ("NetworkInterface.DeviceIndex", (1, 2), lambda w, v: {"DeviceIndex": v}, lambda one: one["Attachment"]["DeviceIndex"]),
+]:
+
+    def declare_second(path, values, send, shown):
+        @parameter("RunInstances", path, values)
+        def second_interface(world, value):
+            return shown(second(world, **send(world, value)))
+
+    declare_second(_path, _values, _send, _shown)
+
+
+@parameter("RunInstances", "NetworkInterface.NetworkInterfaceId", ("present", "absent"), ("done", "InvalidNetworkInterfaceID.NotFound"))
+def existing_interface(world, value):
+    made = world.ec2.create_network_interface(SubnetId=world.subnet["SubnetId"])["NetworkInterface"]["NetworkInterfaceId"]
+    asked = made if value == "present" else "eni-00000000000000000"
+    return code_of(world.run, NetworkInterfaces=[{"DeviceIndex": 0, "NetworkInterfaceId": asked}])
+
+
+@parameter("RunInstances", "NetworkInterface.SecondaryPrivateIpAddressCount", (0, 1))
+def secondary_count(world, value):
+    return len(world.launch(**interface(world, SecondaryPrivateIpAddressCount=value))["NetworkInterfaces"][0]["PrivateIpAddresses"]) - 1
+
+
+@parameter("RunInstances", "NetworkInterface.PrivateIpAddresses.PrivateIpAddress", (205, 206), lambda world, value: address(world, value))
+def listed_address(world, value):
+    asked = [{"PrivateIpAddress": address(world, value), "Primary": True}]
+    return world.launch(**interface(world, PrivateIpAddresses=asked))["PrivateIpAddress"]
+
+
+@parameter("RunInstances", "NetworkInterface.PrivateIpAddresses.Primary", (True, False), (True, False))
+def listed_as_primary(world, value):
+    wanted = address(world, 207 if value else 208)
+    return world.launch(**interface(world, PrivateIpAddresses=[{"PrivateIpAddress": wanted, "Primary": value}]))["PrivateIpAddress"] == wanted
+
+
 @parameter("RunInstances", "ClientToken", ("same", "other"), (True, False))
 def client_token(world, value):
     token = world.unique("token")

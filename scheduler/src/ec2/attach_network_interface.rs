@@ -11,12 +11,12 @@ use super::run_instances::{combination, invalid};
 use crate::engine::Command;
 use crate::lifecycle::step::State;
 use crate::network::{attachment, interface};
-use crate::store::{Outcome, Tx, instance, network_interface, network_interface_attachment};
+use crate::store::{Outcome, Tx, instance, network_interface_attachment};
 
 /// A machine's slots for what comes while it runs, and its primary interface.
 const MOST: u32 = 8;
 /// The greatest device index.
-const LAST_INDEX: i32 = 31;
+pub const LAST_INDEX: i32 = 31;
 
 impl Command for ec2::AttachNetworkInterfaceRequest {
     const ERRORS: &'static [ErrorCode] = &[
@@ -44,7 +44,7 @@ impl Command for ec2::AttachNetworkInterfaceRequest {
             let message = format!("Interface: [{}] in use.", interface.network_interface_id);
             return Err(Fault::new(ErrorCode::InvalidNetworkInterfaceInUse, message).into());
         }
-        same_network(&interface, &instance)?;
+        same_network((&interface.availability_zone, &interface.vpc_id), (&instance.availability_zone, &instance.vpc_id))?;
         room(tx, &instance, self.device_index).await?;
         let addresses = interface::addresses(tx, &interface.network_interface_id).await?.len();
         within_limit(tx, Some(&instance.instance_type), addresses)?;
@@ -64,18 +64,25 @@ fn takes(instance: &instance::Model) -> Result<(), Fault> {
     Err(Fault::new(ErrorCode::IncorrectInstanceState, message))
 }
 
-fn same_network(interface: &network_interface::Model, instance: &instance::Model) -> Result<(), Fault> {
-    if interface.availability_zone != instance.availability_zone {
+/// Both a zone and a VPC.
+pub fn same_network(interface: (&str, &str), instance: (&str, &str)) -> Result<(), Fault> {
+    if interface.0 != instance.0 {
         return Err(combination("You may not attach a network interface to an instance if they are not in the same availability zone"));
     }
-    if interface.vpc_id != instance.vpc_id {
+    if interface.1 != instance.1 {
         let message = format!(
-            "Network interface {} is in {}, and instance {} in {}. Attach one of the instance's own VPC.",
-            interface.network_interface_id, interface.vpc_id, instance.instance_id, instance.vpc_id
+            "The network interface is in {}, and the instance in {}. Attach one of the instance's own VPC.",
+            interface.1, instance.1
         );
-        return Err(combination(&message));
+        return Err(combination(message));
     }
     Ok(())
+}
+
+/// As many interfaces as an instance of a type has room for.
+pub fn most(tx: &Tx, instance_type: &str) -> usize {
+    let of_type = tx.settings().catalogue.get(instance_type).map_or(1, |entry| entry.interfaces);
+    usize::try_from(of_type.min(MOST)).unwrap_or(usize::MAX)
 }
 
 /// That the type has room for one more, and that the index is free.
@@ -89,8 +96,7 @@ async fn room(tx: &Tx, instance: &instance::Model, index: i32) -> Outcome<()> {
         let message = format!("Instance '{}' already has an interface attached at device index '{index}'.", instance.instance_id);
         return Err(invalid(message).into());
     }
-    let of_type = tx.settings().catalogue.get(&instance.instance_type).map_or(1, |entry| entry.interfaces);
-    let most = usize::try_from(of_type.min(MOST)).unwrap_or(usize::MAX);
+    let most = most(tx, &instance.instance_type);
     if there.len() >= most {
         let message = format!("Interface count {} exceeds the limit for {}, which is {most}.", there.len() + 1, instance.instance_type);
         return Err(Fault::new(ErrorCode::AttachmentLimitExceeded, message).into());

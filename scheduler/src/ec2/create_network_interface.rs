@@ -7,11 +7,11 @@ use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use super::create_tags::insert_tags;
 use super::message::{self, missing};
 use super::model::network_interface::described;
-use super::network_interfaces::{description, within_limit};
+use super::network_interfaces::{AddressesAsked, description, within_limit};
 use super::resolve::{NETWORK_INTERFACE, SUBNET};
-use super::run_instances::{combination, groups_or_default, invalid};
+use super::run_instances::groups_or_default;
 use crate::engine::Command;
-use crate::network::interface::{self, Secondary};
+use crate::network::interface;
 use crate::store::read::interfaces;
 use crate::store::{Outcome, Tx, network_interface, subnet};
 
@@ -40,7 +40,9 @@ impl Command for ec2::CreateNetworkInterfaceRequest {
         if self.subnet_id.is_empty() {
             return Err(missing("subnetId").into());
         }
-        let asked = Asked::read(&self)?;
+        let description = description(self.description.as_deref())?.to_owned();
+        let listed = (&self.private_ip_addresses, self.secondary_private_ip_address_count);
+        let asked = AddressesAsked::read(self.private_ip_address.as_ref(), listed.0, listed.1)?;
         let tags = message::tags_on_create(NETWORK_INTERFACE.resource_type, &self.tag_specifications)?;
         let subnet = SUBNET.own::<subnet::Entity>(tx, &self.subnet_id).await?;
         let group_ids = groups_or_default(tx, &self.groups, &subnet.vpc_id).await?;
@@ -52,7 +54,7 @@ impl Command for ec2::CreateNetworkInterfaceRequest {
         within_limit(tx, None, 1 + asked.secondary().count())?;
         let new = interface::New {
             subnet: &subnet,
-            description: asked.description.clone(),
+            description,
             group_ids: &group_ids,
             primary: asked.primary.as_deref(),
             secondary: asked.secondary(),
@@ -65,44 +67,5 @@ impl Command for ec2::CreateNetworkInterfaceRequest {
             network_interface: Some(described(&view, &tags, tx.settings())),
             client_token: self.client_token.filter(|token| !token.is_empty()),
         })
-    }
-}
-
-/// The addresses that a request asks for.
-struct Asked {
-    description: String,
-    primary: Option<String>,
-    named: Vec<String>,
-    drawn: usize,
-}
-
-impl Asked {
-    fn read(request: &ec2::CreateNetworkInterfaceRequest) -> Result<Self, Fault> {
-        let description = description(request.description.as_deref())?.to_owned();
-        let mut primary = request.private_ip_address.clone().filter(|address| !address.is_empty());
-        let mut named = Vec::new();
-        for given in &request.private_ip_addresses {
-            let address = given.private_ip_address.clone().filter(|address| !address.is_empty());
-            let address = address.ok_or_else(|| missing("privateIpAddresses.privateIpAddress"))?;
-            match (given.primary, &primary) {
-                (Some(true), Some(_)) => return Err(combination("Only one primary private IP address can be specified.")),
-                (Some(true), None) => primary = Some(address),
-                _ => named.push(address),
-            }
-        }
-        let drawn = request.secondary_private_ip_address_count;
-        if drawn.is_some() && !named.is_empty() {
-            let message =
-                "The parameter secondaryPrivateIpAddressCount cannot be used with secondary private IP addresses. Give one of the two.";
-            return Err(combination(message));
-        }
-        let drawn = drawn.unwrap_or_default();
-        let drawn = usize::try_from(drawn)
-            .map_err(|_| invalid(format!("Value ({drawn}) for parameter secondaryPrivateIpAddressCount is invalid.")))?;
-        Ok(Self { description, primary, named, drawn })
-    }
-
-    fn secondary(&self) -> Secondary<'_> {
-        if self.named.is_empty() { Secondary::Drawn(self.drawn) } else { Secondary::Named(&self.named) }
     }
 }

@@ -1,11 +1,13 @@
 //! What the actions of network interfaces share.
 
+use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
 use sea_orm::EntityTrait;
 
 use super::message::missing;
 use super::resolve::NETWORK_INTERFACE;
-use super::run_instances::invalid;
+use super::run_instances::{combination, invalid};
+use crate::network::interface::Secondary;
 use crate::network::{interface, nat};
 use crate::store::{Failure, Outcome, Tx, instance, network_interface};
 
@@ -39,6 +41,48 @@ pub async fn unmanaged(tx: &Tx, id: &str) -> Outcome<()> {
             Err(Failure::refuse(ErrorCode::OperationNotPermitted, message))
         }
         None => Ok(()),
+    }
+}
+
+/// The addresses that a new interface is asked to have.
+#[derive(Clone, Debug, Default)]
+pub struct AddressesAsked {
+    pub primary: Option<String>,
+    named: Vec<String>,
+    drawn: usize,
+}
+
+impl AddressesAsked {
+    pub fn read(primary: Option<&String>, listed: &[ec2::PrivateIpAddressSpecification], drawn: Option<i32>) -> Result<Self, Fault> {
+        let mut primary = primary.cloned().filter(|address| !address.is_empty());
+        let mut named = Vec::new();
+        for given in listed {
+            let address = given.private_ip_address.clone().filter(|address| !address.is_empty());
+            let address = address.ok_or_else(|| missing("privateIpAddresses.privateIpAddress"))?;
+            match (given.primary, &primary) {
+                (Some(true), Some(_)) => return Err(combination("Only one primary private IP address can be specified.")),
+                (Some(true), None) => primary = Some(address),
+                _ => named.push(address),
+            }
+        }
+        if drawn.is_some() && !named.is_empty() {
+            let message =
+                "The parameter secondaryPrivateIpAddressCount cannot be used with secondary private IP addresses. Give one of the two.";
+            return Err(combination(message));
+        }
+        let drawn = drawn.unwrap_or_default();
+        let drawn = usize::try_from(drawn)
+            .map_err(|_| invalid(format!("Value ({drawn}) for parameter secondaryPrivateIpAddressCount is invalid.")))?;
+        Ok(Self { primary, named, drawn })
+    }
+
+    pub fn secondary(&self) -> Secondary<'_> {
+        if self.named.is_empty() { Secondary::Drawn(self.drawn) } else { Secondary::Named(&self.named) }
+    }
+
+    /// Whether any of them can be one interface's only.
+    pub fn names_any(&self) -> bool {
+        self.primary.is_some() || !self.named.is_empty()
     }
 }
 

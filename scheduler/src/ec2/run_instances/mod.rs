@@ -5,6 +5,7 @@ mod disks;
 #[cfg(test)]
 mod from_template;
 mod image;
+mod interfaces;
 #[cfg(test)]
 mod limits;
 mod merge;
@@ -35,6 +36,7 @@ use crate::store::{Failure, Outcome, Tx, key_pair, read, reservation};
 
 impl Command for ec2::RunInstancesRequest {
     const ERRORS: &'static [ErrorCode] = &[
+        ErrorCode::AttachmentLimitExceeded,
         ErrorCode::InstanceLimitExceeded,
         ErrorCode::InsufficientAddressCapacity,
         ErrorCode::InsufficientFreeAddressesInSubnet,
@@ -51,6 +53,9 @@ impl Command for ec2::RunInstancesRequest {
         ErrorCode::InvalidLaunchTemplateIdVersionNotFound,
         ErrorCode::InvalidLaunchTemplateNameMalformed,
         ErrorCode::InvalidLaunchTemplateNameNotFound,
+        ErrorCode::InvalidNetworkInterfaceIdMalformed,
+        ErrorCode::InvalidNetworkInterfaceIdNotFound,
+        ErrorCode::InvalidNetworkInterfaceInUse,
         ErrorCode::InvalidParameter,
         ErrorCode::InvalidParameterCombination,
         ErrorCode::InvalidParameterValue,
@@ -60,6 +65,7 @@ impl Command for ec2::RunInstancesRequest {
         ErrorCode::InvalidSubnetIdNotFound,
         ErrorCode::InvalidUserDataMalformed,
         ErrorCode::MissingParameter,
+        ErrorCode::PrivateIpAddressLimitExceeded,
         ErrorCode::SecurityGroupsPerInterfaceLimitExceeded,
         ErrorCode::TagLimitExceeded,
         ErrorCode::Unsupported,
@@ -80,6 +86,7 @@ impl Command for ec2::RunInstancesRequest {
             Some(group) => Some(placement_groups::find(tx, group, kind).await?),
             None => None,
         };
+        interfaces::room(tx, &asked).await?;
         let place::Placed { network, hosts, wanted, others } = place::choose(tx, &asked, &image, group.as_ref()).await?;
         let reservation = reservation::Model {
             reservation_id: ReservationId::draw(tx.entropy()).into(),
@@ -88,11 +95,13 @@ impl Command for ec2::RunInstancesRequest {
         };
         let reservation = reservation.into_active_model().insert(tx.db()).await?.reservation_id;
         reasons::keep(tx, &reservation, &wanted, &others).await?;
+        let further = interfaces::further(tx, &asked, &network.subnet).await?;
         let launch = rows::Launch {
             asked: &asked,
             image: &image,
             key: key.as_ref(),
             network: &network,
+            further: &further,
             placement_group: group.as_ref(),
             reservation: &reservation,
         };

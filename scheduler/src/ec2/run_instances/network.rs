@@ -3,11 +3,12 @@
 use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
+use super::interfaces;
 use super::request::{Asked, invalid};
 use crate::ec2::hostname;
 use crate::ec2::resolve::{SECURITY_GROUP, SUBNET};
 use crate::network::default;
-use crate::store::{Failure, Outcome, Tx, security_group, subnet};
+use crate::store::{Failure, Outcome, Tx, network_interface, security_group, subnet};
 
 /// EC2's default quota.
 const MOST_GROUPS: usize = 5;
@@ -15,6 +16,8 @@ const MOST_GROUPS: usize = 5;
 /// A subnet with the groups that the instance's interface gets.
 pub struct Network {
     pub subnet: subnet::Model,
+    /// The primary interface, where it is there already.
+    pub primary: Option<network_interface::Model>,
     pub group_ids: Vec<String>,
     pub public_address: bool,
     /// How it is called there.
@@ -23,15 +26,21 @@ pub struct Network {
 
 /// The networks that a request allows, in order of preference: the subnet it names, or the default subnets of the zones it allows.
 pub async fn candidates(tx: &Tx, asked: &Asked) -> Outcome<Vec<Network>> {
-    let subnets = match &asked.subnet_id {
+    let primary = match &asked.primary().existing {
+        Some(id) => Some(interfaces::free(tx, id).await?),
+        None => None,
+    };
+    let named_subnet = primary.as_ref().map(|row| &row.subnet_id).or(asked.primary().subnet_id.as_ref());
+    let subnets = match named_subnet {
         Some(id) => vec![named(tx, id, asked).await?],
         None => default_subnets(tx, asked).await?,
     };
     let Some(first) = subnets.first() else { return Err(no_default_subnet(asked).into()) };
-    let group_ids = groups(tx, asked, &first.vpc_id).await?;
+    let group_ids = if primary.is_some() { Vec::new() } else { groups(tx, asked, &first.vpc_id).await? };
     let network = |subnet: subnet::Model| {
         Ok(Network {
-            public_address: asked.associate_public_ip_address.unwrap_or(subnet.map_public_ip_on_launch),
+            public_address: primary.is_none() && asked.wants_public_address(&subnet),
+            primary: primary.clone(),
             group_ids: group_ids.clone(),
             hostname: hostname::Options::from(&subnet).with(asked.hostname.clone())?,
             subnet,
@@ -61,7 +70,7 @@ async fn default_subnets(tx: &Tx, asked: &Asked) -> Outcome<Vec<subnet::Model>> 
         .all(tx.db())
         .await?;
     subnets.retain(|subnet| asked.availability_zone.as_ref().is_none_or(|zone| *zone == subnet.availability_zone));
-    if let Some(address) = asked.private_ip_address.as_ref().and_then(|address| address.parse::<std::net::Ipv4Addr>().ok()) {
+    if let Some(address) = asked.primary().addresses.primary.as_ref().and_then(|address| address.parse::<std::net::Ipv4Addr>().ok()) {
         // An address chosen by the client chooses the subnet, where one has it; otherwise the first one says what is wrong.
         let has_it = |subnet: &subnet::Model| subnet.cidr_block.parse::<ipnet::Ipv4Net>().is_ok_and(|net| net.contains(&address));
         if subnets.iter().any(has_it) {
@@ -79,7 +88,7 @@ fn no_default_subnet(asked: &Asked) -> Fault {
 }
 
 async fn groups(tx: &Tx, asked: &Asked, vpc_id: &str) -> Outcome<Vec<String>> {
-    let mut wanted = groups_by_id(tx, &asked.group_ids, vpc_id).await?;
+    let mut wanted = groups_by_id(tx, &asked.primary().group_ids, vpc_id).await?;
     for name in &asked.group_names {
         wanted.push(by_name(tx, name, vpc_id).await?);
     }

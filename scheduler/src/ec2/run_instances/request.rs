@@ -8,6 +8,7 @@ use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
 
 use super::disks::{self, Mapping};
+use super::interfaces::{self, InterfaceAsked};
 use crate::Settings;
 use crate::ec2::cpu_credits;
 use crate::ec2::cpu_options::{self, CpuOptions};
@@ -15,8 +16,10 @@ use crate::ec2::hostname;
 use crate::ec2::maintenance_options;
 use crate::ec2::message::{given_tags, missing};
 use crate::ec2::metadata_options::{self, Given};
+use crate::ec2::network_interfaces::AddressesAsked;
 use crate::ec2::resolve::{INSTANCE, NETWORK_INTERFACE, VOLUME};
 use crate::lifecycle::step::ShutdownBehavior;
+use crate::store::subnet;
 use crate::tags::{TagSpecification, Tags, on_create_of};
 
 /// EC2's limit, before base64.
@@ -39,13 +42,11 @@ pub struct Asked {
     pub key_name: Option<String>,
     /// As sent: base64.
     pub user_data: Option<String>,
-    pub subnet_id: Option<String>,
+    /// The primary one first; there is always that.
+    pub interfaces: Vec<InterfaceAsked>,
     pub availability_zone: Option<String>,
     pub placement_group: Option<PlacementGroupAsked>,
-    pub group_ids: Vec<String>,
     pub group_names: Vec<String>,
-    pub private_ip_address: Option<String>,
-    pub associate_public_ip_address: Option<bool>,
     pub mappings: Vec<Mapping>,
     pub shutdown_behavior: ShutdownBehavior,
     pub metadata: metadata_options::Options,
@@ -96,15 +97,28 @@ pub fn given(text: Option<&String>) -> Option<String> {
 }
 
 impl Asked {
+    pub fn primary(&self) -> &InterfaceAsked {
+        // `read` sees to it that there is one.
+        &self.interfaces[0]
+    }
+
+    /// A subnet gives one by itself to instances with one interface alone.
+    pub fn wants_public_address(&self, subnet: &subnet::Model) -> bool {
+        let by_itself = subnet.map_public_ip_on_launch && self.interfaces.len() == 1;
+        self.primary().associate_public_ip_address.unwrap_or(by_itself)
+    }
+
     pub fn read(request: &ec2::RunInstancesRequest, settings: &Settings) -> Result<Self, Fault> {
         let name = given(request.instance_type.as_ref()).ok_or_else(|| missing("InstanceType"))?;
         let kind = settings.catalogue.get(&name).ok_or_else(|| invalid(format!("Invalid value '{name}' for InstanceType.")))?;
         let (min_count, max_count) = counts(request)?;
-        let network = NetworkAsked::read(request)?;
+        let interfaces = interfaces(request)?;
         let cpu = request.cpu_options.as_ref().map(|given| cpu_options::given(kind, given.core_count, given.threads_per_core));
         let cpu = cpu.transpose()?.flatten();
-        if max_count > 1 && network.private_ip_address.is_some() {
-            return Err(combination("A private IP address can be given to one instance only. Set MaxCount to 1."));
+        if max_count > 1 && interfaces.iter().any(InterfaceAsked::is_particular) {
+            let message =
+                "A private IP address, and a network interface that is there, can be given to one instance only. Set MaxCount to 1.";
+            return Err(combination(message));
         }
         Ok(Self {
             image_id: given(request.image_id.as_ref()).ok_or_else(|| missing("ImageId"))?,
@@ -117,13 +131,10 @@ impl Asked {
             max_count,
             key_name: given(request.key_name.as_ref()),
             user_data: request.user_data.as_deref().map(user_data).transpose()?.flatten(),
-            subnet_id: network.subnet_id,
+            interfaces,
             availability_zone: zone(request, settings)?,
             placement_group: placement_group(request)?,
-            group_ids: network.group_ids,
             group_names: request.security_groups.clone(),
-            private_ip_address: network.private_ip_address,
-            associate_public_ip_address: network.associate_public_ip_address,
             mappings: disks::read(&request.block_device_mappings)?,
             shutdown_behavior: given(request.instance_initiated_shutdown_behavior.as_ref())
                 .map_or(Ok(ShutdownBehavior::Stop), |word| shutdown_behavior(&word))?,
@@ -196,48 +207,28 @@ pub fn shutdown_behavior(word: &str) -> Result<ShutdownBehavior, Fault> {
     })
 }
 
-/// The network part, which a request gives either for the instance or for its one interface.
-#[derive(Default)]
-struct NetworkAsked {
-    subnet_id: Option<String>,
-    group_ids: Vec<String>,
-    private_ip_address: Option<String>,
-    associate_public_ip_address: Option<bool>,
-}
-
-impl NetworkAsked {
-    fn read(request: &ec2::RunInstancesRequest) -> Result<Self, Fault> {
-        let of_instance = Self {
-            subnet_id: given(request.subnet_id.as_ref()),
-            group_ids: request.security_group_ids.clone(),
-            private_ip_address: given(request.private_ip_address.as_ref()),
-            associate_public_ip_address: None,
-        };
-        let interface = match request.network_interfaces.as_slice() {
-            [] => return Ok(of_instance),
-            [one] => one,
-            _ => {
-                let message = "Launching with more than one network interface is not supported. Give one, with DeviceIndex 0.";
-                return Err(Fault::new(ErrorCode::UnsupportedOperation, message));
-            }
-        };
-        for (given, what) in [
-            (of_instance.subnet_id.is_some(), "subnet ID"),
-            (!of_instance.group_ids.is_empty() || !request.security_groups.is_empty(), "security groups"),
-            (of_instance.private_ip_address.is_some(), "private IP address"),
-        ] {
-            if given {
-                let message = format!("Network interfaces and an instance-level {what} may not be specified on the same request");
-                return Err(combination(message));
-            }
-        }
-        Ok(Self {
-            subnet_id: given(interface.subnet_id.as_ref()),
-            group_ids: interface.groups.clone(),
-            private_ip_address: given(interface.private_ip_address.as_ref()),
-            associate_public_ip_address: interface.associate_public_ip_address,
-        })
+/// The network part, which a request gives either for the instance or for each of its interfaces.
+fn interfaces(request: &ec2::RunInstancesRequest) -> Result<Vec<InterfaceAsked>, Fault> {
+    let of_instance = InterfaceAsked {
+        subnet_id: given(request.subnet_id.as_ref()),
+        group_ids: request.security_group_ids.clone(),
+        addresses: AddressesAsked::read(request.private_ip_address.as_ref(), &[], None)?,
+        ..InterfaceAsked::default()
+    };
+    if request.network_interfaces.is_empty() {
+        return Ok(vec![of_instance]);
     }
+    for (given, what) in [
+        (of_instance.subnet_id.is_some(), "subnet ID"),
+        (!of_instance.group_ids.is_empty() || !request.security_groups.is_empty(), "security groups"),
+        (of_instance.addresses.primary.is_some(), "private IP address"),
+    ] {
+        if given {
+            let message = format!("Network interfaces and an instance-level {what} may not be specified on the same request");
+            return Err(combination(message));
+        }
+    }
+    interfaces::read(&request.network_interfaces)
 }
 
 fn metadata(given: Option<&ec2::InstanceMetadataOptionsRequest>) -> Result<metadata_options::Options, Fault> {

@@ -1,10 +1,14 @@
 //! The rows of one launched instance: itself, its interface with its addresses and groups, its volumes, their tags.
 
+use std::net::Ipv4Addr;
+
+use freehold_proto::Fault;
 use freehold_proto::id::{AttachmentId, InstanceId, VolumeId};
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use super::disks::Disk;
 use super::image::Image;
+use super::interfaces::{InterfaceAsked, Planned};
 use super::network::Network;
 use super::request::Asked;
 use crate::addresses;
@@ -14,11 +18,12 @@ use crate::lifecycle::step::State;
 use crate::lifecycle::terminate::enter_vpc;
 use crate::lifecycle::transition::power;
 use crate::network::attachment;
-use crate::network::interface::{self, Secondary};
+use crate::network::interface;
 use crate::network::restate;
 use crate::placement::Chosen;
 use crate::store::{
-    self, Outcome, Tx, instance, key_pair, network_interface, network_interface_attachment, placement_group, volume, volume_attachment,
+    self, Outcome, Tx, instance, key_pair, network_interface, network_interface_attachment, placement_group, subnet, volume,
+    volume_attachment,
 };
 
 /// What all instances of a launch have in common.
@@ -27,6 +32,8 @@ pub struct Launch<'a> {
     pub image: &'a Image,
     pub key: Option<&'a key_pair::Model>,
     pub network: &'a Network,
+    /// The interfaces beyond the primary one.
+    pub further: &'a [Planned],
     pub placement_group: Option<&'a placement_group::Model>,
     pub reservation: &'a str,
 }
@@ -44,7 +51,11 @@ impl Launch<'_> {
         let id = row.instance_id.clone();
         row.into_active_model().insert(tx.db()).await?;
         self.tag(tx, &INSTANCE, &id).await?;
-        self.attach_interface(tx, &id, interface).await?;
+        self.attach_interface(tx, &id, interface, self.asked.primary()).await?;
+        for one in self.further {
+            let interface = self.further_interface(tx, one).await?;
+            self.attach_interface(tx, &id, interface, &one.asked).await?;
+        }
         for disk in &self.image.disks {
             self.write_volume(tx, &id, host, disk).await?;
         }
@@ -137,27 +148,59 @@ impl Launch<'_> {
         }
     }
 
+    /// The primary one, and its address.
     async fn write_interface(&self, tx: &Tx) -> Outcome<(network_interface::Model, String)> {
-        let new = interface::New {
-            subnet: &self.network.subnet,
-            description: String::new(),
-            group_ids: &self.network.group_ids,
-            primary: self.asked.private_ip_address.as_deref(),
-            secondary: Secondary::Drawn(0),
-        };
-        let (row, address) = interface::create(tx, new).await?;
-        self.tag(tx, &NETWORK_INTERFACE, &row.network_interface_id).await?;
+        if let Some(row) = &self.network.primary {
+            let of_row = interface::addresses(tx, &row.network_interface_id).await?;
+            let primary = of_row.into_iter().find(|address| address.is_primary);
+            let none = || Fault::internal("an interface has no primary address", row.network_interface_id.clone());
+            return Ok((row.clone(), primary.ok_or_else(none)?.address));
+        }
+        let Network { subnet, group_ids, .. } = self.network;
+        let (row, address) = self.new_interface(tx, self.asked.primary(), subnet, group_ids).await?;
         Ok((row, address.to_string()))
     }
 
-    async fn attach_interface(&self, tx: &Tx, instance_id: &str, interface: network_interface::Model) -> Outcome<()> {
+    async fn further_interface(&self, tx: &Tx, one: &Planned) -> Outcome<network_interface::Model> {
+        match &one.existing {
+            Some(row) => Ok(row.clone()),
+            None => Ok(self.new_interface(tx, &one.asked, &one.subnet, &one.group_ids).await?.0),
+        }
+    }
+
+    async fn new_interface(
+        &self,
+        tx: &Tx,
+        asked: &InterfaceAsked,
+        subnet: &subnet::Model,
+        group_ids: &[String],
+    ) -> Outcome<(network_interface::Model, Ipv4Addr)> {
+        let new = interface::New {
+            subnet,
+            description: asked.description.clone(),
+            group_ids,
+            primary: asked.addresses.primary.as_deref(),
+            secondary: asked.addresses.secondary(),
+        };
+        let made = interface::create(tx, new).await?;
+        self.tag(tx, &NETWORK_INTERFACE, &made.0.network_interface_id).await?;
+        Ok(made)
+    }
+
+    async fn attach_interface(
+        &self,
+        tx: &Tx,
+        instance_id: &str,
+        interface: network_interface::Model,
+        asked: &InterfaceAsked,
+    ) -> Outcome<()> {
         let row = network_interface_attachment::Model {
             attachment_id: AttachmentId::draw(tx.entropy()).into(),
             account_id: interface.account_id,
             network_interface_id: interface.network_interface_id,
             instance_id: instance_id.to_owned(),
-            device_index: 0,
-            delete_on_termination: true,
+            device_index: asked.device_index,
+            delete_on_termination: asked.delete_on_termination,
             attach_time: tx.now(),
             status: attachment::ATTACHED.into(),
         };

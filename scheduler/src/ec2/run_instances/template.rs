@@ -138,17 +138,17 @@ mod tests {
         let profile = ec2::IamInstanceProfileSpecification { name: Some("web".into()), ..Default::default() };
         let request = ec2::RunInstancesRequest { iam_instance_profile: Some(profile), ..Default::default() };
         assert_eq!(refused(&request).as_deref(), Some("IamInstanceProfile.Name"));
-        let interface = |delete, index| ec2::RunInstancesRequest {
+        let interface = |kind: &str, card| ec2::RunInstancesRequest {
             network_interfaces: vec![ec2::InstanceNetworkInterfaceSpecification {
-                delete_on_termination: Some(delete),
-                device_index: Some(index),
+                interface_type: Some(kind.into()),
+                network_card_index: Some(card),
                 ..Default::default()
             }],
             ..Default::default()
         };
-        assert_eq!(refused(&interface(true, 0)), None);
-        assert_eq!(refused(&interface(false, 0)).as_deref(), Some("NetworkInterface.DeleteOnTermination"));
-        assert_eq!(refused(&interface(true, -1)).as_deref(), Some("NetworkInterface.DeviceIndex"));
+        assert_eq!(refused(&interface("interface", 0)), None);
+        assert_eq!(refused(&interface("efa", 0)).as_deref(), Some("NetworkInterface.InterfaceType"));
+        assert_eq!(refused(&interface("interface", 1)).as_deref(), Some("NetworkInterface.NetworkCardIndex"));
         let tenant = |word: &str| ec2::RunInstancesRequest {
             placement: Some(ec2::Placement { tenancy: Some(word.into()), ..Default::default() }),
             ..Default::default()

@@ -210,6 +210,59 @@ fn tagged(kind: &str, tags: usize) -> Vec<ec2::TagSpecification> {
     vec![ec2::TagSpecification { resource_type: Some(kind.into()), tags }]
 }
 
+const ABSENT: &str = "eni-0123456789abcdef0";
+
+fn at(device_index: i32) -> ec2::InstanceNetworkInterfaceSpecification {
+    ec2::InstanceNetworkInterfaceSpecification { device_index: Some(device_index), ..Default::default() }
+}
+
+fn existing(device_index: i32, id: &str) -> ec2::InstanceNetworkInterfaceSpecification {
+    ec2::InstanceNetworkInterfaceSpecification { network_interface_id: Some(id.into()), ..at(device_index) }
+}
+
+#[tokio::test]
+async fn an_instance_starts_with_the_interfaces_that_are_there_and_with_new_ones() {
+    let lab = Lab::new().await;
+    let agent = Agent::obedient(&lab).await;
+    let zone = ec2::Filter { name: Some("availability-zone".into()), values: vec!["us-east-1a".into()] };
+    let subnets = lab.ok(ec2::DescribeSubnetsRequest { filters: vec![zone], ..Default::default() }).await.subnets;
+    let subnet_id = subnets[0].subnet_id.clone().expect("an id");
+    let create = ec2::CreateNetworkInterfaceRequest { subnet_id, private_ip_address: Some("172.31.0.77".into()), ..Default::default() };
+    let mine = lab.ok(create).await.network_interface.expect("an interface").network_interface_id.expect("an id");
+    let second = ec2::InstanceNetworkInterfaceSpecification {
+        description: Some("second".into()),
+        secondary_private_ip_address_count: Some(1),
+        delete_on_termination: Some(false),
+        ..at(3)
+    };
+    let request = ec2::RunInstancesRequest { network_interfaces: vec![second, existing(0, &mine)], ..lab.launch() };
+    let launched = lab.run(request.clone()).await;
+    let id = launched.instance_id.clone().expect("an id");
+    assert_eq!((launched.private_ip_address.as_deref(), launched.public_ip_address.as_deref()), (Some("172.31.0.77"), None));
+    let [first, second] = launched.network_interfaces.as_slice() else { panic!("{launched:?}") };
+    assert_eq!(first.network_interface_id.as_ref(), Some(&mine));
+    let kept = |one: &ec2::InstanceNetworkInterface| one.attachment.as_ref().and_then(|row| row.delete_on_termination) == Some(false);
+    assert!(kept(first) && kept(second));
+    let index = second.attachment.as_ref().and_then(|row| row.device_index);
+    assert_eq!((second.description.as_deref(), second.private_ip_addresses.len(), index), (Some("second"), 2, Some(3)));
+    assert_eq!(lab.code(request).await, ErrorCode::InvalidNetworkInterfaceInUse);
+    agent.until_told("both", |told| told.instances.get(&id).is_some_and(|one| one.interfaces.len() == 2)).await;
+    lab.until_state(&id, "running").await;
+
+    lab.terminate(&id).await;
+    lab.until_state(&id, "terminated").await;
+    let left = lab.ok(ec2::DescribeNetworkInterfacesRequest::default()).await.network_interfaces;
+    assert_eq!(left.iter().filter(|one| one.status.as_deref() == Some("available")).count(), 2, "they outlive it");
+
+    // Another zone's is not for it.
+    let zone = ec2::Filter { name: Some("availability-zone".into()), values: vec!["us-east-1b".into()] };
+    let far = lab.ok(ec2::DescribeSubnetsRequest { filters: vec![zone], ..Default::default() }).await.subnets.remove(0).subnet_id;
+    let far = ec2::InstanceNetworkInterfaceSpecification { subnet_id: far, ..at(1) };
+    let near = ec2::InstanceNetworkInterfaceSpecification { subnet_id: subnets[0].subnet_id.clone(), ..at(0) };
+    let apart = ec2::RunInstancesRequest { network_interfaces: vec![near, far], ..lab.launch() };
+    assert_eq!(lab.code(apart).await, ErrorCode::InvalidParameterCombination);
+}
+
 #[tokio::test]
 async fn every_refusal_has_aws_s_code_and_leaves_nothing() {
     let lab = Lab::new().await;
@@ -244,8 +297,29 @@ async fn every_refusal_has_aws_s_code_and_leaves_nothing() {
             request.subnet_id = Some("subnet-0123456789abcdef0".into());
             request.network_interfaces = vec![ec2::InstanceNetworkInterfaceSpecification::default()];
         }),
-        (ErrorCode::UnsupportedOperation, |request| {
+        (ErrorCode::InvalidParameterValue, |request| {
             request.network_interfaces = vec![ec2::InstanceNetworkInterfaceSpecification::default(); 2];
+        }),
+        (ErrorCode::InvalidParameterValue, |request| request.network_interfaces = vec![at(1)]),
+        (ErrorCode::InvalidParameterValue, |request| request.network_interfaces = vec![at(0), at(32)]),
+        (ErrorCode::AttachmentLimitExceeded, |request| request.network_interfaces = vec![at(0), at(1), at(2)]),
+        (ErrorCode::PrivateIpAddressLimitExceeded, |request| {
+            let many = ec2::InstanceNetworkInterfaceSpecification { secondary_private_ip_address_count: Some(2), ..at(0) };
+            request.network_interfaces = vec![many];
+        }),
+        (ErrorCode::InvalidParameterCombination, |request| {
+            let public = ec2::InstanceNetworkInterfaceSpecification { associate_public_ip_address: Some(true), ..at(0) };
+            request.network_interfaces = vec![public, at(1)];
+        }),
+        (ErrorCode::InvalidNetworkInterfaceIdMalformed, |request| request.network_interfaces = vec![existing(0, "eni-x")]),
+        (ErrorCode::InvalidNetworkInterfaceIdNotFound, |request| request.network_interfaces = vec![existing(0, ABSENT)]),
+        (ErrorCode::InvalidNetworkInterfaceIdNotFound, |request| request.network_interfaces = vec![at(0), existing(1, ABSENT)]),
+        (ErrorCode::InvalidParameterCombination, |request| {
+            let deleted = ec2::InstanceNetworkInterfaceSpecification { delete_on_termination: Some(true), ..existing(0, ABSENT) };
+            request.network_interfaces = vec![deleted];
+        }),
+        (ErrorCode::InvalidParameterCombination, |request| {
+            (request.max_count, request.network_interfaces) = (2, vec![existing(0, ABSENT)]);
         }),
         (ErrorCode::InvalidBlockDeviceMapping, |request| request.block_device_mappings = mapping(1)),
         (ErrorCode::InvalidBlockDeviceMapping, |request| request.block_device_mappings = mapping(100_000)),
