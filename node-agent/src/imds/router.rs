@@ -190,4 +190,4 @@ fn decode(path: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -27,7 +27,7 @@ impl Tree {
         let nothing = Metadata::default();
         let metadata = instance.metadata.as_ref().unwrap_or(&nothing);
         tree.instance(instance, metadata);
-        tree.names(metadata);
+        tree.names(metadata, vpc);
         tree.placement(metadata);
         tree.block_devices(instance);
         for interface in &instance.interfaces {
@@ -91,9 +91,10 @@ impl Tree {
         self.put("services/partition", "aws");
     }
 
-    fn names(&mut self, metadata: &Metadata) {
-        self.put_some("hostname", &metadata.private_dns_name);
-        self.put_some("local-hostname", &metadata.private_dns_name);
+    fn names(&mut self, metadata: &Metadata, vpc: &VpcPlan) {
+        let own = local_name(metadata, vpc);
+        self.put_some("hostname", &own);
+        self.put_some("local-hostname", &own);
         self.put_some("public-hostname", &metadata.public_dns_name);
     }
 
@@ -145,7 +146,7 @@ impl Tree {
             self.put(&at("subnet-ipv4-cidr-block"), planned.subnet.to_string());
         }
         if primary {
-            self.put_some(&at("local-hostname"), &metadata.private_dns_name);
+            self.put_some(&at("local-hostname"), &local_name(metadata, vpc));
             self.put_some(&at("public-hostname"), &metadata.public_dns_name);
             self.put_some(&at("security-groups"), &metadata.security_group_names.join("\n"));
         }
@@ -153,5 +154,31 @@ impl Tree {
             self.put(&at("public-ipv4s"), &interface.public_ip_address);
             self.put(&at(&format!("ipv4-associations/{}", interface.public_ip_address)), &interface.private_ip_address);
         }
+    }
+}
+
+/// How a guest is to call itself: in the domain that its VPC's DHCP options name, where they name one, though the resolver knows it by another.
+fn local_name(metadata: &Metadata, vpc: &VpcPlan) -> String {
+    match metadata.private_dns_name.split_once('.') {
+        Some((host, _)) if !vpc.dhcp.domain_name.is_empty() => format!("{host}.{}", vpc.dhcp.domain_name),
+        _ => metadata.private_dns_name.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::plan::DhcpOptions;
+
+    #[test]
+    fn a_guest_is_called_by_the_domain_of_its_vpc_s_dhcp_options() {
+        let metadata = Metadata { private_dns_name: "ip-10-0-0-5.ec2.internal".into(), ..Metadata::default() };
+        let named = |domain: &str| {
+            let dhcp = DhcpOptions { domain_name: domain.into(), ..DhcpOptions::default() };
+            local_name(&metadata, &VpcPlan { dhcp, ..crate::imds::router::tests::vpc() })
+        };
+        assert_eq!(named(""), "ip-10-0-0-5.ec2.internal");
+        assert_eq!(named("example.org"), "ip-10-0-0-5.example.org");
+        assert_eq!(local_name(&Metadata::default(), &crate::imds::router::tests::vpc()), "", "no name, no domain");
     }
 }

@@ -56,7 +56,7 @@ fn instance(metadata: Metadata) -> InstanceDesired {
     }
 }
 
-fn vpc() -> VpcPlan {
+pub fn vpc() -> VpcPlan {
     VpcPlan {
         vpc_id: "vpc-1".into(),
         host_id: "host-1".into(),
