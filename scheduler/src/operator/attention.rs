@@ -1,17 +1,21 @@
 //! What of the hosts needs somebody's hand, each with what to do. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use freehold_proto::internal::operator as proto;
 
 use super::written;
 use crate::Settings;
 use crate::instance_type::InstanceType;
+use crate::lifecycle::step::State;
 use crate::placement::{Host, Request, room};
-use crate::store::fenced_host;
+use crate::store::{Rows, fenced_host, instance};
 
 /// A host that was given up and asked to be let in within this time is back.
 const BACK_MILLIS: i64 = 10 * 60 * 1000;
+
+/// The driver whose guests send no packets.
+const SIMULATED: &str = "simulated";
 
 /// The least that an instance's disk takes.
 const SMALLEST_DISK_MIB: i64 = 1024;
@@ -78,6 +82,29 @@ fn full(zone: &str, smallest: Option<&InstanceType>) -> String {
              agent.drivers and agent.capacity there, or add a host"
         ),
     }
+}
+
+/// Hosts whose guests are cut off from others of their VPC, since they take no packets of other hosts.
+pub fn of_lone(rows: &Rows) -> Vec<String> {
+    let mut hosts_of: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let sends = |row: &instance::Model| row.state != State::Terminated.as_str() && row.driver != SIMULATED;
+    for row in rows.instances.each().filter(|row| sends(row)) {
+        hosts_of.entry(&row.vpc_id).or_default().extend(row.host_id.as_deref());
+    }
+    let mut lone: BTreeMap<&str, &str> = BTreeMap::new();
+    for (vpc_id, hosts) in hosts_of.iter().filter(|(_, hosts)| hosts.len() > 1) {
+        let alone = |id: &str| rows.hosts.one(id).is_some_and(|row| row.tunnel_address.is_empty());
+        lone.extend(hosts.iter().filter(|id| alone(id)).map(|id| (*id, *vpc_id)));
+    }
+    let sentence = |(host_id, vpc_id): (&str, &str)| {
+        let hostname = rows.hosts.one(host_id).map(|row| row.hostname.as_str()).unwrap_or_default();
+        format!(
+            "host {} takes no packets of other hosts, so its guests in {vpc_id} do not reach those elsewhere. Set agent.network.tunnel_address \
+             on it to an address that the others reach, and start its agent again",
+            named(hostname, host_id)
+        )
+    };
+    lone.into_iter().map(sentence).collect()
 }
 
 /// Hosts that were given up and are back.

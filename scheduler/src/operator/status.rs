@@ -17,7 +17,9 @@ pub async fn status(store: &Store, scheduler_id: &str) -> Outcome<proto::Status>
     let hosts = hosts::list(store).await?;
     let zones = attention::of_zones(store.settings(), &placement::hosts::load(store.reader()).await?);
     let fenced = attention::of_fenced(&fenced_host::Entity::find().all(store.reader()).await?, store.clock().now_millis());
-    let attention = hosts.iter().flat_map(attention::of_host).chain(zones).chain(fenced).collect();
+    store.world().caught_up().await?;
+    let lone = attention::of_lone(&store.world().rows());
+    let attention = hosts.iter().flat_map(attention::of_host).chain(zones).chain(lone).chain(fenced).collect();
     let problems = problems::of(store, &hosts).await?;
     let (cluster_id, epoch) = cluster.map(|row| (row.cluster_id, row.epoch)).unwrap_or_default();
     let version = env!("CARGO_PKG_VERSION").to_owned();

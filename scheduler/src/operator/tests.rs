@@ -405,3 +405,24 @@ async fn a_zone_without_room_for_the_smallest_instance_is_said_to_be_full_and_on
     let said = attention(&lab).await;
     assert!(said.contains("zone us-east-1a is full") && !said.contains("us-east-1b"), "{said}");
 }
+
+#[tokio::test]
+async fn a_host_that_takes_no_packets_of_others_is_named_where_its_guests_miss_them() {
+    let lab = Lab::new().await;
+    let real = |host_id: &str, tunnel_address: &str| {
+        let mut hello = hello(host_id);
+        hello.drivers[0].name = "qemu".into();
+        freehold_proto::internal::host::Hello { tunnel_address: tunnel_address.into(), ..hello }
+    };
+    let (one, other) = ("host-0123456789abcdef0", "host-0123456789abcdef1");
+    let first = Agent::attend(&lab, real(one, ""), true).await;
+    run(&lab).await;
+    assert!(!attention(&lab).await.contains("takes no packets"), "it is alone");
+    let _second = Agent::attend(&lab, real(other, "192.0.2.2"), true).await;
+    run(&lab).await;
+    let said = attention(&lab).await;
+    assert!(said.contains(&format!("({one}) takes no packets of other hosts")) && !said.contains(other), "{said}");
+    first.leave();
+    let _again = Agent::attend(&lab, real(one, "192.0.2.1"), true).await;
+    assert!(!attention(&lab).await.contains("takes no packets"));
+}
