@@ -134,3 +134,34 @@ async fn a_host_that_left_a_vpc_and_enters_it_again_is_told_all_of_it_again() {
     assert_eq!(keys(&told), [interface(&b)]);
     two.until_told("the new one", |told| keys(told) == [interface(&again)]).await;
 }
+
+#[tokio::test]
+async fn a_nat_gateway_and_an_attached_interface_are_elsewhere_as_an_instance_s_own_is() {
+    let lab = Lab::new().await;
+    let ([one, two], [a, b]) = two(&lab).await;
+    let subnet_id = a.subnet_id.clone();
+    let private = ec2::CreateNatGatewayRequest { subnet_id, connectivity_type: Some("private".into()), ..Default::default() };
+    let gateway = lab.ok(private).await.nat_gateway.expect("a gateway");
+    let (gateway_id, eni) = (gateway.nat_gateway_id.expect("an id"), gateway.nat_gateway_addresses[0].network_interface_id.clone());
+    let eni = eni.expect("an interface");
+    crate::lab::eventually("a host has it", async || [&one, &two].iter().any(|agent| agent.told().nat_gateways.contains_key(&gateway_id)))
+        .await;
+    let other = if one.told().nat_gateways.contains_key(&gateway_id) { &two } else { &one };
+    let told = other.until_told("the gateway's interface", |told| told.elsewhere.contains_key(&eni)).await;
+    assert!(!told.elsewhere[&eni].source_dest_check && told.elsewhere[&eni].security_group_ids.is_empty());
+    lab.ok(ec2::DeleteNatGatewayRequest { nat_gateway_id: gateway_id, dry_run: None }).await;
+    other.until_told("it is gone", |told| !told.elsewhere.contains_key(&eni)).await;
+
+    let create = ec2::CreateNetworkInterfaceRequest { subnet_id: b.subnet_id.clone().expect("a subnet"), ..Default::default() };
+    let made = lab.ok(create).await.network_interface.expect("an interface").network_interface_id.expect("an id");
+    let attach = ec2::AttachNetworkInterfaceRequest {
+        network_interface_id: made.clone(),
+        instance_id: id(&b),
+        device_index: 1,
+        ..Default::default()
+    };
+    let attachment = lab.ok(attach).await.attachment_id.expect("an id");
+    one.until_told("the second interface of the other's", |told| told.elsewhere.contains_key(&made)).await;
+    lab.ok(ec2::DetachNetworkInterfaceRequest { attachment_id: attachment, force: None, dry_run: None }).await;
+    one.until_told("that its packets have ended", |told| !told.elsewhere.contains_key(&made)).await;
+}
