@@ -178,7 +178,9 @@ def test_the_three_zone_network(terraform, account, cloud):
     net = terraform("three_zones", variables={"ami": cloud.ami()})
     net.apply()
     net.nothing_to_do()
-    assert net.outputs()["seen"] == {"gateways": 3, "public": True, "domain": "example.internal", "instances": 20}
+    assert net.outputs()["seen"] == {
+        "gateways": 3, "public": True, "domain": "example.internal", "instances": 20, "fixed": "10.0.1.50", "several": ["10.0.2.61"],
+    }
     ids = net.outputs()["ids"]
     (named,) = ec2.describe_instances(InstanceIds=[ids["named"]])["Reservations"][0]["Instances"]
     assert [one["Attachment"]["Status"] for one in named["NetworkInterfaces"]] == ["attached", "attached"]

@@ -152,6 +152,30 @@ resource "aws_network_interface_attachment" "second" {
   device_index         = 1
 }
 
+# One that starts with an interface which was there, and one with two addresses.
+resource "aws_network_interface" "primary" {
+  subnet_id   = aws_subnet.private[1].id
+  private_ips = ["10.0.1.50"]
+}
+
+resource "aws_instance" "fixed" {
+  ami           = var.ami
+  instance_type = "t3.nano"
+
+  network_interface {
+    network_interface_id = aws_network_interface.primary.id
+    device_index         = 0
+  }
+}
+
+resource "aws_instance" "several" {
+  ami                   = var.ami
+  instance_type         = "t3.nano"
+  subnet_id             = aws_subnet.private[2].id
+  private_ip            = "10.0.2.60"
+  secondary_private_ips = ["10.0.2.61"]
+}
+
 data "aws_nat_gateways" "all" {
   vpc_id     = aws_vpc.main.id
   depends_on = [aws_nat_gateway.out]
@@ -172,6 +196,8 @@ output "seen" {
     public    = data.aws_nat_gateway.first.public_ip == aws_eip.out[0].public_ip
     domain    = data.aws_vpc_dhcp_options.main.domain_name
     instances = length(aws_instance.counted) + length(aws_instance.named)
+    fixed     = aws_instance.fixed.private_ip
+    several   = tolist(aws_instance.several.secondary_private_ips)
   }
 }
 
