@@ -49,6 +49,9 @@ pub use session::{Attendance, End};
 
 use crate::store::Store;
 
+/// The driver whose guests are bookkeeping and send no packets.
+pub const SIMULATED: &str = "simulated";
+
 /// A way to run guests that a host offers, as the host's row keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Driver {

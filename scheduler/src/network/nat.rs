@@ -14,6 +14,7 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, Model
 
 use super::interface::{self, Secondary};
 use super::{elastic, restate, route};
+use crate::hosts::{Driver, SIMULATED};
 use crate::lifecycle::terminate::{self, kind};
 use crate::store::nat_gateway::{Column, Entity, Model};
 use crate::store::{Outcome, Tx, elastic_address, host, internet_gateway, network_interface, subnet, tombstone};
@@ -119,7 +120,7 @@ async fn connect(
     Ok(Model { network_interface_id, private_ip_address: private.to_string(), public_ip, association_id, ..row })
 }
 
-/// Gives it the host of its zone that has the fewest, if there is one that takes anything new, other than `except`; else it stays as it is.
+/// Gives it the host of its zone that serves it best and has the fewest, if there is one that takes anything new, other than `except`; else it stays as it is.
 pub async fn place(tx: &mut Tx, row: Model, except: Option<&str>) -> Outcome<Model> {
     let Some(host_id) = candidate(tx, &row, except).await? else { return Ok(row) };
     // What was ordered away is wanted again; the raised generation outdates an order that is on its way.
@@ -147,8 +148,17 @@ async fn candidate(tx: &Tx, row: &Model, except: Option<&str>) -> Outcome<Option
     for other in Entity::find().filter(Column::HostId.is_not_null()).all(tx.db()).await? {
         *load.entry(other.host_id.unwrap_or_default()).or_default() += 1;
     }
-    let others = hosts.into_iter().map(|host| host.host_id).filter(|id| Some(id.as_str()) != except);
-    Ok(others.min_by_key(|id| load.get(id).copied().unwrap_or_default()))
+    let others = hosts.into_iter().filter(|host| Some(host.host_id.as_str()) != except);
+    let fewest = |host: &host::Model| load.get(&host.host_id).copied().unwrap_or_default();
+    // Where guests are real and on several hosts, so has it to be, and reached by all of them.
+    let chosen = others.min_by_key(|host| (is_simulated(host), host.tunnel_address.is_empty(), fewest(host)));
+    Ok(chosen.map(|host| host.host_id))
+}
+
+/// Whether nothing that is on the host sends packets.
+fn is_simulated(host: &host::Model) -> bool {
+    let drivers: Vec<Driver> = serde_json::from_str(&host.drivers).unwrap_or_default();
+    drivers.iter().all(|driver| driver.name == SIMULATED)
 }
 
 /// Its host says that it passes packets on.

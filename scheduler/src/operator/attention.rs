@@ -6,6 +6,7 @@ use freehold_proto::internal::operator as proto;
 
 use super::written;
 use crate::Settings;
+use crate::hosts::SIMULATED;
 use crate::instance_type::InstanceType;
 use crate::lifecycle::step::State;
 use crate::placement::{Host, Request, room};
@@ -13,9 +14,6 @@ use crate::store::{Rows, fenced_host, instance};
 
 /// A host that was given up and asked to be let in within this time is back.
 const BACK_MILLIS: i64 = 10 * 60 * 1000;
-
-/// The driver whose guests send no packets.
-const SIMULATED: &str = "simulated";
 
 /// The least that an instance's disk takes.
 const SMALLEST_DISK_MIB: i64 = 1024;

@@ -129,3 +129,20 @@ async fn a_gateway_leaves_a_host_that_is_drained_and_one_that_is_lost() {
     assert_eq!(super::pass(&PlaceNatGateways, lab.store()).await.expect("a pass"), 3);
     assert_eq!(of(&id).await.host_id.as_ref(), Some(&third.host_id));
 }
+
+#[tokio::test]
+async fn a_gateway_is_where_packets_are_and_where_all_hosts_reach_it() {
+    let lab = Lab::new().await;
+    let attend = async |number: u8, driver: &str, tunnel_address: &str| {
+        let mut hello = hello(&format!("host-{number:017x}"));
+        hello.drivers[0].name = driver.into();
+        hello.tunnel_address = tunnel_address.into();
+        Agent::attend(&lab, hello, true).await
+    };
+    let _simulated = attend(1, "simulated", "192.0.2.1").await;
+    let _alone = attend(2, "qemu", "").await;
+    let best = attend(3, "qemu", "192.0.2.3").await;
+    gateways(&lab).await;
+    let all = nat_gateway::Entity::find().all(lab.store().reader()).await.expect("rows");
+    assert!(all.iter().all(|row| row.host_id.as_ref() == Some(&best.host_id)), "{all:?}");
+}
