@@ -96,6 +96,8 @@ class FurtherHost:
 
     def __init__(self, cloud, name, zone, capacity=SIMULATED_CAPACITY):
         self.cloud, self.name, self.zone, self.capacity = cloud, name, zone, capacity
+        # Where it would take other hosts' packets, if its guests sent any.
+        tunnel_address = f"192.0.2.{2 + len(cloud.hosts)}"
         self.folder = cloud.folder / f"host-{name}"
         self.folder.mkdir()
         self.config = self.folder / "freehold.toml"
@@ -110,6 +112,9 @@ availability_zone = "{zone}"
 hosts_socket = "{cloud.folder}/run/hosts.sock"
 images_socket = "{cloud.folder}/run/images.sock"
 drivers = ["simulated"]
+
+[agent.network]
+tunnel_address = "{tunnel_address}"
 {capacity}""")
         self.agent = None
 

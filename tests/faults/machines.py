@@ -143,13 +143,17 @@ def filters_are_as_the_store_says(evidence, machines):
         chains = wanted[f"freehold-{host.host_id}-{vpc}"]
         groups = [row["group_id"] for row in rows["interface_security_group"] if row["network_interface_id"] == interface]
         for direction, egress in (("in", False), ("out", True)):
-            # A jump to each group, and a drop.
-            chains[f"{interface}_{direction}"] = len(groups) + 1
+            # A jump to what each group has open to all, one to all of its rules, and a drop.
+            chains[f"{interface}_{direction}"] = 2 * len(groups) + 1
             for group in groups:
-                chains[f"{group}_{direction}"] = sum(r["group_id"] == group and bool(r["is_egress"]) == egress for r in rows["security_group_rule"])
+                rules = [r for r in rows["security_group_rule"] if r["group_id"] == group and bool(r["is_egress"]) == egress]
+                chains[f"{group}_{direction}"] = len(rules)
+                # Once for TCP and once for UDP, as far as it lets either through.
+                to_all = [r["ip_protocol"] for r in rules if r["cidr_ipv4"] == "0.0.0.0/0"]
+                chains[f"{group}_{direction}_open"] = sum(2 if protocol == "-1" else protocol in ("tcp", "udp") for protocol in to_all)
     found = host_rules.difference("the host", "namespace", machines.filters, wanted)
     for namespace in set(wanted) & set(machines.filters):
-        held = {name: count for name, count in machines.filters[namespace].items() if name.endswith(("_in", "_out"))}
+        held = {name: count for name, count in machines.filters[namespace].items() if name.endswith(("_in", "_out", "_open"))}
         if held != wanted[namespace]:
             found.append(f"{namespace} filters by {held}; the store says {wanted[namespace]}")
     return found + ([] if machines.own_table or not wanted else ["the host has no table of its own"])

@@ -11,6 +11,9 @@ A, B = "us-east-1a", "us-east-1b"
 ZONES = """
 [scheduler]
 status_initializing_seconds = 1
+
+[agent.network]
+tunnel_address = "192.0.2.1"
 """
 # Four t3.micro fill its memory.
 SMALL = """
