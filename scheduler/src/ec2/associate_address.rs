@@ -9,7 +9,7 @@ use super::chosen_instances;
 use super::message::missing;
 use super::network_interfaces::unmanaged;
 use super::resolve::NETWORK_INTERFACE;
-use super::run_instances::{combination, invalid};
+use super::run_instances::invalid;
 use crate::engine::Command;
 use crate::network::elastic;
 use crate::store::{Outcome, Tx, elastic_address, network_interface, private_address};
@@ -55,8 +55,8 @@ impl Command for ec2::AssociateAddressRequest {
 async fn interface(tx: &Tx, instance_id: Option<&str>, interface_id: Option<&str>) -> Outcome<network_interface::Model> {
     let given = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
     let id = match (given(instance_id), given(interface_id)) {
-        (Some(_), Some(_)) => return Err(combination("You may specify an instance ID or a network interface ID, but not both.").into()),
-        (Some(instance), None) => chosen_instances::only_interface(tx, &instance).await?,
+        // Terraform's provider, when it moves an address to another instance, names the interface of the former one, too.
+        (Some(instance), _) => chosen_instances::only_interface(tx, &instance).await?,
         (None, Some(interface)) => interface,
         (None, None) => return Err(missing("instanceId or networkInterfaceId").into()),
     };

@@ -237,7 +237,7 @@ async fn what_an_address_can_not_be_put_on_is_refused() {
     assert_eq!(lab.code(of(Some(ABSENT), None)).await, ErrorCode::InvalidAllocationIdNotFound);
     assert_eq!(lab.code(of(None, Some("198.18.0.99"))).await, ErrorCode::InvalidAddressNotFound);
     assert_eq!(lab.code(put_on(None, None)).await, ErrorCode::MissingParameter);
-    assert_eq!(lab.code(put_on(Some(&id), Some("eni-0123456789abcdef0"))).await, ErrorCode::InvalidParameterCombination);
+    assert_eq!(lab.code(put_on(Some("i-0123456789abcdef0"), Some("eni-0123456789abcdef0"))).await, ErrorCode::InvalidInstanceIdNotFound);
     assert_eq!(lab.code(put_on(Some("i-zzz"), None)).await, ErrorCode::InvalidInstanceIdMalformed);
     assert_eq!(lab.code(put_on(Some("i-0123456789abcdef0"), None)).await, ErrorCode::InvalidInstanceIdNotFound);
     assert_eq!(lab.code(put_on(None, Some("eni-zzz"))).await, ErrorCode::InvalidNetworkInterfaceIdMalformed);
