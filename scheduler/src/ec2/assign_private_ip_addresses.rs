@@ -48,7 +48,7 @@ impl Command for ec2::AssignPrivateIpAddressesRequest {
             take_from_others(tx, &row, addresses).await?;
         }
         let added = interface::add_addresses(tx, &row, &subnet, secondary).await?;
-        interface::restate_addresses(tx, &row.network_interface_id).await?;
+        interface::restate(tx, &row.network_interface_id).await?;
         let assigned = |address: &std::net::Ipv4Addr| ec2::AssignedPrivateIpAddress { private_ip_address: Some(address.to_string()) };
         Ok(ec2::AssignPrivateIpAddressesResult {
             network_interface_id: Some(row.network_interface_id),
@@ -69,7 +69,7 @@ async fn take_from_others(tx: &mut Tx, row: &network_interface::Model, addresses
         }
         let from = taken.network_interface_id.clone();
         taken.delete(tx.db()).await?;
-        interface::restate_addresses(tx, &from).await?;
+        interface::restate(tx, &from).await?;
     }
     Ok(())
 }

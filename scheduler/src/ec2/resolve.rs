@@ -29,16 +29,22 @@ pub struct Kind {
     noun: &'static str,
 }
 
-macro_rules! kinds {
-    ($($name:ident: $id:ident, $resource_type:literal, $malformed:ident, $not_found:ident, $noun:literal;)*) => {
-        $(pub const $name: Kind = Kind {
+macro_rules! kind {
+    ($id:ident, $resource_type:literal, $malformed:ident, $not_found:ident, $noun:literal) => {
+        Kind {
             resource_type: $resource_type,
             prefix: $id::PREFIX,
             well_formed: |text| $id::parse(text).is_ok(),
             malformed: ErrorCode::$malformed,
             not_found: ErrorCode::$not_found,
             noun: $noun,
-        };)*
+        }
+    };
+}
+
+macro_rules! kinds {
+    ($($name:ident: $id:ident, $resource_type:literal, $malformed:ident, $not_found:ident, $noun:literal;)*) => {
+        $(pub const $name: Kind = kind!($id, $resource_type, $malformed, $not_found, $noun);)*
 
         /// Every kind there is.
         pub const ALL: &[&Kind] = &[$(&$name,)*];
@@ -66,44 +72,25 @@ kinds! {
 }
 
 /// What has no tags of its own, and so is no `ResourceType`.
-pub const VPC_CIDR_ASSOCIATION: Kind = Kind {
-    resource_type: "",
-    prefix: VpcCidrAssociationId::PREFIX,
-    well_formed: |text| VpcCidrAssociationId::parse(text).is_ok(),
-    malformed: ErrorCode::InvalidVpcCidrBlockAssociationIdMalformed,
-    not_found: ErrorCode::InvalidVpcCidrBlockAssociationIdNotFound,
-    noun: "vpc CIDR block association ID",
-};
+pub const VPC_CIDR_ASSOCIATION: Kind = kind!(
+    VpcCidrAssociationId,
+    "",
+    InvalidVpcCidrBlockAssociationIdMalformed,
+    InvalidVpcCidrBlockAssociationIdNotFound,
+    "vpc CIDR block association ID"
+);
 
 /// Likewise.
-pub const ROUTE_TABLE_ASSOCIATION: Kind = Kind {
-    resource_type: "",
-    prefix: RouteTableAssociationId::PREFIX,
-    well_formed: |text| RouteTableAssociationId::parse(text).is_ok(),
-    malformed: ErrorCode::InvalidAssociationIdMalformed,
-    not_found: ErrorCode::InvalidAssociationIdNotFound,
-    noun: "association ID",
-};
+pub const ROUTE_TABLE_ASSOCIATION: Kind =
+    kind!(RouteTableAssociationId, "", InvalidAssociationIdMalformed, InvalidAssociationIdNotFound, "association ID");
 
 /// Which ACL a subnet has.
-pub const NETWORK_ACL_ASSOCIATION: Kind = Kind {
-    resource_type: "",
-    prefix: NetworkAclAssociationId::PREFIX,
-    well_formed: |text| NetworkAclAssociationId::parse(text).is_ok(),
-    malformed: ErrorCode::InvalidAssociationIdMalformed,
-    not_found: ErrorCode::InvalidAssociationIdNotFound,
-    noun: "association ID",
-};
+pub const NETWORK_ACL_ASSOCIATION: Kind =
+    kind!(NetworkAclAssociationId, "", InvalidAssociationIdMalformed, InvalidAssociationIdNotFound, "association ID");
 
 /// Where an Elastic IP is.
-pub const ELASTIC_ADDRESS_ASSOCIATION: Kind = Kind {
-    resource_type: "",
-    prefix: ElasticAddressAssociationId::PREFIX,
-    well_formed: |text| ElasticAddressAssociationId::parse(text).is_ok(),
-    malformed: ErrorCode::InvalidAssociationIdMalformed,
-    not_found: ErrorCode::InvalidAssociationIdNotFound,
-    noun: "association ID",
-};
+pub const ELASTIC_ADDRESS_ASSOCIATION: Kind =
+    kind!(ElasticAddressAssociationId, "", InvalidAssociationIdMalformed, InvalidAssociationIdNotFound, "association ID");
 
 /// A row of one account.
 pub trait Owned {

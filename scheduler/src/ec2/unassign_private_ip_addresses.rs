@@ -42,6 +42,6 @@ impl Command for ec2::UnassignPrivateIpAddressesRequest {
         for gone in has.into_iter().filter(|row| self.private_ip_addresses.contains(&row.address)) {
             gone.delete(tx.db()).await?;
         }
-        interface::restate_addresses(tx, &row.network_interface_id).await
+        interface::restate(tx, &row.network_interface_id).await
     }
 }

@@ -7,11 +7,10 @@ use freehold_proto::id::ElasticAddressAssociationId;
 use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Set};
 
+use super::interface;
 use crate::addresses;
-use crate::lifecycle::transition::{power, save_restated};
-use crate::store::{
-    Failure, Outcome, Tx, elastic_address, instance, internet_gateway, network_interface, network_interface_attachment, public_address,
-};
+use crate::lifecycle::transition::power;
+use crate::store::{Failure, Outcome, Tx, elastic_address, internet_gateway, network_interface, public_address};
 
 /// An account's. EC2's is 5 until one asks for more; an operator has nobody to ask.
 pub const MOST: u64 = 1_000;
@@ -50,7 +49,7 @@ pub async fn associate(tx: &mut Tx, row: elastic_address::Model, interface: &net
     if let Some(before) = before {
         left(tx, &before).await?;
     }
-    restate(tx, id).await?;
+    interface::restate(tx, id).await?;
     Ok(association_id)
 }
 
@@ -78,7 +77,7 @@ async fn take_off(tx: &Tx, row: elastic_address::Model) -> Outcome<elastic_addre
 }
 
 async fn left(tx: &mut Tx, interface_id: &str) -> Outcome<()> {
-    if let Some(instance) = instance_of(tx, interface_id).await?
+    if let Some(instance) = interface::instance_of(tx, interface_id).await?
         && instance.associate_public_ip_address
         && instance.desired_power == power::RUNNING
     {
@@ -88,20 +87,5 @@ async fn left(tx: &mut Tx, interface_id: &str) -> Outcome<()> {
             settled => settled?,
         }
     }
-    restate(tx, interface_id).await
-}
-
-/// The host is told by the instance that has the interface.
-async fn restate(tx: &mut Tx, interface_id: &str) -> Outcome<()> {
-    if let Some(instance) = instance_of(tx, interface_id).await? {
-        save_restated(tx, instance).await?;
-    }
-    Ok(())
-}
-
-async fn instance_of(tx: &Tx, interface_id: &str) -> Outcome<Option<instance::Model>> {
-    let attachment = network_interface_attachment::Entity::find();
-    let attachment = attachment.filter(network_interface_attachment::Column::NetworkInterfaceId.eq(interface_id)).one(tx.db()).await?;
-    let Some(attachment) = attachment else { return Ok(None) };
-    Ok(instance::Entity::find_by_id(attachment.instance_id).one(tx.db()).await?)
+    interface::restate(tx, interface_id).await
 }

@@ -131,11 +131,16 @@ pub async fn replace_groups(tx: &mut Tx, id: &str, group_ids: Vec<String>) -> Ou
 
 /// Tells the host of the instance that it is attached to, if there is one.
 pub async fn restate(tx: &mut Tx, id: &str) -> Outcome<()> {
-    let Some(attachment) = attachment(tx, id).await? else { return Ok(()) };
-    match instance::Entity::find_by_id(attachment.instance_id).one(tx.db()).await? {
+    match instance_of(tx, id).await? {
         Some(row) => save_restated(tx, row).await.map(drop),
         None => Ok(()),
     }
+}
+
+/// The instance that it is attached to.
+pub async fn instance_of(tx: &Tx, id: &str) -> Outcome<Option<instance::Model>> {
+    let Some(attachment) = attachment(tx, id).await? else { return Ok(None) };
+    Ok(instance::Entity::find_by_id(attachment.instance_id).one(tx.db()).await?)
 }
 
 pub async fn attachment(tx: &Tx, id: &str) -> Outcome<Option<network_interface_attachment::Model>> {
@@ -146,11 +151,6 @@ pub async fn attachment(tx: &Tx, id: &str) -> Outcome<Option<network_interface_a
 /// The private addresses that it has.
 pub async fn addresses(tx: &Tx, id: &str) -> Outcome<Vec<private_address::Model>> {
     Ok(private_address::Entity::find().filter(private_address::Column::NetworkInterfaceId.eq(id)).all(tx.db()).await?)
-}
-
-/// Its addresses changed: its host routes others to it.
-pub async fn restate_addresses(tx: &mut Tx, id: &str) -> Outcome<()> {
-    restate(tx, id).await
 }
 
 /// Deletes an interface that nothing is attached to.
