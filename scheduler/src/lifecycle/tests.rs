@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
-use freehold_proto::internal::host::{Buried, GuestState, InstanceObserved, PowerState, ResourceKind, from_agent, to_agent};
+use freehold_proto::internal::host::{
+    Buried, GuestState, InstanceObserved, PowerState, ResourceKind, SecurityGroupDesired, from_agent, to_agent,
+};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter};
 
 use crate::lab::{ALICE, Agent, BOB, Lab, as_desired};
@@ -349,14 +351,16 @@ async fn a_group_that_is_deleted_is_buried_by_the_hosts_of_its_vpc() {
     launched(&lab, "stop").await;
     let create = ec2::CreateSecurityGroupRequest { group_name: "web".into(), description: "d".into(), ..Default::default() };
     let group_id = lab.ok(create).await.group_id.expect("an id");
-    agent.until_told("the new group", |told| told.groups.contains_key(&group_id)).await;
+    let first = agent.until_told("the new group", |told| told.groups.contains_key(&group_id)).await.groups[&group_id].generation;
     let rule = ec2::IpPermission {
         ip_protocol: Some("-1".into()),
         ip_ranges: vec![ec2::IpRange { cidr_ip: Some("10.0.0.0/8".into()), description: None }],
         ..Default::default()
     };
     lab.ok(ec2::AuthorizeSecurityGroupEgressRequest { group_id: group_id.clone(), ip_permissions: vec![rule], ..Default::default() }).await;
-    agent.until_told("its new rule", |told| told.groups[&group_id].rules.iter().filter(|rule| rule.egress).count() == 2).await;
+    // Rules are read after their group: they may be told with the generation before theirs, and then again with their own.
+    let renewed = |group: &SecurityGroupDesired| group.generation > first && group.rules.iter().filter(|rule| rule.egress).count() == 2;
+    agent.until_told("its new rule", |told| renewed(&told.groups[&group_id])).await;
     let newest = agent.told().groups[&group_id].generation;
     lab.ok(ec2::DeleteSecurityGroupRequest { group_id: Some(group_id.clone()), ..Default::default() }).await;
     agent.until_told("the order", |told| told.tombstones.iter().any(|order| order.id == group_id)).await;
