@@ -161,6 +161,7 @@ fn elsewhere(n: u32, groups: u32) -> InterfaceElsewhere {
         private_ip_addresses: vec![address(n)],
         security_group_ids: groups_of(n, groups).into(),
         source_dest_check: true,
+        public_ip_addresses: Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use freehold_node_agent::desired::Desired;
 use freehold_node_agent::network::{Config, DataPlane};
 use freehold_proto::clock::SystemClock;
-use freehold_proto::internal::host::InterfaceElsewhere;
+use freehold_proto::internal::host::{InterfaceElsewhere, PublicAddress};
 use nix::sched::{CloneFlags, setns};
 use tokio::sync::{oneshot, watch};
 
@@ -116,6 +116,11 @@ fn elsewhere(guest: &Guest, host: Ipv4Addr) -> InterfaceElsewhere {
         private_ip_addresses: [guest.address.clone()].into_iter().chain(guest.secondary.iter().cloned()).collect(),
         security_group_ids: guest.groups.clone(),
         source_dest_check: guest.source_dest_check,
+        public_ip_addresses: Some(&guest.public)
+            .filter(|public| !public.is_empty())
+            .map(|public| PublicAddress { public_ip_address: public.clone(), private_ip_address: guest.address.clone() })
+            .into_iter()
+            .collect(),
     }
 }
 

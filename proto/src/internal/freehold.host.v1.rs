@@ -198,7 +198,7 @@ pub struct VolumeAttachment {
     #[prost(bool, tag = "6")]
     pub delete_on_termination: bool,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct InterfaceAttachment {
     #[prost(string, tag = "1")]
     pub network_interface_id: ::prost::alloc::string::String,
@@ -224,6 +224,17 @@ pub struct InterfaceAttachment {
     pub secondary_private_ip_addresses: ::prost::alloc::vec::Vec<
         ::prost::alloc::string::String,
     >,
+    /// Of its secondary addresses.
+    #[prost(message, repeated, tag = "11")]
+    pub other_public_ip_addresses: ::prost::alloc::vec::Vec<PublicAddress>,
+}
+/// A public address, and the private one that it means.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PublicAddress {
+    #[prost(string, tag = "1")]
+    pub public_ip_address: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub private_ip_address: ::prost::alloc::string::String,
 }
 /// What the instance metadata service answers beyond what the rest of the message already says.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -321,6 +332,20 @@ pub struct VpcDesired {
     /// Those that a subnet has.
     #[prost(message, repeated, tag = "20")]
     pub network_acls: ::prost::alloc::vec::Vec<NetworkAclDesired>,
+    /// Its active peering connections. A host that has one of two such VPCs is told of the other as well, and of the interfaces in it.
+    #[prost(message, repeated, tag = "22")]
+    pub peerings: ::prost::alloc::vec::Vec<PeeringDesired>,
+}
+/// Another VPC, beside this one. Packets pass between the interfaces of the two where routes of both lead them, and no further.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PeeringDesired {
+    #[prost(string, tag = "1")]
+    pub vpc_peering_connection_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub peer_vpc_id: ::prost::alloc::string::String,
+    /// Public names of this VPC's instances mean their private addresses to the peer's guests, too.
+    #[prost(bool, tag = "3")]
+    pub answers_public_names: bool,
 }
 /// What guests are told together with their address.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -405,7 +430,7 @@ pub struct RouteDesired {
     #[prost(string, tag = "1")]
     pub cidr_block: ::prost::alloc::string::String,
     /// None: packets are dropped, since what they went to is gone.
-    #[prost(oneof = "route_desired::Target", tags = "2, 3")]
+    #[prost(oneof = "route_desired::Target", tags = "2, 3, 4")]
     pub target: ::core::option::Option<route_desired::Target>,
 }
 /// Nested message and enum types in `RouteDesired`.
@@ -417,6 +442,9 @@ pub mod route_desired {
         InternetGatewayId(::prost::alloc::string::String),
         #[prost(message, tag = "3")]
         NetworkInterface(super::RouterInterface),
+        /// Of VpcDesired.peerings.
+        #[prost(string, tag = "4")]
+        VpcPeeringConnectionId(::prost::alloc::string::String),
     }
 }
 /// An interface that packets for others are handed to.
@@ -430,7 +458,7 @@ pub struct RouterInterface {
 /// An interface on another host, of a VPC that this host has: where its packets go, and what it is to the groups, ACLs and routes here.
 /// Knowledge about others, nothing that the host holds: what was not mentioned by DesiredComplete is forgotten, and all of a VPC is when the
 /// VPC is buried. It has no generation, since a stream keeps its order and each one begins with all of them.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct InterfaceElsewhere {
     #[prost(string, tag = "1")]
     pub network_interface_id: ::prost::alloc::string::String,
@@ -448,6 +476,8 @@ pub struct InterfaceElsewhere {
     pub security_group_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(bool, tag = "7")]
     pub source_dest_check: bool,
+    #[prost(message, repeated, tag = "8")]
+    pub public_ip_addresses: ::prost::alloc::vec::Vec<PublicAddress>,
 }
 /// A group's rules. Who is in it follows from the interfaces, those here and those elsewhere.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -487,7 +517,7 @@ pub mod rule_desired {
     }
 }
 /// A way out for those without a public address: whatever a route hands to its interface leaves under its own address.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NatGatewayDesired {
     #[prost(string, tag = "1")]
     pub nat_gateway_id: ::prost::alloc::string::String,

@@ -92,6 +92,7 @@ fn interface(view: &InterfaceView) -> Option<InterfaceAttachment> {
         security_group_ids: view.groups.iter().map(|group| group.group_id.clone()).collect(),
         source_dest_check: view.interface.source_dest_check,
         secondary_private_ip_addresses: secondary.map(|address| address.address.clone()).collect(),
+        other_public_ip_addresses: Vec::new(),
     })
 }
 
@@ -164,6 +165,7 @@ pub async fn vpc(db: &impl ConnectionTrait, settings: &Settings, vpc_id: &str) -
         resource_names: resource_names(db, vpc_id).await?,
         network_acls,
         dhcp_options,
+        peerings: Vec::new(),
     }))
 }
 

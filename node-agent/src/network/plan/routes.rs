@@ -50,7 +50,8 @@ fn route(stated: &RouteDesired) -> Result<(Ipv4Net, Target), String> {
             id: checked_id(&interface.network_interface_id)?.to_owned(),
             address: address(&interface.private_ip_address)?,
         },
-        None => Target::Nowhere,
+        // Until packets can pass from one VPC to another.
+        Some(StatedTarget::VpcPeeringConnectionId(_)) | None => Target::Nowhere,
     };
     Ok((to.trunc(), target))
 }

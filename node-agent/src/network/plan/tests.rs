@@ -77,6 +77,7 @@ fn elsewhere(n: u8, tunnel_address: &str) -> (String, Arc<InterfaceElsewhere>) {
         private_ip_addresses: vec![format!("172.31.0.{n}")],
         security_group_ids: vec!["sg-1".into()],
         source_dest_check: true,
+        public_ip_addresses: Vec::new(),
     };
     (network_interface_id, Arc::new(interface))
 }
