@@ -32,10 +32,15 @@ macro_rules! error_codes {
 error_codes! {
     // Who asks.
     AuthFailure = "AuthFailure", 401;
+    ActiveVpcPeeringConnectionPerVpcLimitExceeded = "ActiveVpcPeeringConnectionPerVpcLimitExceeded", 400;
     IncompleteSignature = "IncompleteSignature", 400;
     InvalidClientTokenId = "InvalidClientTokenId", 403;
     MissingAuthenticationToken = "MissingAuthenticationToken", 403;
     OptInRequired = "OptInRequired", 401;
+    InvalidStateTransition = "InvalidStateTransition", 400;
+    InvalidVpcPeeringConnectionIdMalformed = "InvalidVpcPeeringConnectionId.Malformed", 400;
+    InvalidVpcPeeringConnectionIdNotFound = "InvalidVpcPeeringConnectionID.NotFound", 400;
+    OutstandingVpcPeeringConnectionLimitExceeded = "OutstandingVpcPeeringConnectionLimitExceeded", 400;
     RequestExpired = "RequestExpired", 400;
     SignatureDoesNotMatch = "SignatureDoesNotMatch", 403;
     UnauthorizedOperation = "UnauthorizedOperation", 403;
@@ -173,6 +178,7 @@ error_codes! {
     VpcCidrLimitExceeded = "CidrLimitExceeded", 400;
     VpcIdNotSpecified = "VPCIdNotSpecified", 400;
     VpcLimitExceeded = "VpcLimitExceeded", 400;
+    VpcPeeringConnectionAlreadyExists = "VpcPeeringConnectionAlreadyExists", 400;
     // What is not there.
     PlacementGroupLimitExceeded = "PlacementGroupLimitExceeded", 400;
     InsufficientAddressCapacity = "InsufficientAddressCapacity", 400;

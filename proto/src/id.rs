@@ -105,6 +105,7 @@ ids! {
     NatGatewayId = "nat";
     DhcpOptionsId = "dopt";
     VpcCidrAssociationId = "vpc-cidr-assoc";
+    VpcPeeringConnectionId = "pcx";
     RouteTableAssociationId = "rtbassoc";
     ElasticAddressId = "eipalloc";
     ElasticAddressAssociationId = "eipassoc";

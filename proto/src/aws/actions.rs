@@ -1233,6 +1233,72 @@ impl Action for ec2::DescribeVolumesRequest {
     }
 }
 
+impl Action for ec2::AcceptVpcPeeringConnectionRequest {
+    type Answer = ec2::AcceptVpcPeeringConnectionResult;
+
+    const NAME: &'static str = "AcceptVpcPeeringConnection";
+    const PATH: &'static str = "/aws.ec2.VpcPeering/AcceptVpcPeeringConnection";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::CreateVpcPeeringConnectionRequest {
+    type Answer = ec2::CreateVpcPeeringConnectionResult;
+
+    const NAME: &'static str = "CreateVpcPeeringConnection";
+    const PATH: &'static str = "/aws.ec2.VpcPeering/CreateVpcPeeringConnection";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DeleteVpcPeeringConnectionRequest {
+    type Answer = ec2::DeleteVpcPeeringConnectionResult;
+
+    const NAME: &'static str = "DeleteVpcPeeringConnection";
+    const PATH: &'static str = "/aws.ec2.VpcPeering/DeleteVpcPeeringConnection";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DescribeVpcPeeringConnectionsRequest {
+    type Answer = ec2::DescribeVpcPeeringConnectionsResult;
+
+    const NAME: &'static str = "DescribeVpcPeeringConnections";
+    const PATH: &'static str = "/aws.ec2.VpcPeering/DescribeVpcPeeringConnections";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::ModifyVpcPeeringConnectionOptionsRequest {
+    type Answer = ec2::ModifyVpcPeeringConnectionOptionsResult;
+
+    const NAME: &'static str = "ModifyVpcPeeringConnectionOptions";
+    const PATH: &'static str = "/aws.ec2.VpcPeering/ModifyVpcPeeringConnectionOptions";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::RejectVpcPeeringConnectionRequest {
+    type Answer = ec2::RejectVpcPeeringConnectionResult;
+
+    const NAME: &'static str = "RejectVpcPeeringConnection";
+    const PATH: &'static str = "/aws.ec2.VpcPeering/RejectVpcPeeringConnection";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::AssociateVpcCidrBlockRequest {
     type Answer = ec2::AssociateVpcCidrBlockResult;
 
@@ -1431,6 +1497,12 @@ macro_rules! for_each_action {
             $crate::aws::ec2::DeleteTagsRequest,
             $crate::aws::ec2::DescribeTagsRequest,
             $crate::aws::ec2::DescribeVolumesRequest,
+            $crate::aws::ec2::AcceptVpcPeeringConnectionRequest,
+            $crate::aws::ec2::CreateVpcPeeringConnectionRequest,
+            $crate::aws::ec2::DeleteVpcPeeringConnectionRequest,
+            $crate::aws::ec2::DescribeVpcPeeringConnectionsRequest,
+            $crate::aws::ec2::ModifyVpcPeeringConnectionOptionsRequest,
+            $crate::aws::ec2::RejectVpcPeeringConnectionRequest,
             $crate::aws::ec2::AssociateVpcCidrBlockRequest,
             $crate::aws::ec2::CreateDefaultVpcRequest,
             $crate::aws::ec2::CreateVpcRequest,
@@ -1559,6 +1631,12 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::DeleteTagsRequest,
             $crate::aws::ec2::DescribeTagsRequest,
             $crate::aws::ec2::DescribeVolumesRequest,
+            $crate::aws::ec2::AcceptVpcPeeringConnectionRequest,
+            $crate::aws::ec2::CreateVpcPeeringConnectionRequest,
+            $crate::aws::ec2::DeleteVpcPeeringConnectionRequest,
+            $crate::aws::ec2::DescribeVpcPeeringConnectionsRequest,
+            $crate::aws::ec2::ModifyVpcPeeringConnectionOptionsRequest,
+            $crate::aws::ec2::RejectVpcPeeringConnectionRequest,
             $crate::aws::ec2::AssociateVpcCidrBlockRequest,
             $crate::aws::ec2::CreateDefaultVpcRequest,
             $crate::aws::ec2::CreateVpcRequest,

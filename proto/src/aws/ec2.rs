@@ -5646,6 +5646,176 @@ pub struct VolumeAttachment {
     pub attach_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcceptVpcPeeringConnectionRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub vpc_peering_connection_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AcceptVpcPeeringConnectionResult {
+    #[prost(message, optional, tag = "1")]
+    pub vpc_peering_connection: ::core::option::Option<VpcPeeringConnection>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CidrBlock {
+    #[prost(string, optional, tag = "1")]
+    pub cidr_block: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateVpcPeeringConnectionRequest {
+    #[prost(string, optional, tag = "1")]
+    pub peer_region: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "2")]
+    pub tag_specifications: ::prost::alloc::vec::Vec<TagSpecification>,
+    #[prost(bool, optional, tag = "3")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "4")]
+    pub vpc_id: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "5")]
+    pub peer_vpc_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub peer_owner_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateVpcPeeringConnectionResult {
+    #[prost(message, optional, tag = "1")]
+    pub vpc_peering_connection: ::core::option::Option<VpcPeeringConnection>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteVpcPeeringConnectionRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub vpc_peering_connection_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteVpcPeeringConnectionResult {
+    #[prost(bool, optional, tag = "1")]
+    pub r#return: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeVpcPeeringConnectionsRequest {
+    #[prost(string, optional, tag = "1")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "2")]
+    pub max_results: ::core::option::Option<i32>,
+    #[prost(bool, optional, tag = "3")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, repeated, tag = "4")]
+    pub vpc_peering_connection_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "5")]
+    pub filters: ::prost::alloc::vec::Vec<Filter>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeVpcPeeringConnectionsResult {
+    #[prost(message, repeated, tag = "1")]
+    pub vpc_peering_connections: ::prost::alloc::vec::Vec<VpcPeeringConnection>,
+    #[prost(string, optional, tag = "2")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Ipv6CidrBlock {
+    #[prost(string, optional, tag = "1")]
+    pub ipv6_cidr_block: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModifyVpcPeeringConnectionOptionsRequest {
+    #[prost(message, optional, tag = "1")]
+    pub accepter_peering_connection_options: ::core::option::Option<PeeringConnectionOptionsRequest>,
+    #[prost(bool, optional, tag = "2")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(message, optional, tag = "3")]
+    pub requester_peering_connection_options: ::core::option::Option<PeeringConnectionOptionsRequest>,
+    #[prost(string, tag = "4")]
+    pub vpc_peering_connection_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModifyVpcPeeringConnectionOptionsResult {
+    #[prost(message, optional, tag = "1")]
+    pub accepter_peering_connection_options: ::core::option::Option<PeeringConnectionOptions>,
+    #[prost(message, optional, tag = "2")]
+    pub requester_peering_connection_options: ::core::option::Option<PeeringConnectionOptions>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PeeringConnectionOptions {
+    #[prost(bool, optional, tag = "1")]
+    pub allow_dns_resolution_from_remote_vpc: ::core::option::Option<bool>,
+    #[prost(bool, optional, tag = "2")]
+    pub allow_egress_from_local_classic_link_to_remote_vpc: ::core::option::Option<bool>,
+    #[prost(bool, optional, tag = "3")]
+    pub allow_egress_from_local_vpc_to_remote_classic_link: ::core::option::Option<bool>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PeeringConnectionOptionsRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub allow_dns_resolution_from_remote_vpc: ::core::option::Option<bool>,
+    #[prost(bool, optional, tag = "2")]
+    pub allow_egress_from_local_classic_link_to_remote_vpc: ::core::option::Option<bool>,
+    #[prost(bool, optional, tag = "3")]
+    pub allow_egress_from_local_vpc_to_remote_classic_link: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RejectVpcPeeringConnectionRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub vpc_peering_connection_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RejectVpcPeeringConnectionResult {
+    #[prost(bool, optional, tag = "1")]
+    pub r#return: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct VpcPeeringConnection {
+    #[prost(message, optional, tag = "1")]
+    pub accepter_vpc_info: ::core::option::Option<VpcPeeringConnectionVpcInfo>,
+    #[prost(message, optional, tag = "2")]
+    pub expiration_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "3")]
+    pub requester_vpc_info: ::core::option::Option<VpcPeeringConnectionVpcInfo>,
+    #[prost(message, optional, tag = "4")]
+    pub status: ::core::option::Option<VpcPeeringConnectionStateReason>,
+    #[prost(message, repeated, tag = "5")]
+    pub tags: ::prost::alloc::vec::Vec<Tag>,
+    #[prost(string, optional, tag = "6")]
+    pub vpc_peering_connection_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VpcPeeringConnectionOptionsDescription {
+    #[prost(bool, optional, tag = "1")]
+    pub allow_dns_resolution_from_remote_vpc: ::core::option::Option<bool>,
+    #[prost(bool, optional, tag = "2")]
+    pub allow_egress_from_local_classic_link_to_remote_vpc: ::core::option::Option<bool>,
+    #[prost(bool, optional, tag = "3")]
+    pub allow_egress_from_local_vpc_to_remote_classic_link: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VpcPeeringConnectionStateReason {
+    #[prost(string, optional, tag = "1")]
+    pub code: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub message: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct VpcPeeringConnectionVpcInfo {
+    #[prost(string, optional, tag = "1")]
+    pub cidr_block: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "2")]
+    pub ipv6_cidr_block_set: ::prost::alloc::vec::Vec<Ipv6CidrBlock>,
+    #[prost(message, repeated, tag = "3")]
+    pub cidr_block_set: ::prost::alloc::vec::Vec<CidrBlock>,
+    #[prost(string, optional, tag = "4")]
+    pub owner_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "5")]
+    pub peering_options: ::core::option::Option<VpcPeeringConnectionOptionsDescription>,
+    #[prost(string, optional, tag = "6")]
+    pub vpc_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub region: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AssociateVpcCidrBlockRequest {
     #[prost(string, optional, tag = "1")]
     pub cidr_block: ::core::option::Option<::prost::alloc::string::String>,

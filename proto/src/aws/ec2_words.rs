@@ -914,6 +914,18 @@ pub mod vpc_encryption_control_state {
     pub const DELETE_FAILED: &str = "delete-failed";
 }
 
+pub mod vpc_peering_connection_state_reason_code {
+    pub const INITIATING_REQUEST: &str = "initiating-request";
+    pub const PENDING_ACCEPTANCE: &str = "pending-acceptance";
+    pub const ACTIVE: &str = "active";
+    pub const DELETED: &str = "deleted";
+    pub const REJECTED: &str = "rejected";
+    pub const FAILED: &str = "failed";
+    pub const EXPIRED: &str = "expired";
+    pub const PROVISIONING: &str = "provisioning";
+    pub const DELETING: &str = "deleting";
+}
+
 pub mod vpc_state {
     pub const PENDING: &str = "pending";
     pub const AVAILABLE: &str = "available";

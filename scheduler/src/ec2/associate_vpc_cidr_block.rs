@@ -9,7 +9,7 @@ use super::message::missing;
 use super::model::vpc::cidr_block_association;
 use super::resolve::VPC;
 use crate::engine::Command;
-use crate::network::{cidr, restate, route, vpc as network_vpc};
+use crate::network::{cidr, peering, restate, route, vpc as network_vpc};
 use crate::store::{Outcome, Tx, vpc, vpc_cidr_block};
 
 /// With its first. Source: <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html>.
@@ -39,6 +39,11 @@ impl Command for ec2::AssociateVpcCidrBlockRequest {
         }
         if let Some(narrower) = route::within(tx, &vpc.vpc_id, &block).await? {
             let message = format!("The CIDR '{block}' holds the destination of a route of the VPC, '{narrower}'. Delete the route first.");
+            return Err(Fault::new(ErrorCode::InvalidVpcRange, message).into());
+        }
+        if let Some(peering) = peering::overlapped(tx, &vpc.vpc_id, &block).await? {
+            let id = peering.vpc_peering_connection_id;
+            let message = format!("The CIDR '{block}' overlaps with that of the VPC at the other end of {id}.");
             return Err(Fault::new(ErrorCode::InvalidVpcRange, message).into());
         }
         let row = vpc_cidr_block::Model {

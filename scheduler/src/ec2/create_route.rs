@@ -24,6 +24,8 @@ impl Command for ec2::CreateRouteRequest {
         ErrorCode::InvalidParameterValue,
         ErrorCode::InvalidRouteTableIdMalformed,
         ErrorCode::InvalidRouteTableIdNotFound,
+        ErrorCode::InvalidVpcPeeringConnectionIdMalformed,
+        ErrorCode::InvalidVpcPeeringConnectionIdNotFound,
         ErrorCode::MissingParameter,
         ErrorCode::RouteAlreadyExists,
         ErrorCode::RouteLimitExceeded,

@@ -8,6 +8,7 @@ use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFi
 use super::message::{given_tags, missing};
 use super::resolve::{self, Kind};
 use crate::engine::Command;
+use crate::network::peering;
 use crate::store::{
     Outcome, Tx, dhcp_options, elastic_address, image, instance, internet_gateway, key_pair, launch_template, nat_gateway, network_acl,
     network_interface, placement_group, route_table, security_group, security_group_rule, snapshot, subnet, tag, volume, vpc,
@@ -67,6 +68,8 @@ pub(super) const TAGGING_ERRORS: &[ErrorCode] = &[
     ErrorCode::InvalidVolumeNotFound,
     ErrorCode::InvalidVpcIdMalformed,
     ErrorCode::InvalidVpcIdNotFound,
+    ErrorCode::InvalidVpcPeeringConnectionIdMalformed,
+    ErrorCode::InvalidVpcPeeringConnectionIdNotFound,
     ErrorCode::MissingParameter,
     ErrorCode::NatGatewayMalformed,
     ErrorCode::NatGatewayNotFound,
@@ -116,6 +119,7 @@ async fn exists(tx: &Tx, id: &str, kind: &Kind) -> Outcome<bool> {
         "subnet" => owned!(subnet, SubnetId).await?,
         "volume" => owned!(volume, VolumeId).await?,
         "vpc" => owned!(vpc, VpcId).await?,
+        "vpc-peering-connection" => u64::from(peering::seen(tx, id).await?.is_some()),
         other => return Err(Fault::internal("a kind of resource without a table", other.to_owned()).into()),
     };
     Ok(rows > 0)

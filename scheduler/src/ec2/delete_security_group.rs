@@ -1,8 +1,8 @@
-//! `DeleteSecurityGroup`. Refused while an interface has the group or a rule of another group names it.
+//! `DeleteSecurityGroup`. Refused while an interface has the group or a rule of another group of its VPC names it.
 
 use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 
 use super::group_rules::find;
 use crate::engine::Command;
@@ -47,5 +47,9 @@ async fn dependent(tx: &Tx, row: &security_group::Model) -> Outcome<Option<Strin
     let naming = security_group_rule::Entity::find()
         .filter(security_group_rule::Column::ReferencedGroupId.eq(&row.group_id))
         .filter(security_group_rule::Column::GroupId.ne(&row.group_id));
-    Ok(naming.one(tx.db()).await?.map(|rule| format!("{} of {}", rule.security_group_rule_id, rule.group_id)))
+    // Whoever is beyond a peering connection has no say.
+    let of_vpc = security_group::Entity::find().select_only().column(security_group::Column::GroupId);
+    let of_vpc = of_vpc.filter(security_group::Column::VpcId.eq(&row.vpc_id)).into_query();
+    let naming = naming.filter(security_group_rule::Column::GroupId.in_subquery(of_vpc)).one(tx.db()).await?;
+    Ok(naming.map(|rule| format!("{} of {}", rule.security_group_rule_id, rule.group_id)))
 }

@@ -27,7 +27,8 @@ impl Query for ec2::DescribeSecurityGroupRulesRequest {
         let search = Search::new(&SECURITY_GROUP_RULE, &self.security_group_rule_ids, page, &filters);
         let (views, next_token) = find(ask, search, |view: &SecurityGroupRuleView| filters.matches(view))?;
         let region = &ask.settings.region;
-        let security_group_rules = views.iter().map(|view| rule_message(&view.rule, &view.vpc_id, &view.tags, region)).collect();
+        let security_group_rules =
+            views.iter().map(|view| rule_message(&view.rule, (&view.vpc_id, view.foreign.as_ref()), &view.tags, region)).collect();
         Ok(ec2::DescribeSecurityGroupRulesResult { security_group_rules, next_token })
     }
 }

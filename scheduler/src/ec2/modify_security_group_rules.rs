@@ -8,7 +8,7 @@ use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{ColumnTrait, EntityTrait, ModelTrait, QueryFilter};
 
-use super::group_rules::{authorize, read_permissions, touch};
+use super::group_rules::{Reach, authorize, read_permissions, touch};
 use super::message::missing;
 use super::resolve::{SECURITY_GROUP, SECURITY_GROUP_RULE};
 use super::run_instances::{combination, invalid};
@@ -92,7 +92,7 @@ async fn rewritten(
         to_port: given.to_port,
         peers: vec![(peer(given)?, given.description.as_deref())],
     };
-    let rule = read_permissions(tx, group, vec![permission]).await?.pop();
+    let rule = read_permissions(tx, group, vec![permission], Reach::Now).await?.pop();
     let Rule { spec, description } = rule.ok_or_else(|| Fault::internal("a permission with a peer was read", "and there is no rule"))?;
     let words = spec.to_string();
     let (cidr_ipv4, referenced_group_id) = authorize::peer_columns(spec.peer)?;

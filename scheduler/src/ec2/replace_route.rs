@@ -25,6 +25,8 @@ impl Command for ec2::ReplaceRouteRequest {
         ErrorCode::InvalidParameterValue,
         ErrorCode::InvalidRouteTableIdMalformed,
         ErrorCode::InvalidRouteTableIdNotFound,
+        ErrorCode::InvalidVpcPeeringConnectionIdMalformed,
+        ErrorCode::InvalidVpcPeeringConnectionIdNotFound,
         ErrorCode::MissingParameter,
     ];
 

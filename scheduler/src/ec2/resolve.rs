@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use freehold_proto::id::{
     DhcpOptionsId, ElasticAddressAssociationId, ElasticAddressId, ImageId, InstanceId, InternetGatewayId, KeyPairId, LaunchTemplateId,
     NatGatewayId, NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId, PlacementGroupId, RouteTableAssociationId, RouteTableId,
-    SecurityGroupId, SecurityGroupRuleId, SnapshotId, SubnetId, VolumeId, VpcCidrAssociationId, VpcId,
+    SecurityGroupId, SecurityGroupRuleId, SnapshotId, SubnetId, VolumeId, VpcCidrAssociationId, VpcId, VpcPeeringConnectionId,
 };
 use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{EntityTrait, PrimaryKeyTrait};
@@ -69,6 +69,7 @@ kinds! {
     SUBNET: SubnetId, "subnet", InvalidSubnetIdMalformed, InvalidSubnetIdNotFound, "subnet ID";
     VOLUME: VolumeId, "volume", InvalidVolumeIdMalformed, InvalidVolumeNotFound, "volume";
     VPC: VpcId, "vpc", InvalidVpcIdMalformed, InvalidVpcIdNotFound, "vpc ID";
+    VPC_PEERING_CONNECTION: VpcPeeringConnectionId, "vpc-peering-connection", InvalidVpcPeeringConnectionIdMalformed, InvalidVpcPeeringConnectionIdNotFound, "vpcPeeringConnection ID";
 }
 
 /// What has no tags of its own, and so is no `ResourceType`.

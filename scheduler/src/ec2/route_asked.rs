@@ -6,9 +6,10 @@ use ipnet::Ipv4Net;
 
 use super::chosen_instances;
 use super::message::missing;
-use super::resolve::{NETWORK_INTERFACE, ROUTE_TABLE};
+use super::resolve::{NETWORK_INTERFACE, ROUTE_TABLE, VPC_PEERING_CONNECTION};
 use super::run_instances::{combination, invalid};
 use crate::network::nat::state::STANDING;
+use crate::network::peering::status;
 use crate::network::route::{Place, Target, destination, only_an_interface};
 use crate::network::{cidr, subnet, vpc as network_vpc};
 use crate::store::{Failure, Outcome, Tx, internet_gateway, nat_gateway, network_interface, route_table, vpc};
@@ -42,6 +43,7 @@ macro_rules! given {
                     ("instanceId", &request.instance_id),
                     ("natGatewayId", &request.nat_gateway_id),
                     ("networkInterfaceId", &request.network_interface_id),
+                    ("vpcPeeringConnectionId", &request.vpc_peering_connection_id),
                 ];
                 let given = all.into_iter().filter_map(|(name, id)| Some((name, id.as_deref().filter(|id| !id.is_empty())?)));
                 let (route_table_id, destination) = (&request.route_table_id, request.destination_cidr_block.as_deref());
@@ -64,14 +66,13 @@ impl Given<'_> {
         let (table, destination, place) = named(tx, self.route_table_id, self.destination).await?;
         let target = match self.targets.as_slice() {
             [(parameter, id)] => target(tx, &table, parameter, id).await?,
-            [] => return Err(missing("gatewayId, natGatewayId, networkInterfaceId or instanceId").into()),
+            [] => return Err(missing("gatewayId, natGatewayId, networkInterfaceId, vpcPeeringConnectionId or instanceId").into()),
             _ => {
-                return Err(
-                    combination("The request must contain exactly one of gatewayId, natGatewayId, networkInterfaceId, instanceId").into()
-                );
+                let one_of = "gatewayId, natGatewayId, networkInterfaceId, vpcPeeringConnectionId, instanceId";
+                return Err(combination(format!("The request must contain exactly one of {one_of}")).into());
             }
         };
-        if place != Place::Elsewhere && target.as_deref().is_some_and(|id| Target::of(id) == Target::Gateway) {
+        if place != Place::Elsewhere && target.as_deref().is_some_and(|id| matches!(Target::of(id), Target::Gateway | Target::Peering)) {
             return Err(only_an_interface(&destination).into());
         }
         if place != Place::Vpc && target.is_none() {
@@ -108,6 +109,7 @@ async fn target(tx: &Tx, table: &route_table::Model, parameter: &str, id: &str) 
         "gatewayId" if id == LOCAL => Ok(None),
         "gatewayId" => gateway(tx, table, id).await.map(Some),
         "natGatewayId" => nat_gateway(tx, table, id).await.map(Some),
+        "vpcPeeringConnectionId" => peering(tx, table, id).await.map(Some),
         "instanceId" => {
             let interface = chosen_instances::only_interface(tx, id).await?;
             in_vpc(tx, table, &interface).await.map(Some)
@@ -143,6 +145,19 @@ async fn nat_gateway(tx: &Tx, table: &route_table::Model, id: &str) -> Outcome<S
         return Err(invalid(format!("route table {} and nat gateway {id} belong to different networks", table.route_table_id)).into());
     }
     Ok(row.nat_gateway_id)
+}
+
+/// A connection of the table's VPC that stands; one that is not accepted yet leads nowhere until it is.
+async fn peering(tx: &Tx, table: &route_table::Model, id: &str) -> Outcome<String> {
+    let row = super::peering::find(tx, Some(id)).await?;
+    if !status::STANDING.contains(&row.status.as_str()) {
+        return Err(VPC_PEERING_CONNECTION.absent(id).into());
+    }
+    if ![&row.requester_vpc_id, &row.accepter_vpc_id].contains(&&table.vpc_id) {
+        let message = format!("route table {} and peering connection {id} belong to different networks", table.route_table_id);
+        return Err(invalid(message).into());
+    }
+    Ok(row.vpc_peering_connection_id)
 }
 
 /// An interface in the table's VPC.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use freehold_proto::internal::host::{
-    DhcpOptionsDesired, InstanceDesired, InterfaceAttachment, Metadata, PowerState, ResourceName, RuleDesired, SecurityGroupDesired,
-    VolumeAttachment, VpcDesired, rule_desired,
+    DhcpOptionsDesired, InstanceDesired, InterfaceAttachment, Metadata, PeeringDesired, PowerState, ResourceName, RuleDesired,
+    SecurityGroupDesired, VolumeAttachment, VpcDesired, rule_desired,
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 
@@ -14,7 +14,7 @@ use crate::Settings;
 use crate::ec2::{cpu_options, hostname, maintenance_options};
 use crate::lifecycle::step::State;
 use crate::lifecycle::transition::power;
-use crate::network::{attachment, dhcp};
+use crate::network::{attachment, dhcp, peering};
 use crate::operator::timestamp;
 use crate::store::read::instances::{self, InstanceView};
 use crate::store::read::interfaces::InterfaceView;
@@ -131,17 +131,18 @@ fn metadata(view: &InstanceView, settings: &Settings) -> Metadata {
     }
 }
 
-/// Whether a host has an instance or a NAT gateway in a VPC.
+/// Whether a host has an instance or a NAT gateway in a VPC, or in one that it is peered with.
 pub async fn uses(db: &impl ConnectionTrait, host_id: &str, vpc_id: &str) -> Result<bool, DbErr> {
+    let vpcs = peering::with_peers(db, vpc_id).await?;
     let here = instance::Entity::find()
         .filter(instance::Column::HostId.eq(host_id))
-        .filter(instance::Column::VpcId.eq(vpc_id))
+        .filter(instance::Column::VpcId.is_in(vpcs.clone()))
         .filter(instance::Column::State.ne(State::Terminated.as_str()));
     if here.one(db).await?.is_some() {
         return Ok(true);
     }
     let gateways = nat_gateway::Entity::find().filter(nat_gateway::Column::HostId.eq(host_id));
-    Ok(gateways.filter(nat_gateway::Column::VpcId.eq(vpc_id)).one(db).await?.is_some())
+    Ok(gateways.filter(nat_gateway::Column::VpcId.is_in(vpcs)).one(db).await?.is_some())
 }
 
 pub async fn vpc(db: &impl ConnectionTrait, settings: &Settings, vpc_id: &str) -> Result<Option<VpcDesired>, DbErr> {
@@ -165,8 +166,19 @@ pub async fn vpc(db: &impl ConnectionTrait, settings: &Settings, vpc_id: &str) -
         resource_names: resource_names(db, vpc_id).await?,
         network_acls,
         dhcp_options,
-        peerings: Vec::new(),
+        peerings: peerings(db, vpc_id).await?,
     }))
+}
+
+async fn peerings(db: &impl ConnectionTrait, vpc_id: &str) -> Result<Vec<PeeringDesired>, DbErr> {
+    let mut rows = peering::active(db, vpc_id).await?;
+    rows.sort_by(|one, other| one.vpc_peering_connection_id.cmp(&other.vpc_peering_connection_id));
+    let stated = rows.into_iter().map(|row| PeeringDesired {
+        peer_vpc_id: peering::peer(&row, vpc_id).to_owned(),
+        answers_public_names: peering::answers_public_names(&row, vpc_id),
+        vpc_peering_connection_id: row.vpc_peering_connection_id,
+    });
+    Ok(stated.collect())
 }
 
 /// Nothing is said where a set can not be read: guests then get the VPC's own resolver and domain.

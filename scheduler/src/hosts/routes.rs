@@ -7,6 +7,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Que
 
 use crate::lifecycle::step::State;
 use crate::network::nat::state::AVAILABLE;
+use crate::network::peering;
 use crate::network::route::Target;
 use crate::store::read::chosen;
 use crate::store::{
@@ -30,6 +31,7 @@ pub async fn subnets(db: &impl ConnectionTrait, vpc_id: &str) -> Result<Vec<Subn
 pub async fn route_tables(db: &impl ConnectionTrait, vpc_id: &str) -> Result<Vec<RouteTableDesired>, DbErr> {
     let gateway = internet_gateway::Entity::find().filter(internet_gateway::Column::VpcId.eq(vpc_id)).one(db).await?;
     let gateway = gateway.map(|row| row.internet_gateway_id);
+    let peerings: BTreeSet<String> = peering::active(db, vpc_id).await?.into_iter().map(|row| row.vpc_peering_connection_id).collect();
     let mut tables: BTreeMap<String, Vec<RouteDesired>> =
         associations(db, vpc_id).await?.into_iter().map(|row| (row.route_table_id, Vec::new())).collect();
     let ids: Vec<&str> = tables.keys().map(String::as_str).collect();
@@ -42,6 +44,8 @@ pub async fn route_tables(db: &impl ConnectionTrait, vpc_id: &str) -> Result<Vec
     for row in routes {
         let target = if gateway.as_ref() == Some(&row.target) {
             Some(route_desired::Target::InternetGatewayId(row.target))
+        } else if peerings.contains(&row.target) {
+            Some(route_desired::Target::VpcPeeringConnectionId(row.target))
         } else {
             there.get(&row.target).cloned().map(route_desired::Target::NetworkInterface)
         };

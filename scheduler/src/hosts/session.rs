@@ -20,6 +20,7 @@ use super::grants::Grants;
 use super::{Hosts, Seat, bury, console, desired, gateways, observed, presence, relay};
 use crate::lifecycle::step::State;
 use crate::network::nat::state::PENDING;
+use crate::network::peering::with_peers_in;
 use crate::store::{Change, Kind, Outcome, Select, Store};
 
 /// How often an order to bury is repeated.
@@ -266,13 +267,13 @@ impl Session {
 
     // Every session hears of every change: what does not concern its host must cost no trip to the database.
 
-    /// The VPCs in which the host has instances or NAT gateways.
+    /// The VPCs in which the host has instances or NAT gateways, and those that these are peered with.
     fn vpcs_here(&self) -> BTreeSet<String> {
         let rows = self.store.world().rows();
         let here = rows.instances.of(&self.host_id, None).filter_map(|id| rows.instances.one(id));
         let instances = here.filter(|row| row.state != State::Terminated.as_str()).map(|row| row.vpc_id.clone());
         let gateways = rows.nat_gateways.of(&self.host_id, None).filter_map(|id| rows.nat_gateways.one(id));
-        instances.chain(gateways.map(|row| row.vpc_id.clone())).collect()
+        with_peers_in(&rows, instances.chain(gateways.map(|row| row.vpc_id.clone())).collect())
     }
 
     fn is_here(&self, instance_id: &str) -> bool {
@@ -290,7 +291,8 @@ impl Session {
         let rows = self.store.world().rows();
         let of_instances = instances.iter().filter_map(|id| rows.instances.one(id)).map(|row| &row.vpc_id);
         let of_gateways = gateways.iter().filter_map(|id| rows.nat_gateways.one(id)).map(|row| &row.vpc_id);
-        of_instances.chain(of_gateways).filter(|vpc_id| !self.said.knows(vpc_id)).cloned().collect()
+        let entered = with_peers_in(&rows, of_instances.chain(of_gateways).cloned().collect());
+        entered.into_iter().filter(|vpc_id| !self.said.knows(vpc_id)).collect()
     }
 
     fn is_in(&self, group_id: &str, vpcs: &BTreeSet<String>) -> bool {

@@ -8,7 +8,7 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IntoActiveM
 
 use super::step::State;
 use super::transition::{power, save, save_restated};
-use crate::network::{self, restate, route};
+use crate::network::{self, peering, restate, route};
 use crate::store::{
     Kind, Outcome, Tx, instance, nat_gateway, network_interface_attachment, security_group, tag, tombstone, volume, volume_attachment,
 };
@@ -96,16 +96,23 @@ async fn release_interfaces(tx: &Tx, instance_id: &str) -> Outcome<()> {
     Ok(())
 }
 
-async fn forget_tags(tx: &Tx, resource_id: &str) -> Outcome<()> {
+/// Whoever put them there.
+pub async fn forget_tags(tx: &Tx, resource_id: &str) -> Outcome<()> {
     tag::Entity::delete_many().filter(tag::Column::ResourceId.eq(resource_id)).exec(tx.db()).await?;
     Ok(())
 }
 
-/// A host without an instance or a NAT gateway in a VPC has no use for the VPC and its groups.
+/// A host has no use for a VPC and its groups once it has neither an instance nor a NAT gateway in it, nor in one that the VPC is peered with.
 pub async fn leave_vpc(tx: &mut Tx, host_id: &str, vpc_id: &str) -> Outcome<()> {
-    if hosts_of_vpc(tx, vpc_id).await?.contains(host_id) {
-        return Ok(());
+    for vpc_id in peering::with_peers(tx.db(), vpc_id).await? {
+        if !hosts_told_of(tx, &vpc_id).await?.contains(host_id) {
+            bury_vpc(tx, host_id, &vpc_id).await?;
+        }
     }
+    Ok(())
+}
+
+async fn bury_vpc(tx: &mut Tx, host_id: &str, vpc_id: &str) -> Outcome<()> {
     let Some(vpc) = crate::store::vpc::Entity::find_by_id(vpc_id).one(tx.db()).await? else { return Ok(()) };
     for group in security_group::Entity::find().filter(security_group::Column::VpcId.eq(vpc_id)).all(tx.db()).await? {
         order(tx, host_id, kind::SECURITY_GROUP, &group.group_id, group.generation).await?;
@@ -113,28 +120,63 @@ pub async fn leave_vpc(tx: &mut Tx, host_id: &str, vpc_id: &str) -> Outcome<()> 
     order(tx, host_id, kind::VPC, vpc_id, vpc.generation).await
 }
 
-/// The hosts that have something in a VPC.
-async fn hosts_of_vpc(tx: &Tx, vpc_id: &str) -> Outcome<BTreeSet<String>> {
-    let instances =
-        instance::Entity::find().filter(instance::Column::VpcId.eq(vpc_id)).filter(instance::Column::State.ne(State::Terminated.as_str()));
+/// The hosts that are told of a VPC: they have something in it, or in one that it is peered with.
+async fn hosts_told_of(tx: &Tx, vpc_id: &str) -> Outcome<BTreeSet<String>> {
+    hosts_of_vpcs(tx, peering::with_peers(tx.db(), vpc_id).await?).await
+}
+
+/// The hosts that have something in one of these.
+async fn hosts_of_vpcs(tx: &Tx, vpcs: BTreeSet<String>) -> Outcome<BTreeSet<String>> {
+    let instances = instance::Entity::find()
+        .filter(instance::Column::VpcId.is_in(vpcs.clone()))
+        .filter(instance::Column::State.ne(State::Terminated.as_str()));
     let instances = instances.select_only().column(instance::Column::HostId).distinct().into_tuple::<Option<String>>();
-    let gateways = nat_gateway::Entity::find().filter(nat_gateway::Column::VpcId.eq(vpc_id));
+    let gateways = nat_gateway::Entity::find().filter(nat_gateway::Column::VpcId.is_in(vpcs));
     let gateways = gateways.select_only().column(nat_gateway::Column::HostId).distinct().into_tuple::<Option<String>>();
     Ok(instances.all(tx.db()).await?.into_iter().chain(gateways.all(tx.db()).await?).flatten().collect())
 }
 
+/// Two VPCs are peered from now on: the hosts of each are told of the other.
+pub async fn join_vpcs(tx: &mut Tx, one: &str, other: &str) -> Outcome<()> {
+    for host_id in hosts_of_vpcs(tx, BTreeSet::from([one.to_owned(), other.to_owned()])).await? {
+        for vpc_id in [one, other] {
+            want_vpc(tx, &host_id, vpc_id).await?;
+        }
+    }
+    Ok(())
+}
+
+/// They no longer are.
+pub async fn part_vpcs(tx: &mut Tx, one: &str, other: &str) -> Outcome<()> {
+    for host_id in hosts_of_vpcs(tx, BTreeSet::from([one.to_owned(), other.to_owned()])).await? {
+        for vpc_id in [one, other] {
+            if !hosts_told_of(tx, vpc_id).await?.contains(&host_id) {
+                bury_vpc(tx, &host_id, vpc_id).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A security group is deleted: whoever may have been told of it buries it. Those who left its VPC are ordered to already.
 pub async fn bury_group(tx: &mut Tx, group: &security_group::Model) -> Outcome<()> {
-    for host_id in hosts_of_vpc(tx, &group.vpc_id).await? {
+    for host_id in hosts_told_of(tx, &group.vpc_id).await? {
         order(tx, &host_id, kind::SECURITY_GROUP, &group.group_id, group.generation).await?;
     }
     Ok(())
 }
 
-/// An instance arrives at a host: what was to be buried there with its VPC is wanted again. The raised generations tell the host that the
-/// orders are out of date, should it read the two in any order. A host says one by one what it has buried, so of a VPC and its groups any
-/// may still have an order.
+/// An instance arrives at a host: what was to be buried there with its VPC and the peers of that is wanted again.
 pub async fn enter_vpc(tx: &mut Tx, host_id: &str, vpc_id: &str) -> Outcome<()> {
+    for vpc_id in peering::with_peers(tx.db(), vpc_id).await? {
+        want_vpc(tx, host_id, &vpc_id).await?;
+    }
+    Ok(())
+}
+
+/// The raised generations tell the host that the orders are out of date, should it read the two in any order. A host says one by one what it
+/// has buried, so of a VPC and its groups any may still have an order.
+async fn want_vpc(tx: &mut Tx, host_id: &str, vpc_id: &str) -> Outcome<()> {
     let standing = orders_of_vpc(tx, host_id, vpc_id).await?;
     let mut groups = Vec::new();
     for order in standing {

@@ -5,6 +5,7 @@ use ipnet::Ipv4Net;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter};
 
 use crate::ec2::create_tags::remove_tags;
+use crate::lifecycle::terminate::{forget_tags, restate_groups};
 use crate::security_group::DEFAULT;
 use crate::store::{Outcome, Tx, security_group, security_group_rule, vpc};
 
@@ -54,9 +55,15 @@ async fn insert_all_traffic(
     Ok(())
 }
 
-/// Takes a group away with its rules. Nothing refers to it.
-pub async fn delete(tx: &Tx, group: security_group::Model) -> Outcome<()> {
+/// Takes a group away with its rules. Nothing in its VPC refers to it; what does in another one goes with it, as it lets nothing pass.
+pub async fn delete(tx: &mut Tx, group: security_group::Model) -> Outcome<()> {
     use security_group_rule::{Column, Entity};
+    let naming = Entity::find().filter(Column::ReferencedGroupId.eq(&group.group_id)).filter(Column::GroupId.ne(&group.group_id));
+    for rule in naming.all(tx.db()).await? {
+        forget_tags(tx, &rule.security_group_rule_id).await?;
+        restate_groups(tx, std::slice::from_ref(&rule.group_id)).await?;
+        rule.delete(tx.db()).await?;
+    }
     for rule in Entity::find().filter(Column::GroupId.eq(&group.group_id)).all(tx.db()).await? {
         remove_tags(tx, &rule.security_group_rule_id).await?;
         rule.delete(tx.db()).await?;

@@ -14,6 +14,7 @@ pub mod elastic;
 pub mod group;
 pub mod interface;
 pub mod nat;
+pub mod peering;
 pub mod route;
 pub mod subnet;
 pub mod vpc;

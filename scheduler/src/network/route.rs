@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
-use freehold_proto::id::{InternetGatewayId, NatGatewayId, NetworkInterfaceId};
+use freehold_proto::id::{InternetGatewayId, NatGatewayId, NetworkInterfaceId, VpcPeeringConnectionId};
 use freehold_proto::{ErrorCode, Fault};
 use ipnet::Ipv4Net;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, QueryTrait};
@@ -28,6 +28,7 @@ pub enum Target {
     Gateway,
     Interface,
     NatGateway,
+    Peering,
 }
 
 impl Target {
@@ -36,6 +37,8 @@ impl Target {
             Self::Interface
         } else if NatGatewayId::parse(id).is_ok() {
             Self::NatGateway
+        } else if VpcPeeringConnectionId::parse(id).is_ok() {
+            Self::Peering
         } else {
             Self::Gateway
         }

@@ -5,7 +5,7 @@ use freehold_proto::{ErrorCode, Fault};
 use ipnet::Ipv4Net;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter};
 
-use super::{cidr, group};
+use super::{cidr, group, peering};
 use crate::ec2::create_tags::remove_tags;
 use crate::store::{
     Outcome, Tx, internet_gateway, network_acl, network_acl_entry, route, route_table, route_table_association, security_group, subnet,
@@ -132,7 +132,7 @@ pub async fn blocks(tx: &Tx, vpc: &vpc::Model) -> Outcome<Vec<Ipv4Net>> {
 }
 
 /// Deletes a VPC with what it has of its own. Refused while anything of a client's is in it.
-pub async fn delete(tx: &Tx, vpc: vpc::Model) -> Outcome<()> {
+pub async fn delete(tx: &mut Tx, vpc: vpc::Model) -> Outcome<()> {
     if let Some(dependent) = dependent(tx, &vpc.vpc_id).await? {
         let message = format!(
             "The vpc '{}' has dependencies and cannot be deleted: {dependent} is still there. Delete or detach it first.",
@@ -140,6 +140,7 @@ pub async fn delete(tx: &Tx, vpc: vpc::Model) -> Outcome<()> {
         );
         return Err(Fault::new(ErrorCode::DependencyViolation, message).into());
     }
+    peering::leave(tx, &vpc.vpc_id).await?;
     delete_own_group(tx, &vpc).await?;
     delete_own_acl(tx, &vpc).await?;
     delete_own_route_table(tx, &vpc).await?;
@@ -164,7 +165,8 @@ async fn dependent(tx: &Tx, vpc_id: &str) -> Outcome<Option<String>> {
     first!(network_acl.network_acl_id, network_acl::Column::IsDefault.eq(false));
     let main = main_route_table_id(tx, vpc_id).await?;
     first!(route_table.route_table_id, route_table::Column::RouteTableId.ne(main));
-    Ok(None)
+    // Its own connections go with it; whoever asks for one is to have an answer.
+    Ok(peering::unanswered(tx, vpc_id).await?.map(|row| row.vpc_peering_connection_id))
 }
 
 pub async fn main_route_table_id(tx: &Tx, vpc_id: &str) -> Outcome<String> {
@@ -173,7 +175,7 @@ pub async fn main_route_table_id(tx: &Tx, vpc_id: &str) -> Outcome<String> {
     Ok(main.ok_or_else(|| Fault::internal("a VPC has no main route table", vpc_id.to_owned()))?.route_table_id)
 }
 
-async fn delete_own_group(tx: &Tx, vpc: &vpc::Model) -> Outcome<()> {
+async fn delete_own_group(tx: &mut Tx, vpc: &vpc::Model) -> Outcome<()> {
     for row in security_group::Entity::find().filter(security_group::Column::VpcId.eq(&vpc.vpc_id)).all(tx.db()).await? {
         group::delete(tx, row).await?;
     }

@@ -9,6 +9,7 @@ use crate::Settings;
 use crate::hosts::SIMULATED;
 use crate::instance_type::InstanceType;
 use crate::lifecycle::step::State;
+use crate::network::peering::with_peers_in;
 use crate::placement::{Host, Request, room};
 use crate::store::{Rows, fenced_host, instance};
 
@@ -82,7 +83,7 @@ fn full(zone: &str, smallest: Option<&InstanceType>) -> String {
     }
 }
 
-/// Hosts whose guests are cut off from others of their VPC, since they take no packets of other hosts.
+/// Hosts whose guests are cut off from others of their VPC and its peers, since they take no packets of other hosts.
 pub fn of_lone(rows: &Rows) -> Vec<String> {
     let mut hosts_of: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let sends = |row: &instance::Model| row.state != State::Terminated.as_str() && row.driver != SIMULATED;
@@ -90,9 +91,11 @@ pub fn of_lone(rows: &Rows) -> Vec<String> {
         hosts_of.entry(&row.vpc_id).or_default().extend(row.host_id.as_deref());
     }
     let mut lone: BTreeMap<&str, &str> = BTreeMap::new();
-    for (vpc_id, hosts) in hosts_of.iter().filter(|(_, hosts)| hosts.len() > 1) {
+    for (vpc_id, hosts) in &hosts_of {
+        let others = with_peers_in(rows, BTreeSet::from([(*vpc_id).to_owned()]));
+        let elsewhere = |id: &str| others.iter().filter_map(|vpc_id| hosts_of.get(vpc_id.as_str())).flatten().any(|other| *other != id);
         let alone = |id: &str| rows.hosts.one(id).is_some_and(|row| row.tunnel_address.is_empty());
-        lone.extend(hosts.iter().filter(|id| alone(id)).map(|id| (*id, *vpc_id)));
+        lone.extend(hosts.iter().filter(|id| alone(id) && elsewhere(id)).map(|id| (*id, *vpc_id)));
     }
     let sentence = |(host_id, vpc_id): (&str, &str)| {
         let hostname = rows.hosts.one(host_id).map(|row| row.hostname.as_str()).unwrap_or_default();

@@ -14,6 +14,7 @@ use super::{hosts, timestamp};
 use crate::hosts::elsewhere::Said;
 use crate::hosts::{desired, gateways};
 use crate::network::nat::state::STANDING;
+use crate::network::peering::with_peers_in;
 use crate::store::read::chosen;
 use crate::store::{
     Failure, Outcome, Select, Store, host, instance, nat_gateway, network_interface_attachment, private_address, public_address,
@@ -54,6 +55,7 @@ async fn network(store: &Store, row: host::Model) -> Outcome<Network> {
     let of_instances = instances.iter().flat_map(|one| &one.interfaces);
     let vpc_ids: BTreeSet<String> =
         of_instances.chain(gateways.iter().filter_map(|one| one.interface.as_ref())).map(|one| one.vpc_id.clone()).collect();
+    let vpc_ids = with_peers_in(&store.world().rows(), vpc_ids);
     let said = Said::nothing(&row.host_id, row.tunnel_address.is_empty());
     let mut statements: Vec<to_agent::Kind> = instances.into_iter().map(|one| to_agent::Kind::Instance(names_only(one))).collect();
     statements.extend(gateways.into_iter().map(to_agent::Kind::NatGateway));

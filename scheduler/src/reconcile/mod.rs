@@ -12,9 +12,12 @@ mod forget_refusals;
 mod gateways_tests;
 mod give_up_launches;
 mod lead;
+#[cfg(test)]
+mod peerings_tests;
 mod place_nat_gateways;
 mod prune_changes;
 mod reap_terminated;
+mod settle_peerings;
 #[cfg(test)]
 mod standard;
 #[cfg(test)]
@@ -39,6 +42,7 @@ pub use lead::NAME as LEASE;
 pub use place_nat_gateways::PlaceNatGateways;
 pub use prune_changes::PruneChanges;
 pub use reap_terminated::ReapTerminated;
+pub use settle_peerings::SettlePeerings;
 
 /// How often each looks, also if nothing wakes it.
 const PERIOD: Duration = Duration::from_mins(1);
@@ -137,4 +141,13 @@ macro_rules! reconcilers {
     };
 }
 
-reconcilers!(ReapTerminated, GiveUpLaunches, ForgetClientTokens, ForgetNatGateways, ForgetRefusals, PlaceNatGateways, PruneChanges);
+reconcilers!(
+    ReapTerminated,
+    GiveUpLaunches,
+    ForgetClientTokens,
+    ForgetNatGateways,
+    ForgetRefusals,
+    PlaceNatGateways,
+    PruneChanges,
+    SettlePeerings
+);

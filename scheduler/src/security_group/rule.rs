@@ -85,6 +85,10 @@ pub struct GroupReference<'a> {
     pub group_id: Option<&'a str>,
     pub group_name: Option<&'a str>,
     pub user_id: Option<&'a str>,
+    /// Of a group in another VPC.
+    pub vpc_id: Option<&'a str>,
+    /// The peering connection that leads there.
+    pub peering_id: Option<&'a str>,
 }
 
 /// One peer of a request's permission, not yet checked.

@@ -5,7 +5,7 @@ use freehold_proto::id::SecurityGroupRuleId;
 use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
-use super::{Asked, find, present, read, touch};
+use super::{Asked, Reach, Reachable, find, present, read, touch};
 use crate::ec2::create_tags::insert_tags;
 use crate::ec2::message;
 use crate::ec2::model::security_group::rule_message;
@@ -34,7 +34,7 @@ pub async fn authorize(
     tags: &[ec2::TagSpecification],
 ) -> Outcome<Vec<ec2::SecurityGroupRule>> {
     let group = find(tx, asked.group_id, asked.group_name).await?;
-    let rules = read(tx, &group, &asked).await?;
+    let rules = read(tx, &group, &asked, Reach::Now).await?;
     let tags = message::tags_on_create(SECURITY_GROUP_RULE.resource_type, tags)?;
     let mut made = Vec::with_capacity(rules.len());
     for rule in rules {
@@ -45,8 +45,12 @@ pub async fn authorize(
     }
     check_limit(tx, &group, direction).await?;
     touch(tx, &group).await?;
-    let region = &tx.settings().region;
-    Ok(made.iter().map(|row| rule_message(row, &group.vpc_id, &tags, region)).collect())
+    let foreign = Reachable::from(tx, &group, Reach::Now).await?.shown();
+    let shown = |row: &security_group_rule::Model| {
+        let foreign = row.referenced_group_id.as_ref().and_then(|id| foreign.get(id));
+        rule_message(row, (&group.vpc_id, foreign), &tags, &tx.settings().region)
+    };
+    Ok(made.iter().map(shown).collect())
 }
 
 fn row(tx: &Tx, group: &security_group::Model, direction: Direction, rule: Rule) -> Result<security_group_rule::Model, Fault> {

@@ -4,7 +4,7 @@ use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
 
-use super::{Asked, find, no_such_rule, present, read};
+use super::{Asked, Reach, find, no_such_rule, present, read};
 use crate::ec2::message::missing;
 use crate::ec2::model::security_group::rule;
 use crate::ec2::resolve::SECURITY_GROUP_RULE;
@@ -56,7 +56,7 @@ async fn by_permissions(
 ) -> Outcome<Described> {
     let mut present = present.into_iter().map(|row| Ok((rule(&row)?.spec, row))).collect::<Result<Vec<_>, Fault>>()?;
     let mut described = Vec::new();
-    for wanted in read(tx, group, asked).await? {
+    for wanted in read(tx, group, asked, Reach::OrNamed).await? {
         let at = present.iter().position(|(spec, _)| *spec == wanted.spec).ok_or_else(no_such_rule)?;
         described.push((present.swap_remove(at).1, wanted.description));
     }

@@ -2,10 +2,10 @@
 
 pub mod authorize;
 pub mod descriptions;
+pub mod reachable;
 pub mod revoke;
 
 use freehold_proto::aws::ec2;
-use freehold_proto::id::SecurityGroupId;
 use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
@@ -16,8 +16,10 @@ use super::resolve::SECURITY_GROUP;
 use super::run_instances::combination;
 use crate::lifecycle::terminate::restate_groups;
 use crate::network::default;
-use crate::security_group::{self as rules, Direction, GroupReference, Permission, PermissionPeer, Rule};
+use crate::security_group::{self as rules, Direction, Permission, PermissionPeer, Rule};
 use crate::store::{Outcome, Tx, security_group, security_group_rule};
+
+pub use reachable::{Reach, Reachable};
 
 /// What a request says of a group's rules.
 #[derive(Clone, Copy, Default)]
@@ -66,7 +68,7 @@ pub async fn find(tx: &Tx, group_id: Option<&str>, group_name: Option<&str>) -> 
 }
 
 /// A request's rules, in either of their two forms.
-pub async fn read(tx: &Tx, group: &security_group::Model, asked: &Asked<'_>) -> Outcome<Vec<Rule>> {
+pub async fn read(tx: &Tx, group: &security_group::Model, asked: &Asked<'_>, reach: Reach) -> Outcome<Vec<Rule>> {
     let permissions: Vec<Permission<'_>> = match (asked.plain.is_empty(), asked.ip_permissions.is_empty()) {
         (true, true) => return Err(missing("IpPermissions").into()),
         (true, false) => asked.ip_permissions.iter().map(permission).collect(),
@@ -77,43 +79,22 @@ pub async fn read(tx: &Tx, group: &security_group::Model, asked: &Asked<'_>) -> 
             return Err(combination(message).into());
         }
     };
-    read_permissions(tx, group, permissions).await
+    read_permissions(tx, group, permissions, reach).await
 }
 
-pub async fn read_permissions(tx: &Tx, group: &security_group::Model, permissions: Vec<Permission<'_>>) -> Outcome<Vec<Rule>> {
-    let of_vpc = security_group::Entity::find()
-        .filter(security_group::Column::AccountId.eq(tx.account()))
-        .filter(security_group::Column::VpcId.eq(&group.vpc_id));
-    let neighbours = of_vpc.all(tx.db()).await?;
-    let default_vpc = default_vpc_id(tx).await?;
-    Ok(rules::read(permissions, |reference| resolve(reference, &neighbours, &default_vpc))?)
+pub async fn read_permissions(
+    tx: &Tx,
+    group: &security_group::Model,
+    permissions: Vec<Permission<'_>>,
+    reach: Reach,
+) -> Outcome<Vec<Rule>> {
+    let reachable = Reachable::from(tx, group, reach).await?;
+    Ok(rules::read(permissions, |reference| reachable.resolve(reference))?)
 }
 
 /// "" where the account has none.
 pub async fn default_vpc_id(tx: &Tx) -> Outcome<String> {
     Ok(default::of_account(tx).await?.map(|vpc| vpc.vpc_id).unwrap_or_default())
-}
-
-/// A rule may name a group of the same VPC, by id or, in the default VPC, by name; its account too, as Describe answers it, and another
-/// account has none here.
-fn resolve(reference: &GroupReference<'_>, neighbours: &[security_group::Model], default_vpc: &str) -> Result<SecurityGroupId, Fault> {
-    let own = |group: &&security_group::Model| reference.user_id.is_none_or(|account_id| account_id == group.account_id);
-    let mut neighbours = neighbours.iter().filter(own);
-    let (found, absent) = match (reference.group_id, reference.group_name) {
-        (Some(id), None) => {
-            SECURITY_GROUP.check(id)?;
-            (neighbours.find(|group| group.group_id == id), SECURITY_GROUP.absent(id))
-        }
-        (None, Some(name)) => {
-            let named = |group: &&security_group::Model| group.vpc_id == default_vpc && group.group_name == name;
-            (neighbours.find(named), absent_name(name, default_vpc))
-        }
-        (None, None) => return Err(missing("IpPermissions.N.Groups.M.GroupId")),
-        (Some(_), Some(_)) => {
-            return Err(combination("Each of Groups is named by GroupId or by GroupName, not by both."));
-        }
-    };
-    found.and_then(|group| SecurityGroupId::parse(&group.group_id).ok()).ok_or(absent)
 }
 
 /// A group's rules of one direction.

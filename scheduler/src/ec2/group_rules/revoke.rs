@@ -7,7 +7,7 @@ use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
 use sea_orm::ModelTrait;
 
-use super::{Asked, default_vpc_id, find, no_such_rule, present, read, touch};
+use super::{Asked, Reach, Reachable, default_vpc_id, find, no_such_rule, present, read, touch};
 use crate::ec2::create_tags::remove_tags;
 use crate::ec2::model::security_group::{ip_permission, rule};
 use crate::ec2::resolve::SECURITY_GROUP_RULE;
@@ -43,7 +43,8 @@ pub async fn revoke(tx: &mut Tx, direction: Direction, asked: Asked<'_>) -> Outc
     if !revoked.is_empty() {
         touch(tx, &group).await?;
     }
-    let unknown = grouped(&unknown).into_iter().map(|unknown| ip_permission(unknown, tx.account())).collect();
+    let foreign = Reachable::from(tx, &group, Reach::OrNamed).await?.shown();
+    let unknown = grouped(&unknown).into_iter().map(|unknown| ip_permission(unknown, tx.account(), &foreign)).collect();
     Ok((revoked.iter().map(Into::into).collect(), unknown))
 }
 
@@ -65,7 +66,7 @@ async fn by_permissions(
 ) -> Outcome<(Vec<security_group_rule::Model>, Vec<Rule>)> {
     let mut present = present.into_iter().map(|row| Ok((rule(&row)?.spec, row))).collect::<Result<Vec<_>, Fault>>()?;
     let (mut revoked, mut unknown) = (Vec::new(), Vec::new());
-    for wanted in read(tx, group, asked).await? {
+    for wanted in read(tx, group, asked, Reach::OrNamed).await? {
         match present.iter().position(|(spec, _)| *spec == wanted.spec) {
             Some(at) => revoked.push(present.swap_remove(at).1),
             None => unknown.push(wanted),

@@ -20,3 +20,4 @@ pub mod subnet;
 pub mod tag;
 pub mod volume;
 pub mod vpc;
+pub mod vpc_peering_connection;

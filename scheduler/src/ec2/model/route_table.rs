@@ -83,6 +83,7 @@ fn route(view: &RouteView, origin: &str) -> ec2::Route {
         nat_gateway_id: is(Target::NatGateway),
         network_interface_id: is(Target::Interface),
         instance_id: view.attachment.as_ref().map(|row| row.instance_id.clone()),
+        vpc_peering_connection_id: is(Target::Peering),
         instance_owner_id: view.attachment.as_ref().map(|row| row.account_id.clone()),
         origin: Some(origin.to_owned()),
         state: Some(if view.is_active { "active" } else { "blackhole" }.into()),

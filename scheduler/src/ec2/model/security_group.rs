@@ -1,5 +1,7 @@
 //! Security groups and their rules.
 
+use std::collections::BTreeMap;
+
 use freehold_proto::Fault;
 use freehold_proto::aws::ec2;
 
@@ -8,7 +10,7 @@ use crate::ec2::shown::never;
 use crate::filter::Table;
 use crate::security_group::GroupReference;
 use crate::security_group::{GroupedRules, Peer, Permission, PermissionPeer, Ports, Protocol, Rule, RuleSpec, grouped};
-use crate::store::read::resources::{SecurityGroupRuleView, SecurityGroupView};
+use crate::store::read::resources::{Foreign, SecurityGroupRuleView, SecurityGroupView};
 use crate::store::security_group_rule;
 use crate::tags::Tags;
 
@@ -35,7 +37,7 @@ pub const FILTERS: Table<SecurityGroupView> = Table {
         never!("ip-permission.prefix-list-id"),
         by_rule!(false, "ip-permission.protocol", |rule, say| say(&rule.ip_protocol)),
         by_rule!(false, "ip-permission.to-port", |rule, say| say(&rule.to_port.to_string())),
-        by_rule!(false, "ip-permission.user-id", |rule, say| rule.referenced_group_id.iter().for_each(|_| say(&rule.account_id))),
+        ("ip-permission.user-id", |view, say| owners(view, false).for_each(say)),
         by_rule!(true, "egress.ip-permission.cidr", |rule, say| rule.cidr_ipv4.iter().for_each(|cidr| say(cidr))),
         by_rule!(true, "egress.ip-permission.from-port", |rule, say| say(&rule.from_port.to_string())),
         by_rule!(true, "egress.ip-permission.group-id", |rule, say| rule.referenced_group_id.iter().for_each(|id| say(id))),
@@ -44,7 +46,7 @@ pub const FILTERS: Table<SecurityGroupView> = Table {
         never!("egress.ip-permission.prefix-list-id"),
         by_rule!(true, "egress.ip-permission.protocol", |rule, say| say(&rule.ip_protocol)),
         by_rule!(true, "egress.ip-permission.to-port", |rule, say| say(&rule.to_port.to_string())),
-        by_rule!(true, "egress.ip-permission.user-id", |rule, say| rule.referenced_group_id.iter().for_each(|_| say(&rule.account_id))),
+        ("egress.ip-permission.user-id", |view, say| owners(view, true).for_each(say)),
     ],
     tags: Some(|view, say| view.tags.iter().for_each(|(key, value)| say(key, value))),
 };
@@ -59,6 +61,12 @@ pub const RULE_FILTERS: Table<SecurityGroupRuleView> = Table {
 
 fn rules(view: &SecurityGroupView, egress: bool) -> impl Iterator<Item = &security_group_rule::Model> {
     view.rules.iter().map(AsRef::as_ref).filter(move |rule| rule.is_egress == egress)
+}
+
+/// To whom the groups belong that its rules of one direction name.
+fn owners(view: &SecurityGroupView, egress: bool) -> impl Iterator<Item = &str> {
+    let named = rules(view, egress).filter_map(|rule| rule.referenced_group_id.as_ref());
+    named.map(|id| view.foreign.get(id).map_or(&view.group.account_id, |foreign| &foreign.account_id).as_str())
 }
 
 /// A rule out of its row.
@@ -77,7 +85,7 @@ pub fn shown(view: &SecurityGroupView, region: &str) -> Result<ec2::SecurityGrou
     let SecurityGroupView { group, tags, .. } = view;
     let permissions = |egress| -> Result<Vec<ec2::IpPermission>, Fault> {
         let rules = rules(view, egress).map(rule).collect::<Result<Vec<Rule>, Fault>>()?;
-        Ok(grouped(&rules).into_iter().map(|permission| ip_permission(permission, &group.account_id)).collect())
+        Ok(grouped(&rules).into_iter().map(|permission| ip_permission(permission, &group.account_id, &view.foreign)).collect())
     };
     Ok(ec2::SecurityGroup {
         group_id: Some(group.group_id.clone()),
@@ -93,7 +101,7 @@ pub fn shown(view: &SecurityGroupView, region: &str) -> Result<ec2::SecurityGrou
 }
 
 /// A pair names its group by id alone: clients that find a name take it for the name of a group outside a VPC.
-pub fn ip_permission(permission: GroupedRules<'_>, account_id: &str) -> ec2::IpPermission {
+pub fn ip_permission(permission: GroupedRules<'_>, account_id: &str, foreign: &BTreeMap<String, Foreign>) -> ec2::IpPermission {
     let words = |text: Option<&str>| text.map(str::to_owned);
     ec2::IpPermission {
         ip_protocol: Some(permission.protocol.to_string()),
@@ -112,11 +120,17 @@ pub fn ip_permission(permission: GroupedRules<'_>, account_id: &str) -> ec2::IpP
         user_id_group_pairs: permission
             .groups
             .into_iter()
-            .map(|(group_id, description)| ec2::UserIdGroupPair {
-                group_id: Some(group_id.to_owned()),
-                user_id: Some(account_id.to_owned()),
-                description: words(description),
-                ..Default::default()
+            .map(|(group_id, description)| {
+                let foreign = foreign.get(group_id);
+                ec2::UserIdGroupPair {
+                    group_id: Some(group_id.to_owned()),
+                    user_id: Some(foreign.map_or(account_id, |foreign| &foreign.account_id).to_owned()),
+                    vpc_id: foreign.map(|foreign| foreign.vpc_id.clone()),
+                    vpc_peering_connection_id: foreign.map(|foreign| foreign.peering_id.clone()),
+                    peering_status: foreign.map(|foreign| foreign.peering_status.clone()),
+                    description: words(description),
+                    ..Default::default()
+                }
             })
             .collect(),
         ..Default::default()
@@ -127,13 +141,19 @@ pub fn arn(region: &str, account_id: &str, group_id: &str) -> String {
     format!("arn:aws:ec2:{region}:{account_id}:security-group/{group_id}")
 }
 
-/// A rule by itself. What it refers to is in its group's VPC.
-pub fn rule_message(row: &security_group_rule::Model, vpc_id: &str, tags: &Tags, region: &str) -> ec2::SecurityGroupRule {
+/// A rule by itself. What it refers to is in its group's VPC, or behind a peering connection.
+pub fn rule_message(
+    row: &security_group_rule::Model,
+    (vpc_id, foreign): (&str, Option<&Foreign>),
+    tags: &Tags,
+    region: &str,
+) -> ec2::SecurityGroupRule {
     let referenced = |group_id: &String| ec2::ReferencedSecurityGroup {
         group_id: Some(group_id.clone()),
-        user_id: Some(row.account_id.clone()),
-        vpc_id: Some(vpc_id.to_owned()),
-        ..Default::default()
+        user_id: Some(foreign.map_or(&row.account_id, |foreign| &foreign.account_id).clone()),
+        vpc_id: Some(foreign.map_or(vpc_id, |foreign| &foreign.vpc_id).to_owned()),
+        vpc_peering_connection_id: foreign.map(|foreign| foreign.peering_id.clone()),
+        peering_status: foreign.map(|foreign| foreign.peering_status.clone()),
     };
     ec2::SecurityGroupRule {
         security_group_rule_id: Some(row.security_group_rule_id.clone()),
@@ -178,8 +198,13 @@ pub fn permission(given: &ec2::IpPermission) -> Permission<'_> {
     let ranges = given.ip_ranges.iter().map(|range| (PermissionPeer::Cidr(range.cidr_ip.as_deref()), range.description.as_deref()));
     let ranges6 = given.ipv6_ranges.iter().map(|range| (PermissionPeer::Cidr6(range.cidr_ipv6.as_deref()), range.description.as_deref()));
     let pairs = given.user_id_group_pairs.iter().map(|pair| {
-        let reference =
-            GroupReference { group_id: pair.group_id.as_deref(), group_name: pair.group_name.as_deref(), user_id: pair.user_id.as_deref() };
+        let reference = GroupReference {
+            group_id: pair.group_id.as_deref(),
+            group_name: pair.group_name.as_deref(),
+            user_id: pair.user_id.as_deref(),
+            vpc_id: pair.vpc_id.as_deref(),
+            peering_id: pair.vpc_peering_connection_id.as_deref(),
+        };
         (PermissionPeer::Group(reference), pair.description.as_deref())
     });
     Permission {

@@ -14,6 +14,7 @@ mod nat_gateways;
 mod network_refusals;
 mod networks;
 mod offers;
+mod peering;
 mod placement_groups;
 mod refusals;
 mod route_refusals;

@@ -77,6 +77,7 @@ followed! {
     VolumeAttachment = "volume_attachment" by "volume_id",
     Vpc = "vpc" by "vpc_id",
     VpcCidrBlock = "vpc_cidr_block" by "vpc_id",
+    VpcPeeringConnection = "vpc_peering_connection" by "vpc_peering_connection_id",
 }
 
 /// Tables that nobody follows, each for a reason. The test of this file finds a table that stands in neither list.

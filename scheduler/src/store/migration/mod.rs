@@ -29,6 +29,7 @@ mod m0022_elastic_addresses;
 mod m0024_attachments_take_time;
 mod m0025_nat_gateways;
 mod m0026_tunnel_addresses;
+mod m0029_vpc_peering;
 
 use sea_orm::DatabaseConnection;
 use sea_orm_migration::prelude::*;
@@ -97,6 +98,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0024_attachments_take_time::AttachmentsTakeTime),
             Box::new(m0025_nat_gateways::NatGateways),
             Box::new(m0026_tunnel_addresses::TunnelAddresses),
+            Box::new(m0029_vpc_peering::VpcPeering),
         ]
     }
 }

@@ -7,6 +7,7 @@ pub mod elastic;
 pub mod instances;
 pub mod interfaces;
 pub mod networks;
+pub mod peering;
 pub mod resources;
 pub mod volumes;
 

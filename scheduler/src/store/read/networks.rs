@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::View;
 use crate::lifecycle::step::State;
 use crate::network::nat::state::STANDING;
+use crate::network::peering::status::ACTIVE;
 use crate::store::{
     Rows, network_acl, network_acl_association, network_acl_entry, network_interface_attachment, route, route_table,
     route_table_association, vpc, vpc_cidr_block,
@@ -88,7 +89,7 @@ in_world!(NetworkAclView of network_acls by acl network_acl.network_acl_id, |row
 });
 
 /// A VPC's blocks, its first one first.
-fn blocks(rows: &Rows, vpc_id: &str) -> Vec<String> {
+pub(super) fn blocks(rows: &Rows, vpc_id: &str) -> Vec<String> {
     let first = rows.vpcs.one(vpc_id).map(|row| row.cidr_block.clone());
     first.into_iter().chain(rows.vpc_cidr_blocks.get(vpc_id).iter().map(|row| row.cidr_block.clone())).collect()
 }
@@ -99,5 +100,7 @@ fn route_view(rows: &Rows, route: &Arc<route::Model>, vpc_id: &str) -> RouteView
     let instance = attachment.as_ref().and_then(|row| rows.instances.one(&row.instance_id));
     let runs = instance.is_some_and(|row| row.state == State::Running.as_str());
     let translates = rows.nat_gateways.one(&route.target).is_some_and(|row| STANDING.contains(&row.state.as_str()));
-    RouteView { route: Arc::clone(route), is_active: gateway || runs || translates, attachment }
+    let peering = rows.vpc_peering_connections.one(&route.target);
+    let peers = peering.is_some_and(|row| row.status == ACTIVE && [row.requester_vpc_id.as_str(), &row.accepter_vpc_id].contains(&vpc_id));
+    RouteView { route: Arc::clone(route), is_active: gateway || runs || translates || peers, attachment }
 }

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::View;
+use crate::network::peering;
 use crate::store::{
     Rows, dhcp_options, internet_gateway, key_pair, launch_template, nat_gateway, placement_group, security_group, security_group_rule,
-    subnet,
+    subnet, vpc_peering_connection,
 };
 
 /// Something with its tags.
@@ -51,6 +52,40 @@ pub struct SecurityGroupView {
     pub tags: BTreeMap<String, String>,
     /// In the order they were made.
     pub rules: Vec<Arc<security_group_rule::Model>>,
+    /// By id, the groups that they name in other VPCs.
+    pub foreign: BTreeMap<String, Foreign>,
+}
+
+/// What is shown of a group in another VPC that a rule names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    pub account_id: String,
+    pub vpc_id: String,
+    /// The connection that leads there, or the last that did.
+    pub peering_id: String,
+    pub peering_status: String,
+}
+
+/// What is to be shown of a group in another VPC than this, whose connections these are. None where there never was one.
+pub fn foreign<'a>(
+    connections: impl Iterator<Item = &'a vpc_peering_connection::Model>,
+    vpc_id: &str,
+    group: &security_group::Model,
+) -> Option<Foreign> {
+    let between = connections.filter(|row| peering::peer(row, vpc_id) == group.vpc_id);
+    let newest = between.max_by_key(|row| (row.status == peering::status::ACTIVE, row.created, &row.vpc_peering_connection_id))?;
+    Some(Foreign {
+        account_id: group.account_id.clone(),
+        vpc_id: group.vpc_id.clone(),
+        peering_id: newest.vpc_peering_connection_id.clone(),
+        peering_status: newest.status.clone(),
+    })
+}
+
+fn foreign_in(rows: &Rows, vpc_id: &str, group_id: &str) -> Option<Foreign> {
+    let group = rows.security_groups.one(group_id).filter(|group| group.vpc_id != vpc_id)?;
+    let connections = rows.vpc_peering_connections.of(vpc_id, None).filter_map(|id| rows.vpc_peering_connections.one(id));
+    foreign(connections.map(AsRef::as_ref), vpc_id, group)
 }
 
 /// A rule of one, by itself.
@@ -59,6 +94,8 @@ pub struct SecurityGroupRuleView {
     pub rule: Arc<security_group_rule::Model>,
     /// Its group's.
     pub vpc_id: String,
+    /// Of what it names, where that is in another VPC.
+    pub foreign: Option<Foreign>,
     pub tags: BTreeMap<String, String>,
 }
 
@@ -67,7 +104,8 @@ impl View for SecurityGroupRuleView {
         let of_group = rows.security_group_rules.of(id, None).flat_map(|group_id| rows.security_group_rules.get(group_id));
         let rule = of_group.filter(|row| row.account_id == account).find(|row| row.security_group_rule_id == id)?;
         let vpc_id = rows.security_groups.one(&rule.group_id)?.vpc_id.clone();
-        Some(Self { rule: Arc::clone(rule), vpc_id, tags: rows.tags_of(account, id) })
+        let foreign = rule.referenced_group_id.as_ref().and_then(|group_id| foreign_in(rows, &vpc_id, group_id));
+        Some(Self { rule: Arc::clone(rule), vpc_id, foreign, tags: rows.tags_of(account, id) })
     }
 
     fn ids<'a>(rows: &'a Rows, account: &'a str, after: Option<&'a str>) -> Box<dyn Iterator<Item = &'a str> + 'a> {
@@ -84,7 +122,10 @@ impl View for SecurityGroupRuleView {
 impl View for SecurityGroupView {
     fn one(rows: &Rows, account: &str, id: &str) -> Option<Self> {
         let group = rows.security_groups.one(id).filter(|row| row.account_id == account)?;
-        Some(Self { group: Arc::clone(group), tags: rows.tags_of(account, id), rules: rows.security_group_rules.get(id).to_vec() })
+        let rules = rows.security_group_rules.get(id).to_vec();
+        let named: BTreeSet<&String> = rules.iter().filter_map(|rule| rule.referenced_group_id.as_ref()).collect();
+        let foreign = named.into_iter().filter_map(|other| Some((other.clone(), foreign_in(rows, &group.vpc_id, other)?))).collect();
+        Some(Self { group: Arc::clone(group), tags: rows.tags_of(account, id), rules, foreign })
     }
 
     fn ids<'a>(rows: &'a Rows, account: &'a str, after: Option<&'a str>) -> Box<dyn Iterator<Item = &'a str> + 'a> {

@@ -18,8 +18,9 @@ use super::{
     dhcp_options, elastic_address, host, image, instance, interface_security_group, internet_gateway, key_pair, launch_template,
     launch_template_version, nat_gateway, network_acl, network_acl_association, network_acl_entry, network_interface,
     network_interface_attachment, part, placement_group, private_address, public_address, route, route_table, route_table_association,
-    security_group, security_group_rule, snapshot, subnet, tag, volume, volume_attachment, vpc, vpc_cidr_block,
+    security_group, security_group_rule, snapshot, subnet, tag, volume, volume_attachment, vpc, vpc_cidr_block, vpc_peering_connection,
 };
+use crate::network::peering;
 
 /// The owner of what everybody may see.
 pub const PUBLIC: &str = "public";
@@ -167,6 +168,11 @@ mirrored! {
     vpcs = vpc (Vpc) by VpcId vpc_id, of |row, say| say(&row.account_id);
     vpc_cidr_blocks = vpc_cidr_block (VpcCidrBlock) by VpcId vpc_id, of |row, say| say(&row.association_id),
         ranked |row| (row.created, &row.association_id);
+    vpc_peering_connections = vpc_peering_connection (VpcPeeringConnection) by VpcPeeringConnectionId vpc_peering_connection_id, of |row, say| {
+        peering::seen_by(row).for_each(&mut *say);
+        say(&row.requester_vpc_id);
+        say(&row.accepter_vpc_id);
+    };
 }
 
 /// The owner of what an account has tagged so.

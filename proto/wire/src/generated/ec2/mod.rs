@@ -22,6 +22,7 @@ mod security_groups;
 mod subnets;
 mod tags;
 mod volumes;
+mod vpc_peering;
 mod vpcs;
 
 pub(super) static SERVICE: Service = Service {
@@ -30,6 +31,19 @@ pub(super) static SERVICE: Service = Service {
     protocol: Protocol::Ec2,
     namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
     operations: &[
+        Operation {
+            service: &SERVICE,
+            name: "AcceptVpcPeeringConnection",
+            path: "/aws.ec2.VpcPeering/AcceptVpcPeeringConnection",
+            status: Status::Served,
+            request: &vpc_peering::ACCEPT_VPC_PEERING_CONNECTION_REQUEST,
+            answer: Some(&vpc_peering::ACCEPT_VPC_PEERING_CONNECTION_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "VpcPeeringConnectionId", standing: Standing::Done },
+            ],
+        },
         Operation {
             service: &SERVICE,
             name: "AllocateAddress",
@@ -170,6 +184,8 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "IpPermissions.Groups.GroupId", standing: Standing::Done },
                 Parameter { path: "IpPermissions.Groups.GroupName", standing: Standing::Done },
                 Parameter { path: "IpPermissions.Groups.UserId", standing: Standing::Done },
+                Parameter { path: "IpPermissions.Groups.VpcId", standing: Standing::Done },
+                Parameter { path: "IpPermissions.Groups.VpcPeeringConnectionId", standing: Standing::Done },
                 Parameter { path: "IpPermissions.IpProtocol", standing: Standing::Done },
                 Parameter { path: "IpPermissions.IpRanges.CidrIp", standing: Standing::Done },
                 Parameter { path: "IpPermissions.IpRanges.Description", standing: Standing::Done },
@@ -198,6 +214,8 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "IpPermissions.Groups.GroupId", standing: Standing::Done },
                 Parameter { path: "IpPermissions.Groups.GroupName", standing: Standing::Done },
                 Parameter { path: "IpPermissions.Groups.UserId", standing: Standing::Done },
+                Parameter { path: "IpPermissions.Groups.VpcId", standing: Standing::Done },
+                Parameter { path: "IpPermissions.Groups.VpcPeeringConnectionId", standing: Standing::Done },
                 Parameter { path: "IpPermissions.IpProtocol", standing: Standing::Done },
                 Parameter { path: "IpPermissions.IpRanges.CidrIp", standing: Standing::Done },
                 Parameter { path: "IpPermissions.IpRanges.Description", standing: Standing::Done },
@@ -794,6 +812,7 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "NatGatewayId", standing: Standing::Done },
                 Parameter { path: "NetworkInterfaceId", standing: Standing::Done },
                 Parameter { path: "RouteTableId", standing: Standing::Done },
+                Parameter { path: "VpcPeeringConnectionId", standing: Standing::Done },
             ],
         },
         Operation {
@@ -882,6 +901,25 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "TagSpecification.ResourceType", standing: Standing::Done },
                 Parameter { path: "TagSpecification.Tag.Key", standing: Standing::Done },
                 Parameter { path: "TagSpecification.Tag.Value", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "CreateVpcPeeringConnection",
+            path: "/aws.ec2.VpcPeering/CreateVpcPeeringConnection",
+            status: Status::Served,
+            request: &vpc_peering::CREATE_VPC_PEERING_CONNECTION_REQUEST,
+            answer: Some(&vpc_peering::CREATE_VPC_PEERING_CONNECTION_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "PeerOwnerId", standing: Standing::Done },
+                Parameter { path: "PeerRegion", standing: Standing::Done },
+                Parameter { path: "PeerVpcId", standing: Standing::Done },
+                Parameter { path: "TagSpecification.ResourceType", standing: Standing::Done },
+                Parameter { path: "TagSpecification.Tag.Key", standing: Standing::Done },
+                Parameter { path: "TagSpecification.Tag.Value", standing: Standing::Done },
+                Parameter { path: "VpcId", standing: Standing::Done },
             ],
         },
         Operation {
@@ -1095,6 +1133,19 @@ pub(super) static SERVICE: Service = Service {
             answer: None,
             result: None,
             parameters: &[Parameter { path: "DryRun", standing: Standing::Done }, Parameter { path: "VpcId", standing: Standing::Done }],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "DeleteVpcPeeringConnection",
+            path: "/aws.ec2.VpcPeering/DeleteVpcPeeringConnection",
+            status: Status::Served,
+            request: &vpc_peering::DELETE_VPC_PEERING_CONNECTION_REQUEST,
+            answer: Some(&vpc_peering::DELETE_VPC_PEERING_CONNECTION_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "VpcPeeringConnectionId", standing: Standing::Done },
+            ],
         },
         Operation {
             service: &SERVICE,
@@ -1620,6 +1671,23 @@ pub(super) static SERVICE: Service = Service {
         },
         Operation {
             service: &SERVICE,
+            name: "DescribeVpcPeeringConnections",
+            path: "/aws.ec2.VpcPeering/DescribeVpcPeeringConnections",
+            status: Status::Served,
+            request: &vpc_peering::DESCRIBE_VPC_PEERING_CONNECTIONS_REQUEST,
+            answer: Some(&vpc_peering::DESCRIBE_VPC_PEERING_CONNECTIONS_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "Filter.Name", standing: Standing::Done },
+                Parameter { path: "Filter.Value", standing: Standing::Done },
+                Parameter { path: "MaxResults", standing: Standing::Done },
+                Parameter { path: "NextToken", standing: Standing::Done },
+                Parameter { path: "VpcPeeringConnectionId", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
             name: "DescribeVpcs",
             path: "/aws.ec2.Vpcs/DescribeVpcs",
             status: Status::Served,
@@ -2031,6 +2099,37 @@ pub(super) static SERVICE: Service = Service {
         },
         Operation {
             service: &SERVICE,
+            name: "ModifyVpcPeeringConnectionOptions",
+            path: "/aws.ec2.VpcPeering/ModifyVpcPeeringConnectionOptions",
+            status: Status::Served,
+            request: &vpc_peering::MODIFY_VPC_PEERING_CONNECTION_OPTIONS_REQUEST,
+            answer: Some(&vpc_peering::MODIFY_VPC_PEERING_CONNECTION_OPTIONS_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "AccepterPeeringConnectionOptions.AllowDnsResolutionFromRemoteVpc", standing: Standing::Done },
+                Parameter {
+                    path: "AccepterPeeringConnectionOptions.AllowEgressFromLocalClassicLinkToRemoteVpc",
+                    standing: Standing::DefaultOnly("false"),
+                },
+                Parameter {
+                    path: "AccepterPeeringConnectionOptions.AllowEgressFromLocalVpcToRemoteClassicLink",
+                    standing: Standing::DefaultOnly("false"),
+                },
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "RequesterPeeringConnectionOptions.AllowDnsResolutionFromRemoteVpc", standing: Standing::Done },
+                Parameter {
+                    path: "RequesterPeeringConnectionOptions.AllowEgressFromLocalClassicLinkToRemoteVpc",
+                    standing: Standing::DefaultOnly("false"),
+                },
+                Parameter {
+                    path: "RequesterPeeringConnectionOptions.AllowEgressFromLocalVpcToRemoteClassicLink",
+                    standing: Standing::DefaultOnly("false"),
+                },
+                Parameter { path: "VpcPeeringConnectionId", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
             name: "MonitorInstances",
             path: "/aws.ec2.Instances/MonitorInstances",
             status: Status::Served,
@@ -2053,6 +2152,19 @@ pub(super) static SERVICE: Service = Service {
             parameters: &[
                 Parameter { path: "DryRun", standing: Standing::Done },
                 Parameter { path: "InstanceId", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "RejectVpcPeeringConnection",
+            path: "/aws.ec2.VpcPeering/RejectVpcPeeringConnection",
+            status: Status::Served,
+            request: &vpc_peering::REJECT_VPC_PEERING_CONNECTION_REQUEST,
+            answer: Some(&vpc_peering::REJECT_VPC_PEERING_CONNECTION_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "VpcPeeringConnectionId", standing: Standing::Done },
             ],
         },
         Operation {
@@ -2123,6 +2235,7 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "NatGatewayId", standing: Standing::Done },
                 Parameter { path: "NetworkInterfaceId", standing: Standing::Done },
                 Parameter { path: "RouteTableId", standing: Standing::Done },
+                Parameter { path: "VpcPeeringConnectionId", standing: Standing::Done },
             ],
         },
         Operation {
@@ -2183,6 +2296,8 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "IpPermissions.Groups.GroupId", standing: Standing::Done },
                 Parameter { path: "IpPermissions.Groups.GroupName", standing: Standing::Done },
                 Parameter { path: "IpPermissions.Groups.UserId", standing: Standing::Done },
+                Parameter { path: "IpPermissions.Groups.VpcId", standing: Standing::Done },
+                Parameter { path: "IpPermissions.Groups.VpcPeeringConnectionId", standing: Standing::Done },
                 Parameter { path: "IpPermissions.IpProtocol", standing: Standing::Done },
                 Parameter { path: "IpPermissions.IpRanges.CidrIp", standing: Standing::Done },
                 Parameter { path: "IpPermissions.IpRanges.Description", standing: Standing::Done },
@@ -2210,6 +2325,8 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "IpPermissions.Groups.GroupId", standing: Standing::Done },
                 Parameter { path: "IpPermissions.Groups.GroupName", standing: Standing::Done },
                 Parameter { path: "IpPermissions.Groups.UserId", standing: Standing::Done },
+                Parameter { path: "IpPermissions.Groups.VpcId", standing: Standing::Done },
+                Parameter { path: "IpPermissions.Groups.VpcPeeringConnectionId", standing: Standing::Done },
                 Parameter { path: "IpPermissions.IpProtocol", standing: Standing::Done },
                 Parameter { path: "IpPermissions.IpRanges.CidrIp", standing: Standing::Done },
                 Parameter { path: "IpPermissions.IpRanges.Description", standing: Standing::Done },
@@ -2377,6 +2494,8 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "IpPermissions.Groups.GroupId", standing: Standing::Done },
                 Parameter { path: "IpPermissions.Groups.GroupName", standing: Standing::Done },
                 Parameter { path: "IpPermissions.Groups.UserId", standing: Standing::Done },
+                Parameter { path: "IpPermissions.Groups.VpcId", standing: Standing::Done },
+                Parameter { path: "IpPermissions.Groups.VpcPeeringConnectionId", standing: Standing::Done },
                 Parameter { path: "IpPermissions.IpProtocol", standing: Standing::Done },
                 Parameter { path: "IpPermissions.IpRanges.CidrIp", standing: Standing::Done },
                 Parameter { path: "IpPermissions.IpRanges.Description", standing: Standing::Done },
@@ -2402,6 +2521,8 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "IpPermissions.Groups.GroupId", standing: Standing::Done },
                 Parameter { path: "IpPermissions.Groups.GroupName", standing: Standing::Done },
                 Parameter { path: "IpPermissions.Groups.UserId", standing: Standing::Done },
+                Parameter { path: "IpPermissions.Groups.VpcId", standing: Standing::Done },
+                Parameter { path: "IpPermissions.Groups.VpcPeeringConnectionId", standing: Standing::Done },
                 Parameter { path: "IpPermissions.IpProtocol", standing: Standing::Done },
                 Parameter { path: "IpPermissions.IpRanges.CidrIp", standing: Standing::Done },
                 Parameter { path: "IpPermissions.IpRanges.Description", standing: Standing::Done },
