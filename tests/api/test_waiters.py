@@ -80,6 +80,22 @@ class World:
         self.ec2.delete_nat_gateway(NatGatewayId=nat)
         return nat
 
+    def new_peering(self):
+        own = self.default("vpcs", "Vpcs", "VpcId")
+        other = self.ec2.create_vpc(CidrBlock="10.70.0.0/16")["Vpc"]["VpcId"]
+        made = self.ec2.create_vpc_peering_connection(VpcId=own, PeerVpcId=other)
+        return made["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+
+    @cached_property
+    def peering(self):
+        return self.new_peering()
+
+    @cached_property
+    def peering_that_went(self):
+        peering = self.new_peering()
+        self.ec2.delete_vpc_peering_connection(VpcPeeringConnectionId=peering)
+        return peering
+
     def default(self, kind, answer, name):
         return getattr(self.ec2, f"describe_{kind}")()[answer][0][name]
 
@@ -128,6 +144,8 @@ CASES = {
     "VolumeDeleted": (lambda w: {"VolumeIds": [absent("vol")]}, lambda w: {"VolumeIds": [volume_of(w.running)]}),
     "VolumeInUse": (lambda w: {"VolumeIds": [volume_of(w.running)]}, lambda w: {"VolumeIds": [w.left]}),
     "VpcAvailable": (lambda w: {"VpcIds": [w.default("vpcs", "Vpcs", "VpcId")]}, lambda w: {"VpcIds": [absent("vpc")]}),
+    "VpcPeeringConnectionDeleted": (lambda w: {"VpcPeeringConnectionIds": [w.peering_that_went]}, lambda w: {"VpcPeeringConnectionIds": [w.peering]}),
+    "VpcPeeringConnectionExists": (lambda w: {"VpcPeeringConnectionIds": [w.peering]}, lambda w: {"VpcPeeringConnectionIds": [absent("pcx")]}),
     "VpcExists": (lambda w: {"VpcIds": [w.default("vpcs", "Vpcs", "VpcId")]}, lambda w: {"VpcIds": [absent("vpc")]}),
 }
 

@@ -4,6 +4,7 @@ from table import code_of, method_of, parameter
 
 # What a valid call of each action is. Those that change something get something of their own to change.
 CALLS = {
+    "AcceptVpcPeeringConnection": lambda w: {"VpcPeeringConnectionId": w.new_peering()["VpcPeeringConnectionId"]},
     "AllocateAddress": lambda w: {},
     "AssociateAddress": lambda w: w.address_and_interface(),
     "AssociateDhcpOptions": lambda w: {"DhcpOptionsId": w.new_options(), "VpcId": w.other_vpc["VpcId"]},
@@ -29,6 +30,11 @@ CALLS = {
     "CreateSubnet": lambda w: {"VpcId": w.other_vpc["VpcId"], "CidrBlock": w.free_block()},
     "CreateTags": lambda w: {"Resources": [w.key()["KeyPairId"]], "Tags": [{"Key": "a", "Value": "b"}]},
     "CreateVpc": lambda w: {"CidrBlock": "10.0.0.0/16"},
+    "CreateVpcPeeringConnection": lambda w: w.to_peer(),
+    "DeleteVpcPeeringConnection": lambda w: {"VpcPeeringConnectionId": w.new_peering()["VpcPeeringConnectionId"]},
+    "RejectVpcPeeringConnection": lambda w: {"VpcPeeringConnectionId": w.new_peering()["VpcPeeringConnectionId"]},
+    "ModifyVpcPeeringConnectionOptions": lambda w: w.active_peering() | {"RequesterPeeringConnectionOptions": {"AllowDnsResolutionFromRemoteVpc": True}},
+    "DescribeVpcPeeringConnections": lambda w: {},
     "DeleteDhcpOptions": lambda w: {"DhcpOptionsId": w.new_options()},
     "DeleteInternetGateway": lambda w: {"InternetGatewayId": w.new_gateway()["InternetGatewayId"]},
     "DeleteKeyPair": lambda w: {"KeyName": w.key()["KeyName"]},
@@ -185,6 +191,7 @@ FILTERS = {
     "DescribeSubnets": ("Subnets", "SubnetId", "subnet-id", "vpc-id", lambda w: [subnet["SubnetId"] for subnet in w.subnets[:2]]),
     "DescribeTags": ("Tags", "Key", "key", "value", lambda w: w.tagged()),
     "DescribeVolumes": ("Volumes", "VolumeId", "volume-id", "status", lambda w: w.volumes()),
+    "DescribeVpcPeeringConnections": ("VpcPeeringConnections", "VpcPeeringConnectionId", "vpc-peering-connection-id", "status-code", lambda w: w.peerings[:2]),
     "DescribeVpcs": ("Vpcs", "VpcId", "vpc-id", "state", lambda w: [w.vpc["VpcId"], "vpc-00000000000000000"]),
 }
 
@@ -239,6 +246,7 @@ PAGES = {
     "DescribeSubnets": ("Subnets", 5, lambda w: w.many_subnets),
     "DescribeTags": ("Tags", 5, lambda w: w.many_tags()),
     "DescribeVolumes": ("Volumes", 5, lambda w: w.many()),
+    "DescribeVpcPeeringConnections": ("VpcPeeringConnections", 5, lambda w: w.peerings),
     "DescribeVpcs": ("Vpcs", 5, lambda w: w.vpcs),
 }
 

@@ -203,6 +203,39 @@ class World:
         self.ec2.get_waiter("nat_gateway_available").wait(NatGatewayIds=[one["NatGatewayId"] for one in made], WaiterConfig=QUICK)
         return made
 
+    def to_peer(self):
+        """Two VPCs of their own that do not overlap."""
+        return {"VpcId": self.new_vpc("10.70.0.0/16")["VpcId"], "PeerVpcId": self.new_vpc("10.71.0.0/16")["VpcId"]}
+
+    def new_peering(self, **parameters):
+        return self.ec2.create_vpc_peering_connection(**self.to_peer() | parameters)["VpcPeeringConnection"]
+
+    def active_peering(self):
+        peering = {"VpcPeeringConnectionId": self.new_peering()["VpcPeeringConnectionId"]}
+        self.ec2.accept_vpc_peering_connection(**peering)
+        return peering
+
+    @cached_property
+    def peerings(self):
+        """More than fit on the smallest page."""
+        return [self.new_peering()["VpcPeeringConnectionId"] for _ in range(6)]
+
+    @cached_property
+    def default_peerings(self):
+        """Two of the default VPC."""
+        peers = [self.new_vpc(f"10.7{n}.0.0/16")["VpcId"] for n in range(2)]
+        made = [self.ec2.create_vpc_peering_connection(VpcId=self.vpc["VpcId"], PeerVpcId=peer) for peer in peers]
+        return [one["VpcPeeringConnection"]["VpcPeeringConnectionId"] for one in made]
+
+    @cached_property
+    def peered_groups(self):
+        """A group, and one of the peer's with the way there."""
+        both = self.to_peer()
+        peering = self.ec2.create_vpc_peering_connection(**both)["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+        self.ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=peering)
+        own, foreign = (self.new_group(VpcId=vpc_id) for vpc_id in both.values())
+        return own, {"GroupId": foreign, "VpcId": both["PeerVpcId"], "VpcPeeringConnectionId": peering}
+
     def address_and_interface(self):
         """An address, and the interface of an instance of its own."""
         interface = self.launch()["NetworkInterfaces"][0]["NetworkInterfaceId"]

@@ -172,6 +172,25 @@ def test_elastic_addresses(terraform, account, cloud):
     assert account.client().describe_addresses()["Addresses"] == []
 
 
+def test_vpcs_that_are_peered(terraform, account):
+    ec2 = account.client()
+    net = terraform("peering")
+    net.apply()
+    net.nothing_to_do()
+    assert net.outputs()["seen"] == {"found": True, "all": 2, "state": "active"}
+    ids = net.outputs()["ids"]
+    (route,) = [one for one in ec2.describe_route_tables(RouteTableIds=[ids["table"]])["RouteTables"][0]["Routes"] if "VpcPeeringConnectionId" in one]
+    assert (route["VpcPeeringConnectionId"], route["State"]) == (ids["data"], "active")
+    assert in_place(net.actions(stage=2)) == {"aws_vpc_peering_connection.data", "aws_vpc_peering_connection_options.tools", "aws_route_table.data"}
+    net.apply(stage=2)
+    net.nothing_to_do(stage=2)
+    net.imported("aws_vpc_peering_connection_options.tools", ids["accepter"], stage=2)
+    net.destroy(stage=2)
+    shown = ec2.describe_vpc_peering_connections()["VpcPeeringConnections"]
+    assert {one["Status"]["Code"] for one in shown} == {"deleted"}
+    assert len(ec2.describe_vpcs()["Vpcs"]) == 1
+
+
 @pytest.mark.skipif(not os.environ.get("FREEHOLD_FULL"), reason="NOT RUN: the three-zone network, which takes minutes; deploy/test --full terraform runs it")
 def test_the_three_zone_network(terraform, account, cloud):
     ec2 = account.client()
