@@ -107,17 +107,28 @@ pub async fn free_mac(tx: &Tx) -> Outcome<String> {
     Err(Fault::internal("no free MAC address was drawn", "the source of randomness repeats itself").into())
 }
 
-/// Gives the primary interface of an instance a public address, if it has none.
+/// Gives the primary address of an instance's primary interface a public address, if it has none.
 pub async fn assign_public(tx: &Tx, instance_id: &str) -> Outcome<()> {
     use public_address::{Column, Entity};
     let Some(interface) = interfaces_of(tx, instance_id).await?.into_iter().next() else { return Ok(()) };
-    if Entity::find().filter(Column::NetworkInterfaceId.eq(&interface)).one(tx.db()).await?.is_some() {
+    let private = primary_of(tx, &interface).await?;
+    let there = Entity::find().filter(Column::NetworkInterfaceId.eq(&interface)).filter(Column::PrivateIpAddress.eq(&private));
+    if there.one(tx.db()).await?.is_some() {
         return Ok(());
     }
     let address = free_public(tx).await?.to_string();
-    let row = public_address::Model { address, account_id: tx.account().to_owned(), network_interface_id: interface };
+    let account_id = tx.account().to_owned();
+    let row = public_address::Model { address, account_id, network_interface_id: interface, private_ip_address: private };
     row.into_active_model().insert(tx.db()).await?;
     Ok(())
+}
+
+/// An interface's primary private address.
+pub async fn primary_of(tx: &Tx, network_interface_id: &str) -> Outcome<String> {
+    use private_address::{Column, Entity};
+    let primary = Entity::find().filter(Column::NetworkInterfaceId.eq(network_interface_id)).filter(Column::IsPrimary.eq(true));
+    let absent = || Fault::internal("an interface has no primary address", network_interface_id.to_owned());
+    Ok(primary.one(tx.db()).await?.ok_or_else(absent)?.address)
 }
 
 /// A public address that nobody has, neither for now nor to keep.

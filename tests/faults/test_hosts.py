@@ -147,7 +147,7 @@ def test_net_plan_and_trace_are_computed_for_hosts_that_are_there_and_that_are_n
     (shown,) = there["NetworkInterfaces"]
     assert (plan["faults"], plan["simulated"], vpc["vpc_id"]) == ([], [far], there["VpcId"])
     assert (interface["network_interface_id"], interface["addresses"]) == (shown["NetworkInterfaceId"], [there["PrivateIpAddress"]])
-    assert interface["public"] == there["PublicIpAddress"]
+    assert interface["public"] == {there["PublicIpAddress"]: there["PrivateIpAddress"]}
 
     # The default group lets in whoever carries it, and nobody else.
     group = there["SecurityGroups"][0]["GroupId"]

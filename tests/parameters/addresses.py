@@ -69,12 +69,14 @@ def by_itself(world, value):
     return seen
 
 
-@parameter("AssociateAddress", "PrivateIpAddress", ("own", "another"), ("done", "InvalidParameterValue"))
+@parameter("AssociateAddress", "PrivateIpAddress", (0, 1), lambda world, value: [value == 0, value == 1])
 def for_private_address(world, value):
-    instance = world.launch()
-    private = instance["PrivateIpAddress"] if value == "own" else "172.31.255.254"
-    asked = {"AllocationId": world.new_address()["AllocationId"], "InstanceId": instance["InstanceId"], "PrivateIpAddress": private}
-    return code_of(world.ec2.associate_address, **asked)
+    interface = world.launch()["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    world.ec2.assign_private_ip_addresses(NetworkInterfaceId=interface, SecondaryPrivateIpAddressCount=1)
+    of_interface = lambda: world.ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])["NetworkInterfaces"][0]["PrivateIpAddresses"]  # noqa: E731
+    address = world.new_address()
+    world.ec2.associate_address(AllocationId=address["AllocationId"], NetworkInterfaceId=interface, PrivateIpAddress=of_interface()[value]["PrivateIpAddress"])
+    return [one.get("Association", {}).get("PublicIp") == address["PublicIp"] for one in of_interface()]
 
 
 @parameter("AssociateAddress", "AllowReassociation", (True, False), ("done", "Resource.AlreadyAssociated"))

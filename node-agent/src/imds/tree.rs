@@ -150,9 +150,12 @@ impl Tree {
             self.put_some(&at("public-hostname"), &metadata.public_dns_name);
             self.put_some(&at("security-groups"), &metadata.security_group_names.join("\n"));
         }
-        if !interface.public_ip_address.is_empty() {
-            self.put(&at("public-ipv4s"), &interface.public_ip_address);
-            self.put(&at(&format!("ipv4-associations/{}", interface.public_ip_address)), &interface.private_ip_address);
+        let primary = (&interface.public_ip_address, &interface.private_ip_address);
+        let others = interface.other_public_ip_addresses.iter().map(|other| (&other.public_ip_address, &other.private_ip_address));
+        let public: Vec<_> = [primary].into_iter().filter(|(public, _)| !public.is_empty()).chain(others).collect();
+        self.put_some(&at("public-ipv4s"), &public.iter().map(|(public, _)| public.as_str()).collect::<Vec<_>>().join("\n"));
+        for (public, private) in public {
+            self.put(&at(&format!("ipv4-associations/{public}")), private);
         }
     }
 }

@@ -131,6 +131,8 @@ pub struct Interface {
     /// Others that it has beside its primary one.
     pub secondary: BTreeSet<Ipv4Addr>,
     pub public: Option<Ipv4Addr>,
+    /// Those of its secondary addresses, by these.
+    pub other_public: BTreeMap<Ipv4Addr, Ipv4Addr>,
     pub subnet: Ipv4Net,
     pub gateway: Ipv4Addr,
     /// The id of the route table of its subnet.
@@ -193,6 +195,17 @@ impl Interface {
     pub fn has(&self, address: Ipv4Addr) -> bool {
         self.address == address || self.secondary.contains(&address)
     }
+
+    /// Its public addresses, each with the private one that it means.
+    pub fn public(&self) -> impl Iterator<Item = (Ipv4Addr, Ipv4Addr)> + '_ {
+        let primary = self.public.map(|public| (public, self.address));
+        primary.into_iter().chain(self.other_public.iter().map(|(private, public)| (*public, *private)))
+    }
+
+    /// The private address that a public one means, if that is one of its own.
+    pub fn meant_by(&self, public: Ipv4Addr) -> Option<Ipv4Addr> {
+        self.public().find(|(own, _)| *own == public).map(|(_, private)| private)
+    }
 }
 
 impl VpcPlan {
@@ -206,9 +219,9 @@ impl VpcPlan {
         self.blocks.iter().any(|block| block.contains(&address))
     }
 
-    /// Public and private address of every interface that has both.
+    /// Every public address, with the private one that it means.
     pub fn public(&self) -> impl Iterator<Item = (Ipv4Addr, Ipv4Addr)> + '_ {
-        self.interfaces.values().filter_map(|interface| Some((interface.public?, interface.address)))
+        self.interfaces.values().flat_map(Interface::public)
     }
 }
 
@@ -393,8 +406,9 @@ fn interface(vpc: &VpcPlan, stated: &VpcDesired, owner: Owner<'_>, attachment: &
         tap,
         mac: Mac::parse(&attachment.mac_address).ok_or_else(|| format!("{:?} is not a MAC address", attachment.mac_address))?,
         address,
-        secondary,
         public: if attachment.public_ip_address.is_empty() { None } else { Some(self::address(&attachment.public_ip_address)?) },
+        other_public: other_public(attachment, &secondary)?,
+        secondary,
         subnet: subnet.trunc(),
         gateway: nth(subnet, 1).ok_or("its subnet is too small for a gateway")?,
         route_table: stated.route_table_id.clone(),
@@ -404,6 +418,19 @@ fn interface(vpc: &VpcPlan, stated: &VpcDesired, owner: Owner<'_>, attachment: &
         translates: matches!(owner, Owner::NatGateway(_)),
         hostname: owner.private_dns_name().split('.').next().unwrap_or_default().to_owned(),
     })
+}
+
+/// By the secondary addresses that they mean.
+fn other_public(attachment: &InterfaceAttachment, secondary: &BTreeSet<Ipv4Addr>) -> Result<BTreeMap<Ipv4Addr, Ipv4Addr>, String> {
+    let each = attachment.other_public_ip_addresses.iter().map(|stated| {
+        let (public, private) = (address(&stated.public_ip_address)?, address(&stated.private_ip_address)?);
+        if secondary.contains(&private) {
+            Ok((private, public))
+        } else {
+            Err(format!("{public} means {private}, which is no secondary address of it"))
+        }
+    });
+    each.collect()
 }
 
 fn address(text: &str) -> Result<Ipv4Addr, String> {

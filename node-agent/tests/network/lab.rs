@@ -11,8 +11,8 @@ use freehold_proto::clock::{Clock, SystemClock};
 use freehold_proto::internal::host::route_desired::Target;
 use freehold_proto::internal::host::rule_desired::Peer;
 use freehold_proto::internal::host::{
-    InstanceDesired, InterfaceAttachment, Metadata, NatGatewayDesired, NetworkAclDesired, NetworkAclEntryDesired, RouteDesired,
-    RouteTableDesired, RouterInterface, RuleDesired, SecurityGroupDesired, SubnetDesired, VpcDesired,
+    InstanceDesired, InterfaceAttachment, Metadata, NatGatewayDesired, NetworkAclDesired, NetworkAclEntryDesired, PublicAddress,
+    RouteDesired, RouteTableDesired, RouterInterface, RuleDesired, SecurityGroupDesired, SubnetDesired, VpcDesired,
 };
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -217,6 +217,10 @@ pub fn all_egress() -> RuleDesired {
     rule(true, "-1", -1, -1, "0.0.0.0/0")
 }
 
+fn meaning((public, private): &(String, String)) -> PublicAddress {
+    PublicAddress { public_ip_address: public.clone(), private_ip_address: private.clone() }
+}
+
 /// A namespace that plays a guest.
 #[derive(Clone, Debug)]
 pub struct Guest {
@@ -232,6 +236,8 @@ pub struct Guest {
     /// It is a NAT gateway, and no guest.
     pub translates: bool,
     pub secondary: Vec<String>,
+    /// Public addresses of secondary ones, with these.
+    pub other_public: Vec<(String, String)>,
 }
 
 impl Guest {
@@ -247,6 +253,7 @@ impl Guest {
             source_dest_check: true,
             translates: false,
             secondary: Vec::new(),
+            other_public: Vec::new(),
         }
     }
 
@@ -270,6 +277,13 @@ impl Guest {
     pub fn also(mut self, address: &str) -> Self {
         self.secondary.push(address.into());
         self
+    }
+
+    /// With a secondary address that has a public one.
+    pub fn also_public(self, address: &str, public: &str) -> Self {
+        let mut guest = self.also(address);
+        guest.other_public.push((public.into(), address.into()));
+        guest
     }
 
     /// It forwards what is not for it, as a NAT instance does.
@@ -330,6 +344,7 @@ impl Guest {
             security_group_ids: self.groups.clone(),
             source_dest_check: self.source_dest_check,
             secondary_private_ip_addresses: self.secondary.clone(),
+            other_public_ip_addresses: self.other_public.iter().map(meaning).collect(),
             ..InterfaceAttachment::default()
         };
         InstanceDesired {

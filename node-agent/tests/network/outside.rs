@@ -106,6 +106,45 @@ fn the_host_becomes_a_router_for_guests_only() {
 }
 
 #[test]
+fn each_private_address_has_a_public_one_of_its_own() {
+    machine("each_private_address_has_a_public_one_of_its_own", || async {
+        outside();
+        run("ip -n world route add 198.18.0.0/15 via 203.0.113.1");
+        let two = Guest::new(5, "vpc-1", &["sg-1"]).public("198.18.0.5").also_public("172.31.0.50", "198.18.0.50");
+        let none = Guest::new(6, "vpc-1", &["sg-1"]).also("172.31.0.60");
+        for guest in [&two, &none] {
+            guest.plug().addressed();
+            guest.run(&format!("ip addr add {}/32 dev eth0", guest.secondary[0]));
+        }
+        let config = freehold_node_agent::network::Config { masquerade: Vec::new(), ..Default::default() };
+        let lab = Lab::configured(config, world(&[&two, &none]).0).await;
+        let _ssh = Listener::start(&two.name(), 22);
+        let from_the_world = |address: &str| {
+            let line = format!("ip netns exec world timeout 1 busybox nc {address} 22");
+            String::from_utf8_lossy(&output(&line).stdout).into_owned()
+        };
+        assert_eq!((from_the_world("198.18.0.5"), from_the_world("198.18.0.50")), ("203.0.113.254".into(), "203.0.113.254".into()));
+        // Out, each goes as what it is outside, and what has nothing stays in.
+        let _web = Listener::start("world", 80);
+        let seen = |guest: &Guest, from: &str| {
+            let connect =
+                format!("s = socket.create_connection((\"203.0.113.254\", 80), 1, (\"{from}\", 0)); print(s.recv(64).decode(), end=\"\")");
+            String::from_utf8_lossy(&guest.output(&format!("python3 -c 'import socket; {connect}'")).stdout).into_owned()
+        };
+        assert_eq!((seen(&two, &two.address), seen(&two, "172.31.0.50")), ("198.18.0.5".into(), "198.18.0.50".into()));
+        assert_eq!(seen(&none, "172.31.0.60"), "");
+        let moved = [Guest { other_public: Vec::new(), ..two.clone() }, none.clone().also_public("172.31.0.61", "198.18.0.50")];
+        lab.state(&world(&[&moved[0], &moved[1]]).0).await;
+        assert_eq!(
+            (from_the_world("198.18.0.5"), from_the_world("198.18.0.50")),
+            ("203.0.113.254".into(), String::new()),
+            "it means another"
+        );
+        lab.plane.teardown().await.unwrap();
+    });
+}
+
+#[test]
 fn a_public_address_takes_the_place_of_another_while_the_guest_runs() {
     machine("a_public_address_takes_the_place_of_another_while_the_guest_runs", || async {
         outside();

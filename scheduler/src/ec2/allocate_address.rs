@@ -46,6 +46,7 @@ impl Command for ec2::AllocateAddressRequest {
             address: address.to_string(),
             association_id: None,
             network_interface_id: None,
+            private_ip_address: None,
             created: tx.now(),
         };
         let row = row.into_active_model().insert(tx.db()).await?;

@@ -10,6 +10,7 @@ use super::network_interfaces::{changeable, instance_type, within_limit};
 use super::resolve::SUBNET;
 use super::run_instances::{combination, invalid};
 use crate::engine::Command;
+use crate::network::elastic;
 use crate::network::interface::{self, Secondary};
 use crate::store::{Outcome, Tx, network_interface, private_address, subnet};
 
@@ -58,7 +59,7 @@ impl Command for ec2::AssignPrivateIpAddressesRequest {
     }
 }
 
-/// The addresses leave whoever of the account has them, unless as a primary one.
+/// The addresses leave whoever of the account has them, unless as a primary one. Elastic IPs go along.
 async fn take_from_others(tx: &mut Tx, row: &network_interface::Model, addresses: &[String]) -> Outcome<()> {
     for address in addresses {
         let key = (row.subnet_id.clone(), address.clone());
@@ -68,6 +69,9 @@ async fn take_from_others(tx: &mut Tx, row: &network_interface::Model, addresses
             return Err(Fault::new(ErrorCode::InvalidParameterValue, message).into());
         }
         let from = taken.network_interface_id.clone();
+        if let Some(elastic) = elastic::on(tx, &from, address).await? {
+            elastic::move_with(tx, elastic, row).await?;
+        }
         taken.delete(tx.db()).await?;
         interface::restate(tx, &from).await?;
     }

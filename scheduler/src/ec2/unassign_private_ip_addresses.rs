@@ -1,4 +1,4 @@
-//! `UnassignPrivateIpAddresses`: secondary addresses leave an interface.
+//! `UnassignPrivateIpAddresses`: secondary addresses leave an interface, and Elastic IPs leave them.
 
 use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
@@ -8,7 +8,7 @@ use super::message::missing;
 use super::network_interfaces::changeable;
 use super::run_instances::invalid;
 use crate::engine::Command;
-use crate::network::interface;
+use crate::network::{elastic, interface};
 use crate::store::{Outcome, Tx};
 
 impl Command for ec2::UnassignPrivateIpAddressesRequest {
@@ -40,6 +40,7 @@ impl Command for ec2::UnassignPrivateIpAddressesRequest {
             }
         }
         for gone in has.into_iter().filter(|row| self.private_ip_addresses.contains(&row.address)) {
+            elastic::leave_with(tx, &gone).await?;
             gone.delete(tx.db()).await?;
         }
         interface::restate(tx, &row.network_interface_id).await

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use freehold_proto::internal::host::{
-    DhcpOptionsDesired, InstanceDesired, InterfaceAttachment, Metadata, PeeringDesired, PowerState, ResourceName, RuleDesired,
-    SecurityGroupDesired, VolumeAttachment, VpcDesired, rule_desired,
+    DhcpOptionsDesired, InstanceDesired, InterfaceAttachment, Metadata, PeeringDesired, PowerState, PublicAddress, ResourceName,
+    RuleDesired, SecurityGroupDesired, VolumeAttachment, VpcDesired, rule_desired,
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 
@@ -19,7 +19,9 @@ use crate::operator::timestamp;
 use crate::store::read::instances::{self, InstanceView};
 use crate::store::read::interfaces::InterfaceView;
 use crate::store::read::volumes::VolumeView;
-use crate::store::{Outcome, Select, dhcp_options, instance, nat_gateway, security_group, security_group_rule, vpc, vpc_cidr_block};
+use crate::store::{
+    Outcome, Select, dhcp_options, instance, nat_gateway, public_address, security_group, security_group_rule, vpc, vpc_cidr_block,
+};
 
 fn unsigned(value: i64) -> u64 {
     u64::try_from(value).unwrap_or_default()
@@ -81,6 +83,7 @@ fn volume(view: &VolumeView) -> Option<VolumeAttachment> {
 fn interface(view: &InterfaceView) -> Option<InterfaceAttachment> {
     let attachment = view.attachment.as_ref().filter(|attachment| attachment.status != attachment::DETACHING)?;
     let secondary = view.private_addresses.iter().filter(|address| !address.is_primary);
+    let primary = view.primary_address();
     Some(InterfaceAttachment {
         network_interface_id: view.interface.network_interface_id.clone(),
         device_index: unsigned32(attachment.device_index),
@@ -88,12 +91,22 @@ fn interface(view: &InterfaceView) -> Option<InterfaceAttachment> {
         subnet_id: view.interface.subnet_id.clone(),
         mac_address: view.interface.mac_address.clone(),
         private_ip_address: view.primary_address().to_owned(),
-        public_ip_address: view.public_address.clone().unwrap_or_default(),
+        public_ip_address: view.public_address().unwrap_or_default().to_owned(),
         security_group_ids: view.groups.iter().map(|group| group.group_id.clone()).collect(),
         source_dest_check: view.interface.source_dest_check,
         secondary_private_ip_addresses: secondary.map(|address| address.address.clone()).collect(),
-        other_public_ip_addresses: Vec::new(),
+        other_public_ip_addresses: view
+            .public_addresses
+            .iter()
+            .filter(|row| row.private_ip_address != primary)
+            .map(|row| meaning(row))
+            .collect(),
     })
+}
+
+/// What a public address means.
+pub fn meaning(row: &public_address::Model) -> PublicAddress {
+    PublicAddress { public_ip_address: row.address.clone(), private_ip_address: row.private_ip_address.clone() }
 }
 
 fn metadata(view: &InstanceView, settings: &Settings) -> Metadata {

@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use freehold_proto::internal::host::{InterfaceElsewhere, PublicAddress};
+use freehold_proto::internal::host::InterfaceElsewhere;
 use prost::Message;
 
+use super::desired::meaning;
 use crate::lifecycle::step::State;
 use crate::network::attachment::DETACHING;
 use crate::network::nat::state::STANDING;
@@ -100,21 +101,13 @@ impl Said {
             private_ip_addresses: rows.private_addresses.get(id).iter().map(|row| row.address.clone()).collect(),
             security_group_ids: rows.interface_security_groups.get(id).iter().map(|row| row.group_id.clone()).collect(),
             source_dest_check: interface.source_dest_check,
-            public_ip_addresses: public_addresses(rows, id),
+            public_ip_addresses: rows.public_addresses.get(id).iter().map(|row| meaning(row)).collect(),
         })
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn public_addresses(rows: &Rows, id: &str) -> Vec<PublicAddress> {
-    let primary = rows.private_addresses.get(id).first();
-    let both = rows.public_addresses.one(id).zip(primary);
-    let meaning = both
-        .map(|(public, private)| PublicAddress { public_ip_address: public.address.clone(), private_ip_address: private.address.clone() });
-    meaning.into_iter().collect()
 }
 
 /// The host of what an interface is of: an instance or a NAT gateway.

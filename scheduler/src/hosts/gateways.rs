@@ -27,7 +27,7 @@ async fn one(db: &impl ConnectionTrait, row: Model) -> Result<Option<NatGatewayD
         subnet_id: row.subnet_id,
         mac_address: view.interface.mac_address.clone(),
         private_ip_address: view.primary_address().to_owned(),
-        public_ip_address: view.public_address.clone().unwrap_or_default(),
+        public_ip_address: view.public_address().unwrap_or_default().to_owned(),
         source_dest_check: view.interface.source_dest_check,
         ..InterfaceAttachment::default()
     };

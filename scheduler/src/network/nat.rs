@@ -113,7 +113,7 @@ async fn connect(
     let interface: network_interface::Model = forwarding.update(tx.db()).await?;
     let public_ip = address.as_ref().map(|address| address.address.clone());
     let association_id = match address {
-        Some(address) => Some(elastic::associate(tx, address, &interface).await?),
+        Some(address) => Some(elastic::associate(tx, address, &interface, &private.to_string()).await?),
         None => None,
     };
     let network_interface_id = interface.network_interface_id;

@@ -198,6 +198,7 @@ mod tests {
             address: MINE,
             secondary: BTreeSet::new(),
             public: None,
+            other_public: std::collections::BTreeMap::new(),
             subnet: "172.31.0.0/20".parse().unwrap(),
             gateway: GATEWAY,
             route_table: String::new(),

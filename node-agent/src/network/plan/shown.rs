@@ -1,5 +1,7 @@
 //! A plan as the operator sees it.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{HostPlan, Target, VpcPlan};
@@ -33,7 +35,8 @@ pub struct Interface {
     pub mac: String,
     /// The primary one first.
     pub addresses: Vec<String>,
-    pub public: Option<String>,
+    /// Each with the private one that it means.
+    pub public: BTreeMap<String, String>,
     pub subnet: String,
     pub route_table: String,
     pub network_acl: String,
@@ -90,7 +93,7 @@ impl Interface {
             tap: interface.tap.clone(),
             mac: interface.mac.to_string(),
             addresses: interface.addresses().map(|address| address.to_string()).collect(),
-            public: interface.public.map(|address| address.to_string()),
+            public: interface.public().map(|(public, private)| (public.to_string(), private.to_string())).collect(),
             subnet: interface.subnet.to_string(),
             route_table: interface.route_table.clone(),
             network_acl: interface.acl.clone(),
@@ -100,7 +103,7 @@ impl Interface {
     }
 
     fn line(&self) -> String {
-        let public = self.public.as_ref().map(|address| format!(", outside {address}")).unwrap_or_default();
+        let public: String = self.public.iter().map(|(public, private)| format!(", outside {private} is {public}")).collect();
         let check = if self.source_dest_check { "" } else { ", forwards" };
         format!(
             "{} of {}: {}{public}, subnet {}, {}, {}{check}; {}",

@@ -95,7 +95,7 @@ impl Plans {
             let why = || self.fault(text).map_or_else(|| "no host's plan has it".to_owned(), str::to_owned);
             return self.guests().find(named).map(Place::Guest).ok_or_else(|| format!("{text}: {}", why()));
         };
-        if let Some(public) = self.guests().find(|guest| guest.interface.public == Some(address)) {
+        if let Some(public) = self.guests().find(|guest| guest.interface.meant_by(address).is_some()) {
             return Ok(Place::Guest(public));
         }
         let mut private = self.guests().filter(|guest| guest.interface.has(address) && near.is_none_or(|vpc| guest.vpc.vpc_id == vpc));
@@ -254,7 +254,7 @@ impl<'a> Walk<'a> {
         };
         self.step("address", true, format!("{id} is {public} outside"))?;
         let packet = Packet { source: public, ..packet };
-        let receiver = self.plans.guests().find(|guest| guest.interface.public == Some(packet.destination));
+        let receiver = self.plans.guests().find(|guest| guest.interface.meant_by(packet.destination).is_some());
         match receiver {
             Some(receiver) => self.in_from_outside(Place::Guest(receiver), packet),
             None => Some(End::At(to, packet)),
@@ -266,10 +266,11 @@ impl<'a> Walk<'a> {
             return self.step("address", false, format!("nobody that is known here has {}", packet.destination)).map(|()| End::Here);
         };
         let id = &to.interface.network_interface_id;
-        if to.interface.public != Some(packet.destination) {
+        let Some(destination) = to.interface.meant_by(packet.destination) else {
             self.step("address", false, format!("{} of {id} is no public address, so that nothing leads to it", packet.destination))?;
-        }
-        let inside = Packet { destination: to.interface.address, ..packet };
+            return None;
+        };
+        let inside = Packet { destination, ..packet };
         self.step("address", true, format!("{} is {} of {id}", packet.destination, inside.destination))?;
         // The answer goes to whoever the receiver saw.
         self.arrive(to, None, inside).map(|()| End::At(Place::Guest(to), inside))

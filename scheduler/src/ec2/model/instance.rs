@@ -25,7 +25,7 @@ pub fn groups(view: &InstanceView) -> impl Iterator<Item = &security_group::Mode
 }
 
 pub fn public_address(view: &InstanceView) -> Option<&str> {
-    view.interfaces.first().and_then(|interface| interface.public_address.as_deref())
+    view.interfaces.first().and_then(|interface| interface.public_address())
 }
 
 impl From<State> for ec2::InstanceState {
@@ -159,14 +159,17 @@ pub fn identifier(group: &security_group::Model) -> ec2::GroupIdentifier {
 
 fn network_interface(view: &InterfaceView, settings: &Settings) -> ec2::InstanceNetworkInterface {
     let row = &view.interface;
-    let association = view.public_address.as_ref().map(|address| ec2::InstanceNetworkInterfaceAssociation {
-        ip_owner_id: Some(view.ip_owner_id()),
-        public_dns_name: Some(view.public_name(settings).unwrap_or_default()),
-        public_ip: Some(address.clone()),
-        ..ec2::InstanceNetworkInterfaceAssociation::default()
-    });
+    let association = |private: &str| {
+        let address = view.public_of(private)?;
+        Some(ec2::InstanceNetworkInterfaceAssociation {
+            ip_owner_id: Some(view.ip_owner_id(address)),
+            public_dns_name: Some(view.name_of(address, settings).unwrap_or_default()),
+            public_ip: Some(address.to_owned()),
+            ..ec2::InstanceNetworkInterfaceAssociation::default()
+        })
+    };
     let private = view.private_addresses.iter().map(|address| ec2::InstancePrivateIpAddress {
-        association: association.clone().filter(|_| address.is_primary),
+        association: association(&address.address),
         primary: Some(address.is_primary),
         private_dns_name: Some(settings.private_dns_name(&address.address)),
         private_ip_address: Some(address.address.clone()),
@@ -182,7 +185,7 @@ fn network_interface(view: &InterfaceView, settings: &Settings) -> ec2::Instance
             network_card_index: Some(0),
             ..ec2::InstanceNetworkInterfaceAttachment::default()
         }),
-        association,
+        association: association(view.primary_address()),
         description: Some(row.description.clone()),
         groups: view.groups.iter().map(|group| identifier(group)).collect(),
         interface_type: Some("interface".into()),

@@ -182,7 +182,7 @@ fn tags(view: &InstanceView) -> impl Iterator<Item = (&String, &String)> {
 }
 
 fn elastic(view: &InstanceView) -> impl Iterator<Item = &crate::store::elastic_address::Model> {
-    view.interfaces.iter().filter_map(|interface| interface.elastic_address.as_deref())
+    view.interfaces.iter().flat_map(|interface| &interface.elastic_addresses).map(AsRef::as_ref)
 }
 
 fn associations(view: &InstanceView) -> impl Iterator<Item = &str> {

@@ -16,14 +16,14 @@ pub type NetworkInterface = Tagged<InterfaceView>;
 pub const FILTERS: Table<Shown<NetworkInterface>> = Table {
     names: &[
         ("addresses.private-ip-address", |eni, say| eni.item.private_addresses.iter().for_each(|address| say(&address.address))),
-        ("addresses.association.public-ip", |eni, say| eni.item.public_address.iter().for_each(|address| say(address))),
-        shown!("addresses.association.owner-id" => association.ip_owner_id),
+        ("addresses.association.public-ip", |eni, say| eni.item.public_addresses.iter().for_each(|row| say(&row.address))),
+        shown!("addresses.association.owner-id" => private_ip_addresses.association.ip_owner_id),
         ("addresses.primary", |eni, say| eni.item.private_addresses.iter().for_each(|address| say(flag(address.is_primary)))),
         shown!("association.allocation-id" => association.allocation_id),
         shown!("association.association-id" => association.association_id),
         shown!("association.ip-owner-id" => association.ip_owner_id),
         shown!("association.public-dns-name" => association.public_dns_name),
-        ("association.public-ip", |eni, say| eni.item.public_address.iter().for_each(|address| say(address))),
+        ("association.public-ip", |eni, say| eni.item.public_address().iter().for_each(|address| say(address))),
         shown!("attachment.attach-time" => attachment.attach_time),
         ("attachment.attachment-id", |eni, say| eni.item.attachment.iter().for_each(|attachment| say(&attachment.attachment_id))),
         ("attachment.delete-on-termination", |eni, say| {
@@ -77,7 +77,6 @@ pub fn described(view: &InterfaceView, tags: &Tags, settings: &Settings) -> ec2:
 /// Names are made of addresses by the region's rules.
 fn message(view: &InterfaceView, tags: &Tags, settings: &Settings) -> ec2::NetworkInterface {
     let row = &view.interface;
-    let association = association(view, settings);
     ec2::NetworkInterface {
         network_interface_id: Some(row.network_interface_id.clone()),
         owner_id: Some(row.account_id.clone()),
@@ -90,7 +89,7 @@ fn message(view: &InterfaceView, tags: &Tags, settings: &Settings) -> ec2::Netwo
         mac_address: Some(row.mac_address.clone()),
         private_ip_address: Some(view.primary_address().to_owned()),
         private_dns_name: Some(settings.private_dns_name(view.primary_address())),
-        private_ip_addresses: private_addresses(view, association.as_ref(), settings),
+        private_ip_addresses: private_addresses(view, settings),
         attachment: attachment(view),
         groups: groups(view),
         requester_managed: Some(view.nat_gateway_id.is_some()),
@@ -98,31 +97,28 @@ fn message(view: &InterfaceView, tags: &Tags, settings: &Settings) -> ec2::Netwo
         source_dest_check: Some(row.source_dest_check),
         status: Some(status(view).into()),
         tag_set: tags_of(tags),
-        association,
+        association: association(view, view.primary_address(), settings),
         ..Default::default()
     }
 }
 
-/// Absent without a public address: clients tell by it whether there is one.
-fn association(view: &InterfaceView, settings: &Settings) -> Option<ec2::NetworkInterfaceAssociation> {
-    let address = view.public_address.as_deref()?;
+/// Of a private address. Absent without a public one: clients tell by it whether there is one.
+fn association(view: &InterfaceView, private: &str, settings: &Settings) -> Option<ec2::NetworkInterfaceAssociation> {
+    let address = view.public_of(private)?;
+    let elastic = view.elastic(address);
     Some(ec2::NetworkInterfaceAssociation {
-        allocation_id: view.elastic_address.as_ref().map(|row| row.allocation_id.clone()),
-        association_id: view.elastic_address.as_ref().and_then(|row| row.association_id.clone()),
-        ip_owner_id: Some(view.ip_owner_id()),
-        public_dns_name: Some(view.public_name(settings).unwrap_or_default()),
+        allocation_id: elastic.map(|row| row.allocation_id.clone()),
+        association_id: elastic.and_then(|row| row.association_id.clone()),
+        ip_owner_id: Some(view.ip_owner_id(address)),
+        public_dns_name: Some(view.name_of(address, settings).unwrap_or_default()),
         public_ip: Some(address.to_owned()),
         ..Default::default()
     })
 }
 
-fn private_addresses(
-    view: &InterfaceView,
-    association: Option<&ec2::NetworkInterfaceAssociation>,
-    settings: &Settings,
-) -> Vec<ec2::NetworkInterfacePrivateIpAddress> {
+fn private_addresses(view: &InterfaceView, settings: &Settings) -> Vec<ec2::NetworkInterfacePrivateIpAddress> {
     let one = |address: &std::sync::Arc<crate::store::private_address::Model>| ec2::NetworkInterfacePrivateIpAddress {
-        association: association.filter(|_| address.is_primary).cloned(),
+        association: association(view, &address.address, settings),
         primary: Some(address.is_primary),
         private_dns_name: Some(settings.private_dns_name(&address.address)),
         private_ip_address: Some(address.address.clone()),

@@ -79,6 +79,7 @@ async fn limit(bench: &Bench) {
         address: format!("198.19.{}.{}", number / 256, number % 256),
         association_id: None,
         network_interface_id: None,
+        private_ip_address: None,
         created: 0,
     });
     let insert = elastic_address::Entity::insert_many(rows.map(IntoActiveModel::into_active_model));
@@ -276,4 +277,66 @@ async fn without_a_gateway(lab: &Lab, allocation: &str) {
         lab.ok(ec2::DescribeNetworkInterfacesRequest { network_interface_ids: vec!["eni-00000000000000001".into()], ..Default::default() });
     let attachment = doubled.await.network_interfaces.remove(0).attachment.expect("an attachment");
     assert_eq!(lab.code(put(allocation, &attachment.instance_id.expect("an id"))).await, ErrorCode::InvalidInstanceId);
+}
+
+#[tokio::test]
+async fn each_private_address_has_one_of_its_own_which_goes_where_it_goes() {
+    let lab = Lab::new().await;
+    let agent = Agent::obedient(&lab).await;
+    let (one, other) = (running(&lab).await, running(&lab).await);
+    let interface = async |id: &str| lab.instance(id).await.network_interfaces.remove(0);
+    let eni = interface(&one).await.network_interface_id.expect("an id");
+    let assign = |eni: &str, addresses: Vec<String>| ec2::AssignPrivateIpAddressesRequest {
+        network_interface_id: eni.into(),
+        secondary_private_ip_address_count: addresses.is_empty().then_some(1),
+        allow_reassignment: Some(!addresses.is_empty()),
+        private_ip_addresses: addresses,
+        ..Default::default()
+    };
+    let assigned = lab.ok(assign(&eni, Vec::new())).await.assigned_private_ip_addresses.remove(0);
+    let secondary = assigned.private_ip_address.expect("an address");
+    let ((first, first_address), (second, second_address)) = (allocate(&lab).await, allocate(&lab).await);
+    let at = |allocation: &str, private: &str| ec2::AssociateAddressRequest {
+        allocation_id: Some(allocation.into()),
+        network_interface_id: Some(eni.clone()),
+        private_ip_address: Some(private.into()),
+        ..Default::default()
+    };
+    assert_eq!(lab.code(at(&first, "172.31.255.250")).await, ErrorCode::InvalidParameterValue, "it has no such address");
+    let primary = interface(&one).await.private_ip_address.expect("an address");
+    lab.ok(at(&first, &primary)).await;
+    lab.ok(at(&second, &secondary)).await;
+    let keep = ec2::AssociateAddressRequest { allow_reassociation: Some(false), ..at(&first, &secondary) };
+    assert_eq!(lab.code(keep).await, ErrorCode::ResourceAlreadyAssociated);
+    let of = |interface: &ec2::InstanceNetworkInterface| {
+        let addresses = interface.private_ip_addresses.iter();
+        let one = |address: &ec2::InstancePrivateIpAddress| address.association.as_ref().and_then(|given| given.public_ip.clone());
+        addresses.map(one).collect::<Vec<_>>()
+    };
+    let shown = interface(&one).await;
+    assert_eq!(of(&shown), [Some(first_address.clone()), Some(second_address.clone())]);
+    assert_eq!(shown.association.and_then(|association| association.public_ip).as_ref(), Some(&first_address), "the primary one's");
+    assert_eq!(lab.instance(&one).await.public_ip_address.as_ref(), Some(&first_address));
+    let find = ec2::DescribeAddressesRequest { filters: vec![filter("private-ip-address", &[secondary.as_str()])], ..Default::default() };
+    let [found] = lab.ok(find).await.addresses.try_into().expect("one address");
+    assert_eq!((found.public_ip.as_ref(), found.private_ip_address.as_ref()), (Some(&second_address), Some(&secondary)));
+    let told = |told: &crate::lab::Told, id: &str| {
+        let interface = told.instances.get(id).and_then(|one| one.interfaces.first().cloned());
+        let others = interface.into_iter().flat_map(|interface| interface.other_public_ip_addresses);
+        others.map(|other| (other.public_ip_address, other.private_ip_address)).collect::<Vec<_>>()
+    };
+    let both = (second_address.clone(), secondary.clone());
+    agent.until_told("of the second", |all| told(all, &one) == [both.clone()]).await;
+
+    // Where the private address goes, the other follows.
+    let there = interface(&other).await.network_interface_id.expect("an id");
+    lab.ok(assign(&there, vec![secondary.clone()])).await;
+    agent.until_told("that it moved", |all| told(all, &one).is_empty() && told(all, &other) == [both.clone()]).await;
+    assert_eq!(of(&interface(&other).await)[1].as_ref(), Some(&second_address));
+    let unassign =
+        ec2::UnassignPrivateIpAddressesRequest { network_interface_id: there, private_ip_addresses: vec![secondary], ..Default::default() };
+    lab.ok(unassign).await;
+    agent.until_told("that it is gone", |all| told(all, &other).is_empty()).await;
+    let left = ec2::DescribeAddressesRequest { allocation_ids: vec![second], ..Default::default() };
+    assert_eq!(lab.ok(left).await.addresses.remove(0).association_id, None);
 }

@@ -9,9 +9,10 @@ pub struct Model {
     pub allocation_id: String,
     pub account_id: String,
     pub address: String,
-    /// With `network_interface_id`, or none.
+    /// With what follows, or none.
     pub association_id: Option<String>,
     pub network_interface_id: Option<String>,
+    pub private_ip_address: Option<String>,
     pub created: i64,
 }
 

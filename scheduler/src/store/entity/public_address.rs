@@ -9,6 +9,8 @@ pub struct Model {
     pub address: String,
     pub account_id: String,
     pub network_interface_id: String,
+    /// The one of the interface's that it means.
+    pub private_ip_address: String,
 }
 
 super::standalone!();

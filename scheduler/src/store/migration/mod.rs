@@ -30,6 +30,7 @@ mod m0024_attachments_take_time;
 mod m0025_nat_gateways;
 mod m0026_tunnel_addresses;
 mod m0029_vpc_peering;
+mod m0030_addresses_of_addresses;
 
 use sea_orm::DatabaseConnection;
 use sea_orm_migration::prelude::*;
@@ -99,6 +100,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0025_nat_gateways::NatGateways),
             Box::new(m0026_tunnel_addresses::TunnelAddresses),
             Box::new(m0029_vpc_peering::VpcPeering),
+            Box::new(m0030_addresses_of_addresses::AddressesOfAddresses),
         ]
     }
 }

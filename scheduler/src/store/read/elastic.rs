@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::View;
-use crate::store::{Rows, elastic_address, network_interface, network_interface_attachment, private_address};
+use crate::store::{Rows, elastic_address, network_interface, network_interface_attachment};
 
 /// An address as Describe shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,8 +13,6 @@ pub struct ElasticAddressView {
     pub tags: BTreeMap<String, String>,
     pub interface: Option<Arc<network_interface::Model>>,
     pub attachment: Option<Arc<network_interface_attachment::Model>>,
-    /// The interface's primary one.
-    pub private_address: Option<Arc<private_address::Model>>,
 }
 
 impl View for ElasticAddressView {
@@ -25,7 +23,6 @@ impl View for ElasticAddressView {
             tags: rows.tags_of(account, id),
             interface: interface.and_then(|id| rows.network_interfaces.one(id)).cloned(),
             attachment: interface.and_then(|id| rows.network_interface_attachments.one(id)).cloned(),
-            private_address: interface.and_then(|id| rows.private_addresses.one(id)).cloned(),
             address: Arc::clone(address),
         })
     }

@@ -20,9 +20,10 @@ pub struct InterfaceView {
     pub attachment: Option<Arc<network_interface_attachment::Model>>,
     /// The primary one first.
     pub private_addresses: Vec<Arc<private_address::Model>>,
-    pub public_address: Option<String>,
-    /// The account's own address, where the public one is. A transaction does not read it.
-    pub elastic_address: Option<Arc<elastic_address::Model>>,
+    /// Each of a private one.
+    pub public_addresses: Vec<Arc<public_address::Model>>,
+    /// Those of them that are the account's own. A transaction does not read them.
+    pub elastic_addresses: Vec<Arc<elastic_address::Model>>,
     /// Whose it is, where it is a NAT gateway's. A transaction does not read it.
     pub nat_gateway_id: Option<String>,
     /// Whether its VPC gives public names to public addresses.
@@ -38,14 +39,34 @@ impl InterfaceView {
         self.private_addresses.first().map_or("", |address| &address.address)
     }
 
-    /// Of its public address, if it has one and its VPC gives names.
-    pub fn public_name(&self, settings: &Settings) -> Option<String> {
-        self.public_address.as_deref().filter(|_| self.has_public_names).map(|address| settings.public_dns_name(address))
+    /// That of the primary address.
+    pub fn public_address(&self) -> Option<&str> {
+        self.public_of(self.primary_address())
     }
 
-    /// To whom its public address belongs: those of the pool to the cloud, not to the account.
-    pub fn ip_owner_id(&self) -> String {
-        self.elastic_address.as_ref().map_or_else(|| "amazon".to_owned(), |row| row.account_id.clone())
+    /// What a private address is known as outside.
+    pub fn public_of(&self, private: &str) -> Option<&str> {
+        self.public_addresses.iter().find(|row| row.private_ip_address == private).map(|row| row.address.as_str())
+    }
+
+    /// Of the public address of the primary one, if there is one and the VPC gives names.
+    pub fn public_name(&self, settings: &Settings) -> Option<String> {
+        self.public_address().and_then(|address| self.name_of(address, settings))
+    }
+
+    /// A public address's name, if the VPC gives names.
+    pub fn name_of(&self, address: &str, settings: &Settings) -> Option<String> {
+        self.has_public_names.then(|| settings.public_dns_name(address))
+    }
+
+    /// The account's own address that a public one is.
+    pub fn elastic(&self, address: &str) -> Option<&elastic_address::Model> {
+        self.elastic_addresses.iter().find(|row| row.address == address).map(AsRef::as_ref)
+    }
+
+    /// To whom a public address belongs: those of the pool to the cloud, not to the account.
+    pub fn ip_owner_id(&self, address: &str) -> String {
+        self.elastic(address).map_or_else(|| "amazon".to_owned(), |row| row.account_id.clone())
     }
 
     fn put_together(rows: &Rows, id: &str) -> Option<Self> {
@@ -56,8 +77,8 @@ impl InterfaceView {
             interface: Arc::clone(interface),
             attachment: rows.network_interface_attachments.one(id).cloned(),
             private_addresses: rows.private_addresses.get(id).to_vec(),
-            public_address: rows.public_addresses.one(id).map(|row| row.address.clone()),
-            elastic_address: rows.elastic_addresses.of(id, None).find_map(|id| rows.elastic_addresses.one(id)).cloned(),
+            public_addresses: rows.public_addresses.get(id).to_vec(),
+            elastic_addresses: rows.elastic_addresses.of(id, None).filter_map(|id| rows.elastic_addresses.one(id)).cloned().collect(),
             nat_gateway_id: rows.nat_gateways.of(id, None).next().map(str::to_owned),
             has_public_names: rows.vpcs.one(&interface.vpc_id).is_some_and(|vpc| vpc.enable_dns_support && vpc.enable_dns_hostnames),
             groups: memberships.iter().filter_map(|row| rows.security_groups.one(&row.group_id).cloned()).collect(),
@@ -108,8 +129,7 @@ pub(super) async fn hang_on(db: &impl ConnectionTrait, rows: &mut Rows, interfac
     rows.network_interfaces.add(interfaces);
     let (private, public) = chosen_pairs(db, addresses(), private_address::Column::NetworkInterfaceId, &ids).await?;
     rows.private_addresses.add(private);
-    // It comes with each of the interface's private addresses.
-    rows.public_addresses.add(once(public, |row| row.address.clone()));
+    rows.public_addresses.add(public);
     let (memberships, groups) = chosen_pairs(db, memberships(), interface_security_group::Column::NetworkInterfaceId, &ids).await?;
     rows.interface_security_groups.add(memberships);
     rows.security_groups.add(once(groups, |row| row.group_id.clone()));
@@ -120,10 +140,13 @@ fn once<M>(rows: Vec<M>, key: impl Fn(&M) -> String) -> impl Iterator<Item = M> 
     rows.into_iter().map(|row| (key(&row), row)).collect::<BTreeMap<_, _>>().into_values()
 }
 
-/// An interface has a primary private address for as long as it is, so the public one can come along.
+/// Each with the public one that means it.
 fn addresses() -> SelectTwo<private_address::Entity, public_address::Entity> {
     use private_address::{Column, Entity};
-    let public = Entity::belongs_to(public_address::Entity).from(Column::NetworkInterfaceId).to(public_address::Column::NetworkInterfaceId);
+    use public_address::Column as Public;
+    let public = Entity::belongs_to(public_address::Entity)
+        .from((Column::NetworkInterfaceId, Column::Address))
+        .to((Public::NetworkInterfaceId, Public::PrivateIpAddress));
     Entity::find().join(JoinType::LeftJoin, public.into()).select_also(public_address::Entity)
 }
 

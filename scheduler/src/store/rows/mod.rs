@@ -139,7 +139,8 @@ mirrored! {
     placement_groups = placement_group (PlacementGroup) by GroupId group_id, of |row, say| say(&row.account_id);
     private_addresses = private_address (PrivateAddress) by NetworkInterfaceId network_interface_id,
         of |row, say| say(&row.subnet_id), ranked |row| (i64::from(!row.is_primary), &row.address);
-    public_addresses = public_address (PublicAddress) by NetworkInterfaceId network_interface_id, of |_, _| {};
+    public_addresses = public_address (PublicAddress) by NetworkInterfaceId network_interface_id,
+        of |_, _| {}, ranked |row| (0, &row.private_ip_address);
     routes = route (Route) by RouteTableId route_table_id, of |_, _| {}, ranked |row| (row.created, &row.destination);
     route_tables = route_table (RouteTable) by RouteTableId route_table_id, of |row, say| {
         say(&row.account_id);
