@@ -252,6 +252,28 @@ pub enum Net {
         /// The destination's port, or the type of ICMP [default: an echo request]
         port: Option<u16>,
     },
+    /// The pools that public addresses are drawn from
+    #[command(subcommand)]
+    Pool(Pool),
+}
+
+#[derive(Subcommand)]
+pub enum Pool {
+    /// List them, and how much of each is taken
+    Ls,
+    /// Add one
+    ///
+    /// Its addresses must be routed to the hosts, or be masqueraded there (`agent.network.masquerade`).
+    Add { cidr_block: String },
+    /// Give out no more addresses of one; what it gave stays where it is
+    Close {
+        cidr_block: String,
+        /// Give out addresses of it again
+        #[arg(long)]
+        reopen: bool,
+    },
+    /// Take one away of which nobody has an address
+    Rm { cidr_block: String },
 }
 
 #[derive(Subcommand)]

@@ -11,6 +11,7 @@ use freehold_proto::{ErrorCode, Fault};
 use ipnet::Ipv4Net;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
+use crate::network::pool;
 use crate::store::{
     Failure, Outcome, Tx, elastic_address, network_interface, network_interface_attachment, private_address, public_address, subnet,
 };
@@ -40,13 +41,6 @@ impl Range {
         u32::from(address).checked_sub(self.first).is_some_and(|offset| offset < self.count)
     }
 
-    fn draw(&self, entropy: &dyn Entropy) -> Option<Ipv4Addr> {
-        let mut bytes = [0; 8];
-        entropy.fill(&mut bytes);
-        let offset = u64::from_be_bytes(bytes).checked_rem(u64::from(self.count))?;
-        Some(Ipv4Addr::from(self.first + u32::try_from(offset).unwrap_or_default()))
-    }
-
     fn lowest_free(&self, taken: &BTreeSet<String>) -> Option<Ipv4Addr> {
         (0..self.count).map(|offset| Ipv4Addr::from(self.first + offset)).find(|address| !taken.contains(&address.to_string()))
     }
@@ -61,7 +55,7 @@ pub async fn free_private(tx: &Tx, subnet: &subnet::Model) -> Outcome<Ipv4Addr> 
     use private_address::{Column, Entity};
     let range = Range::of(parse(&subnet.cidr_block)?, RESERVED_FIRST, RESERVED_LAST);
     for _ in 0..DRAWS {
-        let Some(address) = range.draw(tx.entropy()) else { break };
+        let Some(address) = draw_of(std::slice::from_ref(&range), tx.entropy()) else { break };
         if Entity::find_by_id((subnet.subnet_id.clone(), address.to_string())).one(tx.db()).await?.is_none() {
             return Ok(address);
         }
@@ -133,19 +127,33 @@ pub async fn primary_of(tx: &Tx, network_interface_id: &str) -> Outcome<String> 
 
 /// A public address that nobody has, neither for now nor to keep.
 pub async fn free_public(tx: &Tx) -> Outcome<Ipv4Addr> {
-    let range = Range::of(tx.settings().public_addresses, 1, 1);
+    let ranges: Vec<Range> = pool::open(tx).await?.into_iter().map(|block| Range::of(block, 1, 1)).collect();
     for _ in 0..DRAWS {
-        let Some(address) = range.draw(tx.entropy()) else { break };
+        let Some(address) = draw_of(&ranges, tx.entropy()) else { break };
         if !is_taken(tx, address).await? {
             return Ok(address);
         }
     }
-    let used = public_address::Entity::find().all(tx.db()).await?.into_iter().map(|row| row.address);
-    let kept = elastic_address::Entity::find().all(tx.db()).await?.into_iter().map(|row| row.address);
-    range.lowest_free(&used.chain(kept).collect()).ok_or_else(|| {
-        let message = "The pool of public addresses is used up. Launch without a public address, or ask the operator for a larger pool.";
+    let taken = pool::taken(tx.db()).await?.into_iter().map(|address| address.to_string()).collect();
+    ranges.iter().find_map(|range| range.lowest_free(&taken)).ok_or_else(|| {
+        let message = "The pools of public addresses are used up. Launch without a public address, or ask the operator for a larger pool.";
         Failure::refuse(ErrorCode::InsufficientAddressCapacity, message)
     })
+}
+
+/// Each address is as likely as any other.
+fn draw_of(ranges: &[Range], entropy: &dyn Entropy) -> Option<Ipv4Addr> {
+    let total: u64 = ranges.iter().map(|range| u64::from(range.count)).sum();
+    let mut bytes = [0; 8];
+    entropy.fill(&mut bytes);
+    let mut offset = u64::from_be_bytes(bytes).checked_rem(total)?;
+    for range in ranges {
+        match u32::try_from(offset) {
+            Ok(within) if within < range.count => return Some(Ipv4Addr::from(range.first + within)),
+            _ => offset -= u64::from(range.count),
+        }
+    }
+    None
 }
 
 async fn is_taken(tx: &Tx, address: Ipv4Addr) -> Outcome<bool> {
@@ -160,8 +168,10 @@ pub async fn check_public(tx: &Tx, address: &str) -> Outcome<Ipv4Addr> {
         let message = format!("Value ({address}) for parameter address is invalid. Invalid IPv4 address.");
         Failure::refuse(ErrorCode::InvalidParameterValue, message)
     })?;
-    if !Range::of(tx.settings().public_addresses, 1, 1).contains(parsed) {
-        let message = format!("Address '{address}' not found: it is not in the pool {}.", tx.settings().public_addresses);
+    let pools = pool::open(tx).await?;
+    if !pools.iter().any(|block| Range::of(*block, 1, 1).contains(parsed)) {
+        let pools: Vec<String> = pools.iter().map(ToString::to_string).collect();
+        let message = format!("Address '{address}' not found: it is in no pool that is open ({}).", pools.join(", "));
         return Err(Failure::refuse(ErrorCode::InvalidAddressNotFound, message));
     }
     if is_taken(tx, parsed).await? {
@@ -196,11 +206,15 @@ mod tests {
     #[test]
     fn reserved_addresses_are_never_given_out() {
         let range = Range::of("10.0.0.0/29".parse().expect("a net"), RESERVED_FIRST, RESERVED_LAST);
-        let all: BTreeSet<String> = (0..100).filter_map(|_| range.draw(&OsEntropy)).map(|address| address.to_string()).collect();
+        let all: BTreeSet<String> =
+            (0..100).filter_map(|_| draw_of(std::slice::from_ref(&range), &OsEntropy)).map(|address| address.to_string()).collect();
         assert!(all.iter().all(|address| ["10.0.0.4", "10.0.0.5", "10.0.0.6"].contains(&address.as_str())), "{all:?}");
         assert_eq!(range.lowest_free(&["10.0.0.4".to_owned()].into()), Some(Ipv4Addr::new(10, 0, 0, 5)));
         let full = ["10.0.0.4", "10.0.0.5", "10.0.0.6"].map(str::to_owned).into();
         assert_eq!(range.lowest_free(&full), None);
-        assert!(Range::of("10.0.0.0/32".parse().expect("a net"), 1, 1).draw(&OsEntropy).is_none());
+        let two = ["10.0.0.0/30", "10.1.0.0/31", "10.2.0.0/30"].map(|block| Range::of(block.parse().expect("a net"), 1, 1));
+        let all: BTreeSet<String> = (0..100).filter_map(|_| draw_of(&two, &OsEntropy)).map(|address| address.to_string()).collect();
+        assert_eq!(all.iter().map(String::as_str).collect::<Vec<_>>(), ["10.0.0.1", "10.0.0.2", "10.2.0.1", "10.2.0.2"]);
+        assert!(draw_of(&[Range::of("10.0.0.0/32".parse().expect("a net"), 1, 1)], &OsEntropy).is_none());
     }
 }

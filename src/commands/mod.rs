@@ -12,6 +12,7 @@ mod host_token;
 pub mod image;
 mod net;
 mod part;
+mod pool;
 mod status;
 mod up;
 mod why;

@@ -41,6 +41,7 @@ struct Planned {
 pub async fn run(config: &Config, output: Output, command: Net) -> Result<ExitCode, Failure> {
     match command {
         Net::Plan { host } => plan(config, output, host).await,
+        Net::Pool(command) => super::pool::run(config, output, command).await.map(|()| ExitCode::SUCCESS),
         Net::Trace { from, to, protocol, port } => trace(config, output, (&from, &to), &protocol, port).await,
     }
 }

@@ -128,3 +128,23 @@ def test_up_where_another_process_has_the_address_fails_and_says_so(own_cloud):
     assert refused.returncode == 1
     assert "does not stay up" in refused.stderr
     assert "in use" in refused.stderr
+
+
+def test_pools_of_public_addresses_are_added_closed_and_removed(cloud):
+    pool = lambda *words, check=True: cloud.freehold("net", "pool", *words, check=check)  # noqa: E731
+    listed = lambda: {one["cidr_block"]: one for one in cloud.json("net", "pool", "ls")}  # noqa: E731
+    (configured,) = listed().values()
+    assert (configured["cidr_block"], configured["configured"], configured["closed"]) == ("198.18.0.0/15", True, False)
+    wrong = pool("add", "198.18.4.0/24", check=False)
+    assert wrong.returncode != 0 and "overlaps with the pool 198.18.0.0/15" in wrong.stderr
+    pool("add", "203.0.113.0/28")
+    ec2 = cloud.create_account("pools").client("ec2")
+    address = ec2.allocate_address(Address="203.0.113.7")
+    assert listed()["203.0.113.0/28"] == {"cidr_block": "203.0.113.0/28", "configured": False, "closed": False, "addresses": 14, "taken": 1}
+    kept = pool("rm", "203.0.113.0/28", check=False)
+    assert kept.returncode != 0 and "203.0.113.7 among them" in kept.stderr
+    pool("close", "203.0.113.0/28")
+    assert "closed" in pool("ls").stdout
+    ec2.release_address(AllocationId=address["AllocationId"])
+    pool("rm", "203.0.113.0/28")
+    assert list(listed()) == ["198.18.0.0/15"]

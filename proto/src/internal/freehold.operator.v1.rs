@@ -480,6 +480,48 @@ pub struct HostNetwork {
     #[prost(bytes = "bytes", repeated, tag = "5")]
     pub statements: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListAddressPoolsRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListAddressPoolsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub pools: ::prost::alloc::vec::Vec<AddressPool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddressPool {
+    /// "203.0.113.0/24"
+    #[prost(string, tag = "1")]
+    pub cidr_block: ::prost::alloc::string::String,
+    /// It is scheduler.public_addresses, and not to be removed by command.
+    #[prost(bool, tag = "2")]
+    pub configured: bool,
+    #[prost(bool, tag = "3")]
+    pub closed: bool,
+    /// That can be given out, and of those the ones in use or kept by an account.
+    #[prost(uint64, tag = "4")]
+    pub addresses: u64,
+    #[prost(uint64, tag = "5")]
+    pub taken: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddAddressPoolRequest {
+    #[prost(string, tag = "1")]
+    pub cidr_block: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CloseAddressPoolRequest {
+    #[prost(string, tag = "1")]
+    pub cidr_block: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub reopen: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveAddressPoolRequest {
+    #[prost(string, tag = "1")]
+    pub cidr_block: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveAddressPoolResponse {}
 /// Generated client implementations.
 pub mod operator_client {
     #![allow(
@@ -805,6 +847,107 @@ pub mod operator_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("freehold.operator.v1.Operator", "ReadNetwork"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The pools that public addresses are drawn from.
+        pub async fn list_address_pools(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListAddressPoolsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAddressPoolsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/freehold.operator.v1.Operator/ListAddressPools",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("freehold.operator.v1.Operator", "ListAddressPools"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn add_address_pool(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AddAddressPoolRequest>,
+        ) -> std::result::Result<tonic::Response<super::AddressPool>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/freehold.operator.v1.Operator/AddAddressPool",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("freehold.operator.v1.Operator", "AddAddressPool"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Closes one, so that it gives out nothing more, or opens it again.
+        pub async fn close_address_pool(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CloseAddressPoolRequest>,
+        ) -> std::result::Result<tonic::Response<super::AddressPool>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/freehold.operator.v1.Operator/CloseAddressPool",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("freehold.operator.v1.Operator", "CloseAddressPool"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes one away of which nobody has an address.
+        pub async fn remove_address_pool(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RemoveAddressPoolRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemoveAddressPoolResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/freehold.operator.v1.Operator/RemoveAddressPool",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("freehold.operator.v1.Operator", "RemoveAddressPool"),
+                );
             self.inner.unary(req, path, codec).await
         }
         /// Makes an AMI of a manifest that is in the image store.
@@ -1159,6 +1302,31 @@ pub mod operator_server {
             request: tonic::Request<super::ReadNetworkRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ReadNetworkResponse>,
+            tonic::Status,
+        >;
+        /// The pools that public addresses are drawn from.
+        async fn list_address_pools(
+            &self,
+            request: tonic::Request<super::ListAddressPoolsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAddressPoolsResponse>,
+            tonic::Status,
+        >;
+        async fn add_address_pool(
+            &self,
+            request: tonic::Request<super::AddAddressPoolRequest>,
+        ) -> std::result::Result<tonic::Response<super::AddressPool>, tonic::Status>;
+        /// Closes one, so that it gives out nothing more, or opens it again.
+        async fn close_address_pool(
+            &self,
+            request: tonic::Request<super::CloseAddressPoolRequest>,
+        ) -> std::result::Result<tonic::Response<super::AddressPool>, tonic::Status>;
+        /// Takes one away of which nobody has an address.
+        async fn remove_address_pool(
+            &self,
+            request: tonic::Request<super::RemoveAddressPoolRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemoveAddressPoolResponse>,
             tonic::Status,
         >;
         /// Makes an AMI of a manifest that is in the image store.
@@ -1745,6 +1913,186 @@ pub mod operator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ReadNetworkSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/freehold.operator.v1.Operator/ListAddressPools" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListAddressPoolsSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::ListAddressPoolsRequest>
+                    for ListAddressPoolsSvc<T> {
+                        type Response = super::ListAddressPoolsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListAddressPoolsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::list_address_pools(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListAddressPoolsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/freehold.operator.v1.Operator/AddAddressPool" => {
+                    #[allow(non_camel_case_types)]
+                    struct AddAddressPoolSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::AddAddressPoolRequest>
+                    for AddAddressPoolSvc<T> {
+                        type Response = super::AddressPool;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AddAddressPoolRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::add_address_pool(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AddAddressPoolSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/freehold.operator.v1.Operator/CloseAddressPool" => {
+                    #[allow(non_camel_case_types)]
+                    struct CloseAddressPoolSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::CloseAddressPoolRequest>
+                    for CloseAddressPoolSvc<T> {
+                        type Response = super::AddressPool;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CloseAddressPoolRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::close_address_pool(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CloseAddressPoolSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/freehold.operator.v1.Operator/RemoveAddressPool" => {
+                    #[allow(non_camel_case_types)]
+                    struct RemoveAddressPoolSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::RemoveAddressPoolRequest>
+                    for RemoveAddressPoolSvc<T> {
+                        type Response = super::RemoveAddressPoolResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RemoveAddressPoolRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::remove_address_pool(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RemoveAddressPoolSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -15,6 +15,7 @@ pub mod group;
 pub mod interface;
 pub mod nat;
 pub mod peering;
+pub mod pool;
 pub mod route;
 pub mod subnet;
 pub mod vpc;

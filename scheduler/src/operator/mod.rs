@@ -5,6 +5,7 @@ pub(crate) mod explain;
 pub(crate) mod hosts;
 pub(crate) mod images;
 mod network;
+mod pools;
 mod problems;
 mod quarantine;
 mod status;
@@ -184,6 +185,29 @@ impl Operator for OperatorService {
     async fn read_network(&self, request: Request<proto::ReadNetworkRequest>) -> Result<Response<proto::ReadNetworkResponse>, Status> {
         let hosts = network::read(&self.store, &request.into_inner()).await;
         answered(hosts.map(|hosts| proto::ReadNetworkResponse { hosts }))
+    }
+
+    async fn list_address_pools(
+        &self,
+        _: Request<proto::ListAddressPoolsRequest>,
+    ) -> Result<Response<proto::ListAddressPoolsResponse>, Status> {
+        answered(pools::list(&self.store).await.map(|pools| proto::ListAddressPoolsResponse { pools }))
+    }
+
+    async fn add_address_pool(&self, request: Request<proto::AddAddressPoolRequest>) -> Result<Response<proto::AddressPool>, Status> {
+        answered(pools::add(&self.store, &request.into_inner().cidr_block).await)
+    }
+
+    async fn close_address_pool(&self, request: Request<proto::CloseAddressPoolRequest>) -> Result<Response<proto::AddressPool>, Status> {
+        answered(pools::close(&self.store, &request.into_inner()).await)
+    }
+
+    async fn remove_address_pool(
+        &self,
+        request: Request<proto::RemoveAddressPoolRequest>,
+    ) -> Result<Response<proto::RemoveAddressPoolResponse>, Status> {
+        let removed = pools::remove(&self.store, &request.into_inner().cidr_block).await;
+        answered(removed.map(|()| proto::RemoveAddressPoolResponse {}))
     }
 
     async fn register_image(

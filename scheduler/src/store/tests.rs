@@ -232,6 +232,37 @@ async fn an_older_store_is_brought_up_to_date_and_keeps_its_rows() {
     assert!(super::volume::Entity::find().all(store.reader()).await.expect("a column of the third migration").is_empty());
 }
 
+/// Public addresses meant the primary one of their interface.
+#[tokio::test]
+async fn public_addresses_of_an_older_store_mean_what_they_meant() {
+    const ROWS: &str = "
+        INSERT INTO account (account_id, name, created) VALUES ('111122223333', 'a', 0);
+        INSERT INTO vpc (vpc_id, account_id, cidr_block, cidr_association_id, is_default, vni, dhcp_options_id, enable_dns_support,
+            enable_dns_hostnames, enable_network_address_usage_metrics, generation, created)
+            VALUES ('vpc-1', '111122223333', '10.0.0.0/16', 'vpc-cidr-assoc-1', FALSE, 5000, 'default', TRUE, TRUE, FALSE, 1, 0);
+        INSERT INTO subnet (subnet_id, account_id, vpc_id, availability_zone, cidr_block, default_for_az, map_public_ip_on_launch,
+            private_dns_hostname_type, enable_resource_name_dns_a_record, created)
+            VALUES ('subnet-1', '111122223333', 'vpc-1', 'us-east-1a', '10.0.0.0/24', FALSE, FALSE, 'ip-name', FALSE, 0);
+        INSERT INTO network_interface (network_interface_id, account_id, vpc_id, subnet_id, availability_zone, mac_address, description,
+            source_dest_check, created) VALUES ('eni-1', '111122223333', 'vpc-1', 'subnet-1', 'us-east-1a', '02:00:00:00:00:01', '', TRUE, 0);
+        INSERT INTO private_address (subnet_id, address, account_id, network_interface_id, is_primary)
+            VALUES ('subnet-1', '10.0.0.9', '111122223333', 'eni-1', FALSE), ('subnet-1', '10.0.0.10', '111122223333', 'eni-1', TRUE);
+        INSERT INTO public_address (address, account_id, network_interface_id) VALUES ('198.18.0.1', '111122223333', 'eni-1');
+        INSERT INTO elastic_address (allocation_id, account_id, address, association_id, network_interface_id, created)
+            VALUES ('eipalloc-1', '111122223333', '198.18.0.1', 'eipassoc-1', 'eni-1', 0),
+                ('eipalloc-2', '111122223333', '198.18.0.2', NULL, NULL, 0);";
+    let ground = Ground::new().await;
+    std::fs::create_dir_all(ground.config().data).expect("a folder");
+    super::migration::tests::before(&ground.place(), "m0030_addresses_of_addresses", ROWS).await;
+    let store = open_in(&ground).await;
+    let public = super::public_address::Entity::find().all(store.reader()).await.expect("read");
+    assert_eq!(public.iter().map(|row| row.private_ip_address.as_str()).collect::<Vec<_>>(), ["10.0.0.10"]);
+    let mut elastic = super::elastic_address::Entity::find().all(store.reader()).await.expect("read");
+    elastic.sort_by(|one, other| one.allocation_id.cmp(&other.allocation_id));
+    let meant: Vec<_> = elastic.iter().map(|row| row.private_ip_address.as_deref()).collect();
+    assert_eq!(meant, [Some("10.0.0.10"), None]);
+}
+
 #[tokio::test]
 async fn the_tests_run_on_the_store_that_they_were_asked_to() {
     let (_ground, store) = empty_store().await;

@@ -103,7 +103,7 @@ impl Interface {
     }
 
     fn line(&self) -> String {
-        let public: String = self.public.iter().map(|(public, private)| format!(", outside {private} is {public}")).collect();
+        let public = self.public.iter().map(|(public, private)| format!(", {private} is {public} outside")).collect::<Vec<_>>().concat();
         let check = if self.source_dest_check { "" } else { ", forwards" };
         format!(
             "{} of {}: {}{public}, subnet {}, {}, {}{check}; {}",

@@ -15,6 +15,7 @@ use standalone;
 
 pub mod access_key;
 pub mod account;
+pub mod address_pool;
 pub mod authority;
 pub mod change;
 pub mod client_token;

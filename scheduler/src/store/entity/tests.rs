@@ -13,6 +13,7 @@ async fn every_entity_matches_its_table() {
     select_all!(
         access_key
         account
+        address_pool
         authority
         change
         client_token

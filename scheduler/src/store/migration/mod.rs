@@ -31,6 +31,7 @@ mod m0025_nat_gateways;
 mod m0026_tunnel_addresses;
 mod m0029_vpc_peering;
 mod m0030_addresses_of_addresses;
+mod m0031_address_pools;
 
 use sea_orm::DatabaseConnection;
 use sea_orm_migration::prelude::*;
@@ -101,6 +102,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0026_tunnel_addresses::TunnelAddresses),
             Box::new(m0029_vpc_peering::VpcPeering),
             Box::new(m0030_addresses_of_addresses::AddressesOfAddresses),
+            Box::new(m0031_address_pools::AddressPools),
         ]
     }
 }
@@ -116,6 +118,15 @@ pub(super) mod tests {
         Migrator::up(&writer, Some(1)).await.expect("the first migration");
         let account = "INSERT INTO account (account_id, name, created) VALUES ('111122223333', 'a', 0)";
         writer.execute_unprepared(account).await.expect("a row");
+        writer.close().await.expect("closed");
+    }
+
+    /// Makes a store as it was before the migration of a name, with what these statements insert.
+    pub async fn before(place: &Place, name: &str, statements: &str) {
+        let writer = connect_writer(place).await.expect("a database");
+        let earlier = Migrator::migrations().iter().take_while(|migration| migration.name() != name).count();
+        Migrator::up(&writer, Some(earlier.try_into().expect("a number"))).await.expect("the migrations before it");
+        writer.execute_unprepared(statements).await.expect("rows");
         writer.close().await.expect("closed");
     }
 }

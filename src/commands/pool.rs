@@ -1,0 +1,55 @@
+//! `freehold net pool`: the pools that public addresses are drawn from.
+
+use freehold_proto::internal::operator::{
+    AddAddressPoolRequest, AddressPool, CloseAddressPoolRequest, ListAddressPoolsRequest, RemoveAddressPoolRequest,
+};
+use serde::Serialize;
+
+use crate::Failure;
+use crate::cli::{Output, Pool};
+use crate::config::Config;
+use crate::operator;
+use crate::output::{self, Row};
+
+#[derive(Serialize)]
+struct Shown {
+    cidr_block: String,
+    configured: bool,
+    closed: bool,
+    addresses: u64,
+    taken: u64,
+}
+
+impl From<AddressPool> for Shown {
+    fn from(pool: AddressPool) -> Self {
+        let AddressPool { cidr_block, configured, closed, addresses, taken } = pool;
+        Self { cidr_block, configured, closed, addresses, taken }
+    }
+}
+
+impl Row for Shown {
+    const HEADINGS: &'static [&'static str] = &["POOL", "FROM", "STATE", "ADDRESSES", "TAKEN"];
+
+    fn cells(&self) -> Vec<String> {
+        let from = if self.configured { "the configuration" } else { "a command" };
+        let state = if self.closed { "closed" } else { "open" };
+        vec![self.cidr_block.clone(), from.into(), state.into(), self.addresses.to_string(), self.taken.to_string()]
+    }
+}
+
+pub async fn run(config: &Config, output: Output, command: Pool) -> Result<(), Failure> {
+    let socket = config.sockets().operator;
+    let mut operator = operator::connect(config);
+    let pools = match command {
+        Pool::Ls => operator::call(&socket, operator.list_address_pools(ListAddressPoolsRequest {})).await?.pools,
+        Pool::Add { cidr_block } => vec![operator::call(&socket, operator.add_address_pool(AddAddressPoolRequest { cidr_block })).await?],
+        Pool::Close { cidr_block, reopen } => {
+            vec![operator::call(&socket, operator.close_address_pool(CloseAddressPoolRequest { cidr_block, reopen })).await?]
+        }
+        Pool::Rm { cidr_block } => {
+            operator::call(&socket, operator.remove_address_pool(RemoveAddressPoolRequest { cidr_block })).await?;
+            return Ok(());
+        }
+    };
+    output::rows(output, &pools.into_iter().map(Shown::from).collect::<Vec<_>>())
+}
