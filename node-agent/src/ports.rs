@@ -79,6 +79,7 @@ fn with_network(desired: &Desired) -> Desired {
         security_groups: desired.security_groups.clone(),
         nat_gateways: desired.nat_gateways.clone(),
         interfaces_elsewhere: desired.interfaces_elsewhere.clone(),
+        public_elsewhere: desired.public_elsewhere.clone(),
         ..Desired::default()
     };
     let real = desired.instances.iter().filter(|(_, instance)| instance.driver != "simulated");
@@ -96,6 +97,7 @@ fn same(before: &Desired, after: &Desired) -> bool {
         && shared(&before.security_groups, &after.security_groups)
         && shared(&before.nat_gateways, &after.nat_gateways)
         && shared(&before.interfaces_elsewhere, &after.interfaces_elsewhere)
+        && shared(&before.public_elsewhere, &after.public_elsewhere)
 }
 
 #[cfg(test)]

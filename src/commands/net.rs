@@ -83,6 +83,9 @@ fn planned(network: &HostNetwork) -> Result<(HostPlan, Vec<String>), Failure> {
             Some(to_agent::Kind::InterfaceElsewhere(interface)) => {
                 drop(desired.interfaces_elsewhere.insert(interface.network_interface_id.clone(), Arc::new(interface)));
             }
+            Some(to_agent::Kind::PublicAddressElsewhere(public)) => {
+                drop(desired.public_elsewhere.insert(public.public_ip_address.clone(), Arc::new(public)));
+            }
             _ => {}
         }
     }

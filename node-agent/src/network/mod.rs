@@ -9,6 +9,7 @@
 //!   public /32 routes ─ fhv… ══════════════╪══ ext0 ─ 1:1 NAT ─ groups ─ tap… ── guest
 //!   masquerade ─ eth0                      │   lo: .1 of each subnet, VPC+2 (DNS), 169.254.169.254 (metadata)
 //!   UDP 4789 ════ VXLAN of each VPC ═══════╪══ vx0 ─ groups ─ tap… ── guest; to the same VPC on other hosts
+//!   UDP 4789 ════ VXLAN of the hosts ─ fhp…│   to public addresses on other hosts
 //! ```
 //!
 //! Invariants:
@@ -27,6 +28,7 @@ mod netlink;
 mod nft;
 mod outside;
 pub mod plan;
+mod public;
 mod reconcile;
 mod services;
 mod sysctl;

@@ -21,6 +21,17 @@ pub fn uplink_prefix(host_id: &str) -> String {
     format!("{ANY_UPLINK}{}", short(host_id, 4))
 }
 
+/// The host's own tunnel to public addresses on other hosts.
+pub fn public_tunnel(host_id: &str) -> String {
+    format!("{ANY_PUBLIC_TUNNEL}{}", short(host_id, 8))
+}
+
+/// What such a tunnel of *any* agent on the machine starts with.
+pub const ANY_PUBLIC_TUNNEL: &str = "fhp";
+
+/// Its number. Those of VPCs begin above it.
+pub const PUBLIC_TUNNEL: u32 = 4095;
+
 /// What the host's ends of *any* agent on the machine start with.
 pub const ANY_UPLINK: &str = "fhv";
 

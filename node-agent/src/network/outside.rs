@@ -14,7 +14,8 @@ use std::sync::Arc;
 use super::namespace::Namespace;
 use super::netlink::{Netlink, Route, Way};
 use super::plan::{HostPlan, Outside};
-use super::{Config, Error, firewall, names, nft, sysctl, vpc};
+use super::public::{self, Public};
+use super::{Config, Error, firewall, names, nft, sysctl, tunnel, vpc};
 
 /// The file that remembers where forwarding was off before.
 const OPENED: &str = "forwarding.json";
@@ -24,6 +25,8 @@ pub struct HostSide {
     pub host_id: String,
     pub state_directory: PathBuf,
     pub known: Known,
+    /// This host's end of tunnels.
+    pub own: Option<tunnel::Own>,
 }
 
 /// What the last pass left on the host's side.
@@ -32,8 +35,15 @@ pub struct Known {
     rules: Option<nft::Standing>,
     /// The interfaces on which only we opened forwarding.
     opened: Option<BTreeSet<String>>,
-    /// The index of each uplink, and the routes over them.
-    ways: Option<(BTreeMap<String, u32>, BTreeSet<Route>)>,
+    ways: Option<Ways>,
+}
+
+/// The index of each uplink and of the tunnel, and the routes over them.
+#[derive(Debug)]
+struct Ways {
+    links: BTreeMap<String, u32>,
+    routes: BTreeSet<Route>,
+    public: Option<Public>,
 }
 
 impl Known {
@@ -62,36 +72,63 @@ impl HostSide {
             opened,
             host_ports: self.config.host_ports.clone(),
             tunnel_address: self.config.tunnel_address,
+            host_address: self.config.host_address,
         };
         let wanted = Arc::new(plan.host_ruleset(&self.host_id, &outside));
         self.known.rules = nft::bring(&namespace, &wanted, self.known.rules.take()).await?;
         Ok(())
     }
 
-    /// The host's ends of the pairs and the routes over them.
+    /// The host's ends of the pairs, its tunnel to public addresses elsewhere, and the routes over them.
     pub async fn ways(&mut self, plan: &HostPlan) -> Result<(), Error> {
-        let netlink = Netlink::open(&current()?).await?;
+        let namespace = current()?;
+        let netlink = Netlink::open(&namespace).await?;
+        let (uplinks, tunnel) = (names::uplink_prefix(&self.host_id), names::public_tunnel(&self.host_id));
         let mut links = netlink.links().await?;
-        let ours = names::uplink_prefix(&self.host_id);
-        links.retain(|name, _| name.starts_with(&ours));
-        let known = self.known.ways.take().filter(|(before, _)| *before == links);
+        links.retain(|name, _| name.starts_with(&uplinks) || *name == tunnel);
+        let known = self.known.ways.take().filter(|before| before.links == links);
+        let wanted = Public::new(self.own, plan);
+        let mut stale = None;
+        if known.as_ref().is_none_or(|before| before.public != wanted) {
+            let brought = public::bring(&self.host_id, wanted.as_ref(), self.config.mtu, &namespace, &netlink).await?;
+            links.retain(|name, _| *name != tunnel);
+            links.extend(brought.link().map(|link| (tunnel.clone(), link)));
+            stale = Some(brought);
+        }
+        let mut routes = self.uplinks(plan, &netlink, &links, known.is_none()).await?;
+        routes.extend(wanted.iter().zip(links.get(&tunnel)).flat_map(|(public, link)| public.routes(*link)));
+        match known {
+            // Those over a tunnel that is made anew, or gone, have gone with it.
+            Some(before) if before.links == links => netlink.routes_since(&routes, &before.routes).await?,
+            _ => netlink.routes(&routes, &links.values().copied().collect()).await?,
+        }
+        if let Some(tunnel) = stale {
+            tunnel.forget(&netlink).await?;
+        }
+        self.known.ways = Some(Ways { links, routes, public: wanted });
+        Ok(())
+    }
+
+    /// The routes over the pairs, which are configured where nothing is known of them.
+    async fn uplinks(
+        &self,
+        plan: &HostPlan,
+        netlink: &Netlink,
+        links: &BTreeMap<String, u32>,
+        configure: bool,
+    ) -> Result<BTreeSet<Route>, Error> {
         let mut routes = BTreeSet::new();
         for plan in plan.vpcs.values() {
             // A VPC whose namespace could not be made has no pair; the others go on.
             let Some(index) = links.get(&plan.uplink).copied() else { continue };
-            if known.is_none() {
-                vpc::configure_uplink(&self.config, &netlink, index).await?;
+            if configure {
+                vpc::configure_uplink(&self.config, netlink, index).await?;
                 uplink_settings(&plan.uplink).map_err(Error::io("set the sysctls of a pair"))?;
             }
             let (way, source) = (Way::Via(index, self.config.vpc_address), Some(self.config.host_address));
             routes.extend(plan.public().map(|(public, _)| Route { source, ..Route::main(public.into(), way) }));
         }
-        match known {
-            Some((_, before)) => netlink.routes_since(&routes, &before).await?,
-            None => netlink.routes(&routes, &links.values().copied().collect()).await?,
-        }
-        self.known.ways = Some((links, routes));
-        Ok(())
+        Ok(routes)
     }
 
     /// The host's own firewall, as far as it stands in the way.
@@ -106,7 +143,7 @@ impl HostSide {
         let netlink = Netlink::open(&namespace).await?;
         let ours = names::uplink_prefix(&self.host_id);
         for (name, index) in netlink.links().await? {
-            if name.starts_with(&ours) {
+            if name.starts_with(&ours) || name == names::public_tunnel(&self.host_id) {
                 netlink.delete_link(index).await?;
             }
         }

@@ -13,6 +13,7 @@ mod dhcp;
 pub mod elsewhere;
 mod filter;
 mod host;
+mod public;
 mod routes;
 mod rules;
 pub mod ruleset;
@@ -31,6 +32,7 @@ pub use dhcp::DhcpOptions;
 pub use elsewhere::Remote;
 use freehold_proto::internal::host::{InstanceDesired, InterfaceAttachment, InterfaceElsewhere, VpcDesired};
 use ipnet::Ipv4Net;
+pub use public::PublicElsewhere;
 pub use routes::{RouteTable, Target};
 pub use rules::Group;
 use ruleset::Ruleset;
@@ -50,6 +52,8 @@ pub struct HostPlan {
     pub vpcs: BTreeMap<String, Arc<VpcPlan>>,
     pub mentioned: Mentioned,
     pub faults: Vec<Fault>,
+    /// Public addresses on other hosts.
+    pub elsewhere: PublicElsewhere,
 }
 
 /// One VPC's share of this host: a namespace and what is in it.
@@ -63,6 +67,8 @@ pub struct VpcPlan {
     /// The VPC's blocks, its first one first.
     pub blocks: Vec<Ipv4Net>,
     pub domain: String,
+    /// What public names end in; empty where the VPC gives none.
+    pub public_domain: String,
     pub resolver: Ipv4Addr,
     pub dhcp: DhcpOptions,
     /// Whether the resolver answers.
@@ -258,6 +264,7 @@ impl HostPlan {
             vpc.ruleset = Arc::new(filter::ruleset(&vpc));
             plan.vpcs.insert(vpc_id.to_owned(), Arc::new(vpc));
         }
+        plan.elsewhere = PublicElsewhere::new(desired, &plan.public(), &mut plan.faults);
         plan
     }
 
@@ -277,7 +284,7 @@ impl HostPlan {
 }
 
 /// What the host's rules must know beyond `Desired`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Outside {
     /// Public addresses in these ranges mean nothing beyond this host, so they leave it under the host's own address.
     pub masquerade: Vec<Ipv4Net>,
@@ -287,6 +294,15 @@ pub struct Outside {
     pub host_ports: Vec<u16>,
     /// Where other hosts' packets for guests come in.
     pub tunnel_address: Option<Ipv4Addr>,
+    /// The host as guests see it.
+    pub host_address: Ipv4Addr,
+}
+
+impl Default for Outside {
+    fn default() -> Self {
+        let host_address = Ipv4Addr::UNSPECIFIED;
+        Self { masquerade: Vec::new(), opened: BTreeSet::new(), host_ports: Vec::new(), tunnel_address: None, host_address }
+    }
 }
 
 fn by_vpc(desired: &Desired) -> BTreeMap<&str, Vec<&InterfaceElsewhere>> {
@@ -365,6 +381,7 @@ fn empty(host_id: &str, stated: &VpcDesired, faults: &mut Vec<Fault>) -> Result<
         uplink: names::uplink(host_id, &stated.vpc_id),
         blocks: [Ok(first)].into_iter().chain(others).map(|block| block.map(|block| block.trunc())).collect::<Result<_, _>>()?,
         domain: stated.domain_name.clone(),
+        public_domain: stated.public_name_domain.clone(),
         dhcp: DhcpOptions::new(stated, resolver, faults),
         resolver,
         resolves: !stated.without_resolver,

@@ -150,8 +150,8 @@ impl Reconciler {
             self.known_outside.look();
         }
         // Most of either is waiting for `nft` and the kernel.
-        let mut host = self.outside();
         self.look_at_the_tunnel(&mut faults).await;
+        let mut host = self.outside();
         let (taps, rules) = tokio::join!(self.apply_all(&plan, &mut faults), bounded(HOST, host.rules(&plan)));
         let rest = bounded(HOST, self.host_side(&plan, &mut host)).await;
         self.known_outside = host.known;
@@ -257,7 +257,8 @@ impl Reconciler {
 
     fn outside(&mut self) -> HostSide {
         let known = std::mem::take(&mut self.known_outside);
-        HostSide { config: self.config.clone(), host_id: self.host_id.clone(), state_directory: self.state_directory.clone(), known }
+        let (config, host_id, state_directory) = (self.config.clone(), self.host_id.clone(), self.state_directory.clone());
+        HostSide { config, host_id, state_directory, known, own: self.tunnel }
     }
 
     fn taps(&self, vpc: &VpcPlan) -> impl Iterator<Item = (String, Tap)> {

@@ -1,4 +1,4 @@
-//! A VPC's way to its other hosts: one VXLAN device, and who is where.
+//! A way to other hosts: one VXLAN device, and who is where. Each VPC has one, and the host itself one for public addresses.
 //!
 //! A host that has an address elsewhere in the VPC is a next hop on the tunnel, so an interface that comes or goes is a route, and the number of
 //! neighbours is that of hosts. A router on another host is a next hop of its own: the ruleset marks what goes there with its number, the
@@ -41,7 +41,16 @@ impl Own {
     }
 }
 
-/// A VPC's tunnel as it is now; none where nobody is elsewhere.
+/// What a tunnel is to be.
+pub struct Wanted<'a> {
+    pub name: &'a str,
+    pub vni: u32,
+    pub hosts: BTreeSet<Ipv4Addr>,
+    /// By number, each with its host.
+    pub routers: BTreeMap<u16, Ipv4Addr>,
+}
+
+/// A tunnel as it is now; none where nobody is elsewhere.
 pub struct Tunnel(Option<There>);
 
 struct There {
@@ -53,17 +62,28 @@ struct There {
 impl Tunnel {
     /// Makes it be there, knowing each host, or not be there.
     pub async fn apply(own: Option<Own>, mtu: u32, plan: &VpcPlan, namespace: &Namespace, netlink: &Netlink) -> Result<Self, Error> {
-        let Some(own) = own.filter(|_| !plan.elsewhere.is_empty()) else {
-            if let Some(link) = netlink.index(names::TUNNEL).await? {
+        let wanted = Wanted {
+            name: names::TUNNEL,
+            vni: plan.vni,
+            hosts: plan.hosts(),
+            routers: plan.routers_elsewhere().into_iter().map(|(number, remote)| (number, remote.host)).collect(),
+        };
+        Self::bring(own, mtu, &wanted, namespace, netlink).await
+    }
+
+    /// The same of any tunnel.
+    pub async fn bring(own: Option<Own>, mtu: u32, wanted: &Wanted<'_>, namespace: &Namespace, netlink: &Netlink) -> Result<Self, Error> {
+        let Some(own) = own.filter(|_| !wanted.hosts.is_empty()) else {
+            if let Some(link) = netlink.index(wanted.name).await? {
                 netlink.delete_link(link).await?;
             }
             return Ok(Self(None));
         };
-        let link = device(own, plan, namespace, netlink).await?;
+        let link = device(own, wanted, namespace, netlink).await?;
         netlink.configure(link, mac(own.address), mtu.min(own.mtu)).await?;
-        let hosts: BTreeMap<Mac, Ipv4Addr> = plan.hosts().into_iter().map(|host| (mac(host), host)).collect();
-        let hops = plan.hosts().into_iter().map(|host| (hop(host), mac(host)));
-        let routers = plan.routers_elsewhere().into_iter().map(|(number, remote)| (router_hop(number), mac(remote.host)));
+        let hosts: BTreeMap<Mac, Ipv4Addr> = wanted.hosts.iter().map(|host| (mac(*host), *host)).collect();
+        let hops = wanted.hosts.iter().map(|host| (hop(*host), mac(*host)));
+        let routers = wanted.routers.iter().map(|(number, host)| (router_hop(*number), mac(*host)));
         let hops = hops.chain(routers).collect();
         netlink.tunnel_knows(link, &hops, &hosts).await?;
         Ok(Self(Some(There { link, hops, hosts })))
@@ -102,16 +122,16 @@ impl Tunnel {
 }
 
 /// One that ends elsewhere than it should is made anew.
-async fn device(own: Own, plan: &VpcPlan, namespace: &Namespace, netlink: &Netlink) -> Result<u32, Error> {
-    let wanted = Ends { vni: plan.vni, local: own.address };
-    if let Some(link) = netlink.index(names::TUNNEL).await? {
-        if netlink.tunnel(link).await? == Some(wanted) {
+async fn device(own: Own, wanted: &Wanted<'_>, namespace: &Namespace, netlink: &Netlink) -> Result<u32, Error> {
+    let ends = Ends { vni: wanted.vni, local: own.address };
+    if let Some(link) = netlink.index(wanted.name).await? {
+        if netlink.tunnel(link).await? == Some(ends) {
             return Ok(link);
         }
         netlink.delete_link(link).await?;
     }
-    Netlink::open(&here()?).await?.add_tunnel(wanted, namespace).await?;
-    netlink.index(names::TUNNEL).await?.ok_or(Error::Missing(names::TUNNEL))
+    Netlink::open(&here()?).await?.add_tunnel(wanted.name, ends, namespace).await?;
+    netlink.index(wanted.name).await?.ok_or(Error::Missing("a tunnel"))
 }
 
 fn here() -> Result<Namespace, Error> {

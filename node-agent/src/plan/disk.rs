@@ -1,5 +1,5 @@
 //! The plan's files: `KIND/ID`, each a sealed protobuf message; `tombstones/ID`, each a sealed number; `quarantined/ID`, empty;
-//! `elsewhere/0` to `elsewhere/f`, each a sealed row of messages.
+//! `elsewhere/0` to `elsewhere/f`, and the same of `public`, each a sealed row of messages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,8 +11,7 @@ use crate::durable::DurableError;
 
 const TOMBSTONES: &str = "tombstones";
 const QUARANTINED: &str = "quarantined";
-const ELSEWHERE: &str = "elsewhere";
-const FOLDERS: [&str; 7] = ["instances", "vpcs", "security-groups", "nat-gateways", TOMBSTONES, QUARANTINED, ELSEWHERE];
+const FOLDERS: [&str; 8] = ["instances", "vpcs", "security-groups", "nat-gateways", TOMBSTONES, QUARANTINED, "elsewhere", "public"];
 
 #[derive(Debug)]
 pub(super) struct Disk {
@@ -95,20 +94,20 @@ impl Disk {
     }
 
     /// `None` for a file that is not there, or that was damaged and is now aside.
-    pub(super) fn read_elsewhere(&self, name: &str) -> Result<Option<Vec<u8>>, DurableError> {
-        let path = self.folder.join(ELSEWHERE).join(name);
+    pub(super) fn read_elsewhere(&self, folder: &str, name: &str) -> Result<Option<Vec<u8>>, DurableError> {
+        let path = self.folder.join(folder).join(name);
         match self.files.read(&path) {
             Err(error @ DurableError::Damaged { .. }) => self.set_aside(&path, &error).map(|()| None),
             read => read,
         }
     }
 
-    pub(super) fn replace_elsewhere(&self, name: &str, payload: &[u8]) -> Result<(), DurableError> {
-        self.files.replace(&self.folder.join(ELSEWHERE).join(name), payload)
+    pub(super) fn replace_elsewhere(&self, folder: &str, name: &str, payload: &[u8]) -> Result<(), DurableError> {
+        self.files.replace(&self.folder.join(folder).join(name), payload)
     }
 
-    pub(super) fn sync_elsewhere(&self) -> Result<(), DurableError> {
-        self.files.sync_folder(&self.folder.join(ELSEWHERE))
+    pub(super) fn sync_elsewhere(&self, folder: &str) -> Result<(), DurableError> {
+        self.files.sync_folder(&self.folder.join(folder))
     }
 
     fn path<R: Resource>(&self, id: &str) -> PathBuf {

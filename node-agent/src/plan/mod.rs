@@ -4,7 +4,7 @@
 //! * an entry leaves by a carried-out tombstone and in no other way; what a complete list does not mention is quarantined;
 //! * an older generation never replaces a newer one, nor brings back what was buried at a newer one;
 //! * what the plan says in memory was on disk before;
-//! * of other hosts' interfaces, which are nothing that this host holds, it knows what the scheduler last said ([`elsewhere`]).
+//! * of other hosts' interfaces and public addresses, which are nothing that this host holds, it knows what the scheduler last said ([`elsewhere`]).
 //!
 //! Every method may block on the disk; async callers use `spawn_blocking`.
 
@@ -16,7 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use freehold_proto::internal::host::{InstanceDesired, InterfaceElsewhere, NatGatewayDesired, SecurityGroupDesired, Tombstone, VpcDesired};
+use freehold_proto::internal::host::{
+    InstanceDesired, InterfaceElsewhere, NatGatewayDesired, PublicAddressElsewhere, SecurityGroupDesired, Tombstone, VpcDesired,
+};
 use tokio::sync::watch;
 
 use crate::desired::Desired;
@@ -36,6 +38,7 @@ pub enum Statement {
     SecurityGroup(SecurityGroupDesired),
     NatGateway(NatGatewayDesired),
     Elsewhere(InterfaceElsewhere),
+    PublicElsewhere(PublicAddressElsewhere),
 }
 
 /// What should become of one instance, as far as this host knows.
@@ -76,7 +79,9 @@ struct Taken {
     /// Whether any of them says what was not known.
     news: bool,
     /// All that is known of other hosts' interfaces, if that has changed.
-    elsewhere: Option<elsewhere::Elsewhere>,
+    elsewhere: Option<elsewhere::Known<InterfaceElsewhere>>,
+    /// The same of public addresses.
+    public_elsewhere: Option<elsewhere::Known<PublicAddressElsewhere>>,
 }
 
 #[derive(Debug)]
@@ -98,6 +103,7 @@ impl Plan {
             security_groups: disk.load::<SecurityGroupDesired>()?,
             nat_gateways: disk.load::<NatGatewayDesired>()?,
             interfaces_elsewhere: disk.load_elsewhere()?,
+            public_elsewhere: disk.load_elsewhere()?,
         };
         let tombstones = disk.load_tombstones()?;
         let quarantined = disk.load_quarantined()?;
@@ -121,7 +127,7 @@ impl Plan {
         let _writer = self.write();
         let mut taken = Taken::default();
         let mut released = BTreeSet::new();
-        let mut elsewhere = Vec::new();
+        let (mut elsewhere, mut public) = (Vec::new(), Vec::new());
         for statement in statements {
             match statement {
                 Statement::Instance(instance) => {
@@ -134,12 +140,12 @@ impl Plan {
                 Statement::SecurityGroup(group) => self.write_down(group, &mut taken)?,
                 Statement::NatGateway(gateway) => self.write_down(gateway, &mut taken)?,
                 Statement::Elsewhere(interface) => elsewhere.push(interface),
+                Statement::PublicElsewhere(address) => public.push(address),
             }
         }
         self.disk.sync(&taken.folders)?;
-        if !elsewhere.is_empty() {
-            self.write_down_elsewhere(elsewhere, &mut taken)?;
-        }
+        taken.elsewhere = self.learn(elsewhere)?;
+        taken.public_elsewhere = self.learn(public)?;
         released.iter().try_for_each(|id| self.disk.remove_quarantined(id))?;
         let changed = released.iter().chain(taken.statements.instances.keys()).cloned().collect::<BTreeSet<_>>().into_iter().collect();
         self.take_over(taken, &released);
@@ -170,18 +176,9 @@ impl Plan {
         Ok(())
     }
 
-    fn write_down_elsewhere(&self, stated: Vec<InterfaceElsewhere>, taken: &mut Taken) -> Result<(), DurableError> {
-        let before = self.lock().desired.interfaces_elsewhere.clone();
-        if let Some(after) = elsewhere::after(&before, stated) {
-            self.disk.write_elsewhere(&before, &after)?;
-            taken.elsewhere = Some(after);
-        }
-        Ok(())
-    }
-
     fn take_over(&self, taken: Taken, released: &BTreeSet<String>) {
-        let Taken { statements, news, elsewhere, .. } = taken;
-        let news = news || elsewhere.is_some();
+        let Taken { statements, news, elsewhere, public_elsewhere, .. } = taken;
+        let news = news || elsewhere.is_some() || public_elsewhere.is_some();
         let mut state = self.lock();
         state.desired.instances.extend(statements.instances);
         state.desired.vpcs.extend(statements.vpcs);
@@ -189,6 +186,9 @@ impl Plan {
         state.desired.nat_gateways.extend(statements.nat_gateways);
         if let Some(elsewhere) = elsewhere {
             state.desired.interfaces_elsewhere = elsewhere;
+        }
+        if let Some(public) = public_elsewhere {
+            state.desired.public_elsewhere = public;
         }
         for id in released {
             state.quarantined.remove(id);
@@ -205,8 +205,8 @@ impl Plan {
         state.quarantined.contains(instance_id) || state.unplanned.contains(instance_id)
     }
 
-    /// The scheduler has stated everything: instances it did not mention are quarantined, durably, and interfaces elsewhere that it did not
-    /// mention are not known any more. Answers the instances that were not in quarantine before.
+    /// The scheduler has stated everything: instances it did not mention are quarantined, durably, and what it did not mention of other hosts
+    /// is not known any more. Answers the instances that were not in quarantine before.
     pub fn complete(&self, mentioned: &BTreeSet<String>) -> Result<Vec<String>, DurableError> {
         let _writer = self.write();
         let fresh: Vec<String> = {
@@ -216,7 +216,9 @@ impl Plan {
         };
         self.disk.write_quarantined(&fresh)?;
         self.lock().quarantined.extend(fresh.iter().cloned());
-        if self.keep_elsewhere(|known| mentioned.contains(&known.network_interface_id))? {
+        let interfaces = self.keep_elsewhere(|known: &InterfaceElsewhere| mentioned.contains(&known.network_interface_id))?;
+        let public = self.keep_elsewhere(|known: &PublicAddressElsewhere| mentioned.contains(&known.public_ip_address))?;
+        if interfaces || public {
             self.publish();
         }
         Ok(fresh)
@@ -278,7 +280,7 @@ impl Plan {
         self.disk.remove::<R>(id)?;
         R::map_mut(&mut self.lock().desired).remove(id);
         // Of others in a VPC that is gone nothing is known.
-        self.keep_elsewhere(|known| known.vpc_id != id)?;
+        self.keep_elsewhere(|known: &InterfaceElsewhere| known.vpc_id != id)?;
         self.publish();
         Ok(())
     }

@@ -212,6 +212,29 @@ fn an_interface_elsewhere_that_a_complete_list_does_not_mention_is_forgotten_and
     assert!(known(&Plan::open(durable::Disk::default(), folder.path()).unwrap()).is_empty());
 }
 
+#[test]
+fn what_is_known_of_public_addresses_elsewhere_is_what_was_said_last_and_was_mentioned() {
+    let (folder, plan) = plan();
+    let said = |public: &str, tunnel: &str| {
+        Statement::PublicElsewhere(PublicAddressElsewhere { public_ip_address: public.into(), tunnel_address: tunnel.into() })
+    };
+    let known = |plan: &Plan| plan.all().public_elsewhere.values().map(|it| it.tunnel_address.clone()).collect::<Vec<_>>();
+    let mut follower = plan.subscribe();
+    plan.state(vec![said("198.18.0.1", "10.9.0.1"), said("198.18.0.2", "10.9.0.2"), said("198.18.0.3", "10.9.0.3")]).unwrap();
+    assert!(follower.has_changed().unwrap());
+    follower.mark_unchanged();
+    plan.state(vec![said("198.18.0.1", "10.9.0.1"), said("../1", "10.9.0.1"), said("198.18.0.4", "")]).unwrap();
+    assert!(!follower.has_changed().unwrap(), "nothing new, and what is no address");
+    plan.state(vec![said("198.18.0.3", ""), said("198.18.0.2", "10.9.0.7")]).unwrap();
+    assert_eq!(known(&plan), ["10.9.0.1", "10.9.0.7"]);
+    drop(plan);
+    let plan = Plan::open(durable::Disk::default(), folder.path()).unwrap();
+    assert_eq!(known(&plan), ["10.9.0.1", "10.9.0.7"]);
+    plan.complete(&BTreeSet::from(["198.18.0.2".to_owned()])).unwrap();
+    assert_eq!(known(&plan), ["10.9.0.7"]);
+    assert_eq!(known(&Plan::open(durable::Disk::default(), folder.path()).unwrap()), ["10.9.0.7"]);
+}
+
 /// Counts what costs: the rest is the machine's.
 #[derive(Debug, Default)]
 struct Counting(std::sync::atomic::AtomicUsize);

@@ -20,8 +20,8 @@ use crate::reconciler::Surroundings;
 /// What takes too long to hold up the stream for, and what it has to say in the end.
 pub(crate) type Afterwards = BoxFuture<'static, Option<from_agent::Kind>>;
 
-/// Carries a batch over in its order. `mentioned` collects instances and interfaces elsewhere until the list is complete, and is `None` from
-/// then on.
+/// Carries a batch over in its order. `mentioned` collects instances, and interfaces and public addresses elsewhere, until the list is complete,
+/// and is `None` from then on.
 pub(crate) async fn deliver(
     around: &Surroundings,
     grants: &Grants,
@@ -59,6 +59,13 @@ pub(crate) async fn deliver(
                 statements.push(Statement::Elsewhere(interface));
                 continue;
             }
+            to_agent::Kind::PublicAddressElsewhere(public) => {
+                if let Some(mentioned) = mentioned {
+                    mentioned.insert(public.public_ip_address.clone());
+                }
+                statements.push(Statement::PublicElsewhere(public));
+                continue;
+            }
             _ => {}
         }
         state(around, std::mem::take(&mut statements)).await?;
@@ -77,7 +84,8 @@ pub(crate) async fn deliver(
             | to_agent::Kind::Vpc(_)
             | to_agent::Kind::SecurityGroup(_)
             | to_agent::Kind::NatGateway(_)
-            | to_agent::Kind::InterfaceElsewhere(_) => {}
+            | to_agent::Kind::InterfaceElsewhere(_)
+            | to_agent::Kind::PublicAddressElsewhere(_) => {}
         }
     }
     state(around, statements).await?;

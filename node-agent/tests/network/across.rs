@@ -1,14 +1,14 @@
 //! Guests of one VPC on several hosts.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::Child;
+use std::process::{Child, Command, Stdio};
 
 use crate::hosts::{Cluster, host_id, wire};
 use crate::lab::{Guest, Listener, World, all_egress, eventually, from_group, ingress, machine, output, reach, rule, run};
 
 const ALL: (i32, i32) = (-1, -1);
 
-fn open() -> Vec<freehold_proto::internal::host::RuleDesired> {
+pub fn open() -> Vec<freehold_proto::internal::host::RuleDesired> {
     vec![ingress("-1", -1, -1), all_egress()]
 }
 
@@ -16,20 +16,26 @@ fn on(host: u8, number: u8, groups: &[&str]) -> Guest {
     Guest::new(number, "vpc-1", groups).on(&host_id(host))
 }
 
-fn plug(guests: &[&Guest]) {
+pub fn plug(guests: &[&Guest]) {
     for guest in guests {
         guest.plug().addressed();
     }
 }
 
 /// Every IPv4 packet that a guest's interface takes in, as `SOURCE PROTOCOL` a line.
-struct Capture(Child);
+pub struct Capture(Child);
 
 impl Capture {
-    fn start(guest: &Guest) -> Self {
+    pub fn start(guest: &Guest) -> Self {
+        Self::at(&guest.name())
+    }
+
+    /// In a namespace.
+    pub fn at(name: &str) -> Self {
         let script = "import socket\ns=socket.socket(socket.AF_PACKET,socket.SOCK_DGRAM,socket.htons(0x0800))\nprint('ready',flush=True)\n\
                       while True:\n d,a=s.recvfrom(2000)\n if a[2]!=4: print(socket.inet_ntoa(d[12:16]),d[9],flush=True)";
-        let mut child = guest.start("python3", &["-c", script]);
+        let child = Command::new("ip").args(["netns", "exec", name, "python3", "-c", script]).stdout(Stdio::piped()).spawn();
+        let mut child = child.unwrap();
         let mut line = String::new();
         let mut said = BufReader::with_capacity(1, child.stdout.take().unwrap());
         said.read_line(&mut line).unwrap();
@@ -38,7 +44,7 @@ impl Capture {
         Self(child)
     }
 
-    fn end(mut self) -> Vec<String> {
+    pub fn end(mut self) -> Vec<String> {
         std::thread::sleep(std::time::Duration::from_millis(200));
         self.0.kill().unwrap();
         let mut text = String::new();
@@ -48,8 +54,15 @@ impl Capture {
     }
 }
 
+impl Drop for Capture {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
 /// Sends one datagram in a VPC's tunnel from the machine `from`: it says that it is of the guest `source`, whose host would be `as_host`.
-fn forge(from: &str, to_host: &str, vni: u32, as_host: &str, mac: &str, source: &str, destination: &str) {
+pub fn forge(from: &str, to_host: &str, vni: u32, as_host: &str, mac: &str, source: &str, destination: &str) {
     let script = format!(
         "import socket,struct\n\
          def sum(b):\n t=0\n for i in range(0,len(b),2): t+=b[i]<<8|b[i+1]\n while t>>16: t=(t&0xffff)+(t>>16)\n return ~t&0xffff\n\
@@ -286,24 +299,29 @@ fn a_route_leads_to_a_router_on_another_host() {
 }
 
 /// A guest says something to another, who says it again; until it is dropped.
-struct Conversation {
+pub struct Conversation {
     client: Child,
     server: Child,
     said: BufReader<std::process::ChildStdout>,
 }
 
 impl Conversation {
-    fn start(from: &Guest, to: &Guest) -> Self {
+    pub fn start(from: &Guest, to: &Guest) -> Self {
+        Self::with(from, to, &to.address)
+    }
+
+    /// At this address of the other one.
+    pub fn with(from: &Guest, to: &Guest, address: &str) -> Self {
         let echo = "import socket\ns=socket.create_server(('0.0.0.0',7))\nprint('ready',flush=True)\nc,a=s.accept()\nd=c.recv(1000)\nwhile d: c.sendall(d); d=c.recv(1000)";
         let mut server = to.start("python3", &["-c", echo]);
         let mut line = String::new();
         BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let mut client = from.start("busybox", &["nc", &to.address, "7"]);
+        let mut client = from.start("busybox", &["nc", address, "7"]);
         let said = BufReader::new(client.stdout.take().unwrap());
         Self { client, server, said }
     }
 
-    fn goes_on(&mut self, word: &str) {
+    pub fn goes_on(&mut self, word: &str) {
         writeln!(self.client.stdin.as_mut().unwrap(), "{word}").unwrap();
         let mut line = String::new();
         self.said.read_line(&mut line).unwrap();

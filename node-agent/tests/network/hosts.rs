@@ -1,13 +1,14 @@
 //! Several hosts in one test: each a namespace on a common link, with a thread of its own on which its data plane runs, since a data plane is
 //! where its threads are.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use freehold_node_agent::desired::Desired;
 use freehold_node_agent::network::{Config, DataPlane};
 use freehold_proto::clock::SystemClock;
-use freehold_proto::internal::host::{InterfaceElsewhere, PublicAddress};
+use freehold_proto::internal::host::{InterfaceElsewhere, PublicAddress, PublicAddressElsewhere};
 use nix::sched::{CloneFlags, setns};
 use tokio::sync::{oneshot, watch};
 
@@ -96,7 +97,23 @@ impl Cluster {
             let interface = elsewhere(guest, there.address);
             desired.interfaces_elsewhere.insert(guest.interface_id(), Arc::new(interface));
         }
+        desired.public_elsewhere = self.public_elsewhere(number, guests);
         desired
+    }
+}
+
+impl Cluster {
+    fn public_elsewhere(&self, number: u8, guests: &[&Guest]) -> BTreeMap<String, Arc<PublicAddressElsewhere>> {
+        let others = || self.hosts.iter().filter(|host| host.id != self.host(number).id);
+        let of = |host: &Host| guests.iter().filter(|guest| guest.host == host.id).map(|guest| guest.public.clone()).collect::<Vec<_>>();
+        let stated = others().flat_map(|host| {
+            let addresses = of(host).into_iter().filter(|public| !public.is_empty()).chain([host.address.to_string()]);
+            addresses.map(|public| {
+                let tunnel_address = host.address.to_string();
+                (public.clone(), Arc::new(PublicAddressElsewhere { public_ip_address: public, tunnel_address }))
+            })
+        });
+        stated.collect()
     }
 }
 

@@ -18,6 +18,7 @@ mod day;
 mod faults;
 mod filters;
 mod outside;
+mod public;
 mod routes;
 mod services;
 mod trace;

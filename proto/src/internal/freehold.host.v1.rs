@@ -77,7 +77,7 @@ pub struct ToAgent {
     /// W3C Trace Context of the request that this follows from, where one is known. For logs, never for a decision.
     #[prost(string, tag = "20")]
     pub traceparent: ::prost::alloc::string::String,
-    #[prost(oneof = "to_agent::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
+    #[prost(oneof = "to_agent::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
     pub kind: ::core::option::Option<to_agent::Kind>,
 }
 /// Nested message and enum types in `ToAgent`.
@@ -105,6 +105,8 @@ pub mod to_agent {
         InterfaceElsewhere(super::InterfaceElsewhere),
         #[prost(message, tag = "10")]
         NatGateway(super::NatGatewayDesired),
+        #[prost(message, tag = "11")]
+        PublicAddressElsewhere(super::PublicAddressElsewhere),
     }
 }
 /// Lets this host, and no other, fetch one image from the image store. Stated before the instances that need it, and again well before it
@@ -335,6 +337,9 @@ pub struct VpcDesired {
     /// Its active peering connections. A host that has one of two such VPCs is told of the other as well, and of the interfaces in it.
     #[prost(message, repeated, tag = "22")]
     pub peerings: ::prost::alloc::vec::Vec<PeeringDesired>,
+    /// What public names end in: "compute-1.amazonaws.com". Empty: the VPC gives none, or its scheduler is one that did not say.
+    #[prost(string, tag = "30")]
+    pub public_name_domain: ::prost::alloc::string::String,
 }
 /// Another VPC, beside this one. Packets pass between the interfaces of the two where routes of both lead them, and no further.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -478,6 +483,16 @@ pub struct InterfaceElsewhere {
     pub source_dest_check: bool,
     #[prost(message, repeated, tag = "8")]
     pub public_ip_addresses: ::prost::alloc::vec::Vec<PublicAddress>,
+}
+/// A public address of a guest or NAT gateway on another host, of any VPC: packets to it go there. A host itself is stated as its tunnel address, twice
+/// the same. Knowledge about others as InterfaceElsewhere is, told to every host that has a tunnel address.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PublicAddressElsewhere {
+    #[prost(string, tag = "1")]
+    pub public_ip_address: ::prost::alloc::string::String,
+    /// The other host's. Empty: the address is on no other host any more.
+    #[prost(string, tag = "2")]
+    pub tunnel_address: ::prost::alloc::string::String,
 }
 /// A group's rules. Who is in it follows from the interfaces, those here and those elsewhere.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -58,6 +58,7 @@ fn instance(metadata: Metadata) -> InstanceDesired {
 
 pub fn vpc() -> VpcPlan {
     VpcPlan {
+        public_domain: String::new(),
         vpc_id: "vpc-1".into(),
         host_id: "host-1".into(),
         namespace: String::new(),

@@ -119,7 +119,14 @@ fn reverse(name: &Name, vpc: &VpcPlan) -> Option<Ipv4Addr> {
     }
 }
 
+/// `ec2-198-18-0-5.compute-1.amazonaws.com`, on whatever host of the VPC the address is.
 fn by_public_name(text: &str, vpc: &VpcPlan) -> Option<Ipv4Addr> {
+    let host = text.strip_suffix(vpc.public_domain.as_str()).filter(|_| !vpc.public_domain.is_empty());
+    if let Some(public) = host.and_then(|host| host.strip_suffix('.')).and_then(|host| address_after("ec2-", host)) {
+        let here = vpc.public().find(|(there, _)| *there == public).map(|(_, private)| private);
+        return here.or_else(|| vpc.elsewhere.values().find_map(|remote| remote.public.get(&public).copied()));
+    }
+    // From a scheduler that says no domain.
     let named = |instance: &&std::sync::Arc<freehold_proto::internal::host::InstanceDesired>| {
         instance.metadata.as_ref().is_some_and(|metadata| !text.is_empty() && metadata.public_dns_name == text)
     };
@@ -133,9 +140,14 @@ fn host_name(address: Ipv4Addr) -> String {
 }
 
 fn address_of(host: &str) -> Option<Ipv4Addr> {
-    let address = host.strip_prefix("ip-")?.replace('-', ".").parse().ok()?;
-    // Only the one spelling: no leading zeros.
-    (host_name(address) == host).then_some(address)
+    address_after("ip-", host)
+}
+
+/// Only the one spelling: no leading zeros.
+fn address_after(prefix: &str, host: &str) -> Option<Ipv4Addr> {
+    let numbers = host.strip_prefix(prefix)?;
+    let address: Ipv4Addr = numbers.replace('-', ".").parse().ok()?;
+    (address.to_string().replace('.', "-") == numbers).then_some(address)
 }
 
 #[cfg(test)]
@@ -159,6 +171,7 @@ mod tests {
             route_tables: BTreeMap::new(),
             acls: BTreeMap::new(),
             domain: "ec2.internal".into(),
+            public_domain: "compute-1.amazonaws.com".into(),
             resolver: Ipv4Addr::new(172, 31, 0, 2),
             dhcp: crate::network::plan::DhcpOptions::default(),
             resource_names: ResourceNames::default(),
@@ -231,6 +244,31 @@ mod tests {
         for name in ["i-0c.ec2.internal.", "i-0d.ec2.internal."] {
             assert_eq!(ask_of(&vpc, name, RecordType::A).unwrap().metadata.response_code, ResponseCode::NXDomain, "{name}");
         }
+    }
+
+    #[test]
+    fn a_public_name_means_the_private_address_on_whatever_host_it_is() {
+        use crate::network::plan::Remote;
+        let [public, private] = [Ipv4Addr::new(198, 18, 0, 6), Ipv4Addr::new(172, 31, 0, 6)];
+        let remote = Remote {
+            host: Ipv4Addr::new(10, 209, 0, 2),
+            addresses: vec![private],
+            subnet: "172.31.0.0/20".parse().unwrap(),
+            groups: Vec::new(),
+            source_dest_check: true,
+            public: [(public, private)].into(),
+        };
+        let vpc = VpcPlan { elsewhere: [("eni-1".to_owned(), remote)].into(), ..vpc() };
+        let said = |vpc: &VpcPlan, name: &str| ask_of(vpc, name, RecordType::A).map(|answer| data(&answer));
+        for name in ["ec2-198-18-0-6.compute-1.amazonaws.com.", "EC2-198-18-0-6.Compute-1.amazonaws.com."] {
+            assert_eq!(said(&vpc, name), Some(vec!["172.31.0.6".to_owned()]), "{name}");
+        }
+        for name in ["ec2-198-18-0-7.compute-1.amazonaws.com.", "ec2-198-18-00-6.compute-1.amazonaws.com.", "ec2-198-18-0-6.compute-1.org."]
+        {
+            assert_eq!(said(&vpc, name), None, "{name}: the world is asked");
+        }
+        let nameless = VpcPlan { public_domain: String::new(), ..vpc };
+        assert_eq!(said(&nameless, "ec2-198-18-0-6.compute-1.amazonaws.com."), None, "the VPC gives no names");
     }
 
     #[test]

@@ -28,9 +28,9 @@ pub struct Ends {
 
 impl Netlink {
     /// A tunnel from this namespace, whose device is in `namespace`.
-    pub async fn add_tunnel(&self, ends: Ends, namespace: &Namespace) -> Result<(), Error> {
+    pub async fn add_tunnel(&self, name: &str, ends: Ends, namespace: &Namespace) -> Result<(), Error> {
         let Ends { vni, local } = ends;
-        let link = LinkMessageBuilder::<LinkVxlan>::new(names::TUNNEL).id(vni).local(local).port(names::TUNNEL_PORT).learning(false).gbp();
+        let link = LinkMessageBuilder::<LinkVxlan>::new(name).id(vni).local(local).port(names::TUNNEL_PORT).learning(false).gbp();
         let link = link.setns_by_fd(namespace.as_fd().as_raw_fd()).build();
         self.handle.link().add(link).execute().await.map_err(Error::netlink("add a tunnel"))
     }

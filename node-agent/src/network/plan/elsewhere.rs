@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use freehold_proto::internal::host::{InterfaceElsewhere, VpcDesired};
+use freehold_proto::internal::host::{InterfaceElsewhere, PublicAddress, VpcDesired};
 use ipnet::Ipv4Net;
 
 use super::ruleset::Table;
@@ -27,6 +27,8 @@ pub struct Remote {
     pub subnet: Ipv4Net,
     pub groups: Vec<String>,
     pub source_dest_check: bool,
+    /// Its public addresses, each with the private one that it means.
+    pub public: BTreeMap<Ipv4Addr, Ipv4Addr>,
 }
 
 /// The next hop that stands for a host in a VPC's namespace. No packet ever bears it; of class E, it can be no address of the VPC's.
@@ -93,7 +95,13 @@ fn remote(vpc: &VpcPlan, stated: &VpcDesired, interface: &InterfaceElsewhere) ->
         subnet: subnet.trunc(),
         groups: interface.security_group_ids.iter().map(|id| checked_id(id).map(str::to_owned)).collect::<Result<_, _>>()?,
         source_dest_check: interface.source_dest_check,
+        public: interface.public_ip_addresses.iter().filter_map(meaning).collect(),
     })
+}
+
+/// What can not be read means nothing.
+fn meaning(stated: &PublicAddress) -> Option<(Ipv4Addr, Ipv4Addr)> {
+    address(&stated.public_ip_address).ok().zip(address(&stated.private_ip_address).ok())
 }
 
 /// The interfaces that routes of the VPC lead to, on any host, each with its number. All hosts find the same.

@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use super::ruleset::{Ruleset, Table};
-use super::{HostPlan, Outside};
+use super::{HostPlan, Outside, public};
 use crate::network::names;
 
 pub fn ruleset(plan: &HostPlan, host_id: &str, outside: &Outside) -> Ruleset {
     let mut ruleset = Ruleset::default();
     let table = ruleset.table(&format!("inet {}", names::host_table(host_id)));
     let (ours, any) = (names::uplink_prefix(host_id), names::ANY_UPLINK);
-    let public: BTreeSet<Ipv4Addr> = plan.vpcs.values().flat_map(|vpc| vpc.public()).map(|(public, _)| public).collect();
-    table.set("public", "ipv4_addr", public);
+    table.set("public", "ipv4_addr", plan.public());
     table.set("translated", "ipv4_addr; flags interval; auto-merge", &outside.masquerade);
     table.set("opened", "ifname", outside.opened.iter().map(|name| format!("\"{name}\"")));
     table.set("host_ports", "inet_service", &outside.host_ports);
@@ -25,25 +24,34 @@ pub fn ruleset(plan: &HostPlan, host_id: &str, outside: &Outside) -> Ruleset {
         "fib daddr type local drop",
     ];
     table.base("guests_reach_no_listener", "filter hook prerouting priority mangle; policy accept;", no_listener);
-    tunnels(table, plan, outside.tunnel_address);
+    let guarded = tunnels(table, plan, outside.tunnel_address);
+    public::chains(table, plan, host_id, outside);
     let through = [
         format!("iifname \"{ours}*\" oifname != \"{any}*\" tcp flags syn tcp option maxseg size set rt mtu"),
         format!("oifname \"{ours}*\" ip daddr != @public drop"),
         format!("iifname @opened oifname != \"{any}*\" drop"),
     ];
+    let through = guarded.into_iter().chain(through);
     table.base("through", "filter hook forward priority filter; policy accept;", through);
-    let outside = [format!("oifname != \"{any}*\" ip saddr @public ip saddr @translated masquerade")];
+    let between_hosts = names::ANY_PUBLIC_TUNNEL;
+    let outside = [format!("oifname != \"{any}*\" oifname != \"{between_hosts}*\" ip saddr @public ip saddr @translated masquerade")];
     table.base("outside", "nat hook postrouting priority srcnat; policy accept;", outside);
     ruleset
 }
 
-/// Of the VPCs' tunnels, and of no other's on this machine, only the hosts that are known get in: the number is where VXLAN has it (RFC 7348).
-fn tunnels(table: &mut Table, plan: &HostPlan, address: Option<Ipv4Addr>) {
+/// Of tunnels between hosts, and of no other's on this machine, only the hosts that are known get in: the number is where VXLAN has it (RFC 7348).
+/// Answers what keeps a guest, whose packets may leave under this host's own address, from speaking in a tunnel as this host.
+fn tunnels(table: &mut Table, plan: &HostPlan, address: Option<Ipv4Addr>) -> Vec<String> {
     let joined = || plan.vpcs.values().filter(|vpc| !vpc.elsewhere.is_empty());
-    let Some(address) = address.filter(|_| joined().next().is_some()) else { return };
-    table.set("hosts", "ipv4_addr", joined().flat_map(|vpc| vpc.hosts()).collect::<BTreeSet<Ipv4Addr>>());
-    let numbers: Vec<String> = joined().map(|vpc| format!("{:#x}", vpc.vni)).collect();
+    let public = plan.is_joined().then_some(names::PUBLIC_TUNNEL);
+    let numbers: Vec<String> = joined().map(|vpc| vpc.vni).chain(public).map(|number| format!("{number:#x}")).collect();
+    let Some(address) = address.filter(|_| !numbers.is_empty()) else { return Vec::new() };
+    let hosts = joined().flat_map(|vpc| vpc.hosts()).chain(plan.elsewhere.hosts.iter().copied());
+    table.set("hosts", "ipv4_addr", hosts.collect::<BTreeSet<Ipv4Addr>>());
     let (port, numbers) = (names::TUNNEL_PORT, numbers.join(", "));
     let lines = [format!("ip daddr {address} udp dport {port} @th,96,24 {{ {numbers} }} ip saddr != @hosts drop")];
     table.base("tunnels", "filter hook input priority filter - 5; policy accept;", lines);
+    let (guest, between) = (names::ANY_UPLINK, names::ANY_PUBLIC_TUNNEL);
+    let guests = format!("iifname \"{guest}*\" oifname != \"{guest}*\" oifname != \"{between}*\" udp dport {port}");
+    vec![format!("{guests} ip daddr @hosts drop"), format!("{guests} ip saddr @translated drop")]
 }
