@@ -183,6 +183,10 @@ pub struct Told {
     pub nat_gateways: BTreeMap<String, NatGatewayDesired>,
     /// Those that are there.
     pub elsewhere: BTreeMap<String, InterfaceElsewhere>,
+    /// Public addresses elsewhere, each with its host's tunnel address.
+    pub public_elsewhere: BTreeMap<String, String>,
+    /// How many statements there were of public addresses elsewhere.
+    pub public_statements: usize,
     /// How many statements there were of VPCs, of groups and of interfaces elsewhere.
     pub statements: [usize; 3],
     pub tombstones: Vec<Tombstone>,
@@ -311,6 +315,14 @@ fn note_down(told: &mut Told, kind: to_agent::Kind) {
                 told.elsewhere.remove(&interface.network_interface_id);
             } else {
                 told.elsewhere.insert(interface.network_interface_id.clone(), interface);
+            }
+        }
+        to_agent::Kind::PublicAddressElsewhere(public) => {
+            told.public_statements += 1;
+            if public.tunnel_address.is_empty() {
+                told.public_elsewhere.remove(&public.public_ip_address);
+            } else {
+                told.public_elsewhere.insert(public.public_ip_address, public.tunnel_address);
             }
         }
         to_agent::Kind::Tombstone(tombstone) => told.tombstones.push(tombstone),

@@ -231,8 +231,13 @@ impl Settings {
 
     /// `ec2-198-18-0-1.compute-1.amazonaws.com`
     pub fn public_dns_name(&self, address: &str) -> String {
-        let domain = if self.region == "us-east-1" { "compute-1".into() } else { format!("{}.compute", self.region) };
-        format!("ec2-{}.{domain}.amazonaws.com", address.replace('.', "-"))
+        format!("ec2-{}.{}", address.replace('.', "-"), self.public_domain())
+    }
+
+    /// The domain of public names.
+    pub fn public_domain(&self) -> String {
+        let of_region = if self.region == "us-east-1" { "compute-1".into() } else { format!("{}.compute", self.region) };
+        format!("{of_region}.amazonaws.com")
     }
 }
 

@@ -180,6 +180,7 @@ pub async fn vpc(db: &impl ConnectionTrait, settings: &Settings, vpc_id: &str) -
         network_acls,
         dhcp_options,
         peerings: peerings(db, vpc_id).await?,
+        public_name_domain: if row.enable_dns_support && row.enable_dns_hostnames { settings.public_domain() } else { String::new() },
     }))
 }
 

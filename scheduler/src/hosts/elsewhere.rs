@@ -3,11 +3,13 @@
 //! All of a VPC's once, when the host is told of the VPC, and then each when it is no longer what was said of it. That is looked up in the
 //! World, so a change that does not concern the host costs a few lookups there and no trip to the database; one that does, one small message.
 
+mod public;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use freehold_proto::internal::host::InterfaceElsewhere;
+use freehold_proto::internal::host::{InterfaceElsewhere, PublicAddress, PublicAddressElsewhere};
 use prost::Message;
 
 use super::desired::meaning;
@@ -31,6 +33,8 @@ struct Memory {
     vpcs: BTreeMap<String, BTreeMap<String, u64>>,
     /// Other hosts' tunnel addresses, as far as they were looked at.
     hosts: BTreeMap<String, String>,
+    /// What was said of public addresses.
+    public: public::Memory,
 }
 
 impl Said {
@@ -78,6 +82,16 @@ impl Said {
         self.news(&mut memory, rows, &ids)
     }
 
+    /// Every public address on another host, as far as it was not said.
+    pub fn public(&self, rows: &Rows) -> Vec<PublicAddressElsewhere> {
+        if self.alone { Vec::new() } else { self.memory().public.all(rows, &self.host_id) }
+    }
+
+    /// What of them follows for the host from these changes.
+    pub fn public_of_changes(&self, rows: &Rows, changes: &BTreeSet<(Kind, String)>) -> Vec<PublicAddressElsewhere> {
+        if self.alone { Vec::new() } else { self.memory().public.of_changes(rows, &self.host_id, changes) }
+    }
+
     /// Those that are not what was said of them. Of an address that goes from one to another the one that loses it comes first.
     fn news(&self, memory: &mut Memory, rows: &Rows, ids: &BTreeSet<String>) -> Vec<InterfaceElsewhere> {
         let news = ids.iter().filter_map(|id| memory.news(id, self.elsewhere(rows, id)));
@@ -101,13 +115,17 @@ impl Said {
             private_ip_addresses: rows.private_addresses.get(id).iter().map(|row| row.address.clone()).collect(),
             security_group_ids: rows.interface_security_groups.get(id).iter().map(|row| row.group_id.clone()).collect(),
             source_dest_check: interface.source_dest_check,
-            public_ip_addresses: rows.public_addresses.get(id).iter().map(|row| meaning(row)).collect(),
+            public_ip_addresses: public_addresses(rows, id),
         })
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn public_addresses(rows: &Rows, id: &str) -> Vec<PublicAddress> {
+    rows.public_addresses.get(id).iter().map(|row| meaning(row)).collect()
 }
 
 /// The host of what an interface is of: an instance or a NAT gateway.

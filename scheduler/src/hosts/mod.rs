@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   agent ── Hello ──▶ service ──▶ session ─┬─ desired:  rows ──▶ messages, whole on connect, then whatever changed
-//!                                           ├─ elsewhere: the World ──▶ interfaces on other hosts, once, then each that changed
+//!                                           ├─ elsewhere: the World ──▶ interfaces and public addresses on other hosts, once, then each that changed
 //!                                           ├─ observed: reports ──▶ rows, through lifecycle::step, fenced by generation
 //!                                           ├─ grants:   leave to fetch the images of what is desired, on other machines
 //!                                           ├─ bury:     tombstones until Buried

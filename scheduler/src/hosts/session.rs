@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use freehold_proto::Fault;
 use freehold_proto::internal::host::{
-    Buried, DesiredComplete, FromAgent, GuestState, InstanceObserved, InterfaceElsewhere, ResourceKind, ToAgent, from_agent, to_agent,
+    Buried, DesiredComplete, FromAgent, GuestState, InstanceObserved, InterfaceElsewhere, PublicAddressElsewhere, ResourceKind, ToAgent,
+    from_agent, to_agent,
 };
 use tokio::sync::{broadcast, mpsc};
 use tonic::{Status, Streaming};
@@ -208,6 +209,8 @@ impl Session {
         for vpc_id in self.vpcs_here() {
             self.state_vpc(&vpc_id).await?;
         }
+        let public = self.said.public(&self.store.world().rows());
+        self.state_public(public).await?;
         self.state_instances(&Select::All).await?;
         self.state_gateways(&Select::All).await?;
         self.state_tombstones().await?;
@@ -250,6 +253,8 @@ impl Session {
         }
         let elsewhere = self.said.of_changes(&self.store.world().rows(), &batch);
         self.state_elsewhere(elsewhere).await?;
+        let public = self.said.public_of_changes(&self.store.world().rows(), &batch);
+        self.state_public(public).await?;
         if !instances.is_empty() {
             self.state_instances(&Select::Ids(instances)).await?;
         }
@@ -318,6 +323,13 @@ impl Session {
     async fn state_elsewhere(&self, interfaces: Vec<InterfaceElsewhere>) -> Result<(), End> {
         for interface in interfaces {
             self.say(to_agent::Kind::InterfaceElsewhere(interface)).await?;
+        }
+        Ok(())
+    }
+
+    async fn state_public(&self, addresses: Vec<PublicAddressElsewhere>) -> Result<(), End> {
+        for address in addresses {
+            self.say(to_agent::Kind::PublicAddressElsewhere(address)).await?;
         }
         Ok(())
     }

@@ -71,6 +71,7 @@ async fn network(store: &Store, row: host::Model) -> Outcome<Network> {
         let elsewhere = said.of_vpc(&store.world().rows(), &vpc_id);
         statements.extend(elsewhere.into_iter().map(to_agent::Kind::InterfaceElsewhere));
     }
+    statements.extend(said.public(&store.world().rows()).into_iter().map(to_agent::Kind::PublicAddressElsewhere));
     let statements = statements.into_iter().map(|kind| ToAgent { kind: Some(kind), ..ToAgent::default() }.encode_to_vec().into());
     let told = proto::HostNetwork {
         host_id: row.host_id,

@@ -96,7 +96,9 @@ async fn what_concerns_no_interface_of_another_host_says_nothing() {
     lab.until_state(&id(&b), "running").await;
     lab.stop(&id(&a)).await;
     lab.until_state(&id(&a), "stopped").await;
-    assert_eq!(one.told().statements, [1, 1, 1]);
+    let told = one.told();
+    assert_eq!(told.statements, [1, 1, 3], "its public address went when it stopped, and another came");
+    assert_eq!(told.public_statements, 4, "the other host, the first address, its end, the second one");
 }
 
 #[tokio::test]
@@ -164,4 +166,72 @@ async fn a_nat_gateway_and_an_attached_interface_are_elsewhere_as_an_instance_s_
     one.until_told("the second interface of the other's", |told| told.elsewhere.contains_key(&made)).await;
     lab.ok(ec2::DetachNetworkInterfaceRequest { attachment_id: attachment, force: None, dry_run: None }).await;
     one.until_told("that its packets have ended", |told| !told.elsewhere.contains_key(&made)).await;
+}
+
+/// An address of the account's own.
+async fn allocate(lab: &Lab) -> (String, String) {
+    let address = lab.ok(ec2::AllocateAddressRequest::default()).await;
+    (address.allocation_id.expect("an id"), address.public_ip.expect("an address"))
+}
+
+fn associate(allocation_id: &str, interface: &str) -> ec2::AssociateAddressRequest {
+    ec2::AssociateAddressRequest {
+        allocation_id: Some(allocation_id.into()),
+        network_interface_id: Some(interface.into()),
+        allow_reassociation: Some(true),
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn a_public_address_is_said_once_to_each_other_host_and_once_more_when_it_is_another() {
+    let lab = Lab::new().await;
+    let ([one, two], [a, b]) = two(&lab).await;
+    let third = host(&lab, "10.0.0.3").await;
+    let alone = Agent::attend(&lab, hello(HostId::draw(&OsEntropy).as_str()), true).await;
+    let public = b.public_ip_address.clone().expect("the default subnet gives one");
+    let told = one.until_told("the address", |told| told.public_elsewhere.get(&public).is_some_and(|at| at == "10.0.0.2")).await;
+    assert_eq!(told.elsewhere[&interface(&b)].public_ip_addresses[0].public_ip_address, public);
+    let of_a = a.public_ip_address.clone().expect("one");
+    let told = third.until_told("both, though it has nothing of the VPC", |told| told.public_elsewhere.len() == 4).await;
+    assert!(told.vpcs.is_empty() && told.public_elsewhere[&of_a] == "10.0.0.1" && told.public_elsewhere["10.0.0.1"] == "10.0.0.1");
+    assert_eq!(told.public_statements, 4, "two hosts and two addresses, before the list was complete");
+
+    // The account's own takes its place: that one is gone, and the other is there.
+    let (allocation_id, elastic) = allocate(&lab).await;
+    let (before, at_third) = (one.told(), third.told().public_statements);
+    lab.ok(associate(&allocation_id, &interface(&b))).await;
+    let moved = |told: &Told| told.public_elsewhere.contains_key(&elastic) && !told.public_elsewhere.contains_key(&public);
+    let told = one.until_told("the other address", moved).await;
+    one.until_told("the interface says it, too", |told| {
+        told.elsewhere[&interface(&b)].public_ip_addresses.first().is_some_and(|it| it.public_ip_address == elastic)
+    })
+    .await;
+    assert_eq!(told.public_statements, before.public_statements + 2);
+    assert_eq!(one.told().statements[2], before.statements[2] + 1, "in the same statement as ever");
+    third.until_told("the other address", moved).await;
+    assert_eq!(third.told().public_statements, at_third + 2);
+
+    // It goes to an interface on the first host: whoever had it elsewhere forgets it, the others hear where it is.
+    lab.ok(associate(&allocation_id, &interface(&a))).await;
+    one.until_told("it is here", |told| !told.public_elsewhere.contains_key(&elastic)).await;
+    two.until_told("it is there", |told| told.public_elsewhere.get(&elastic).is_some_and(|at| at == "10.0.0.1")).await;
+    third.until_told("it has moved", |told| told.public_elsewhere.get(&elastic).is_some_and(|at| at == "10.0.0.1")).await;
+    assert_eq!(alone.told().public_statements, 0, "a host without a tunnel address reaches nobody");
+}
+
+#[tokio::test]
+async fn public_addresses_follow_their_host_s_tunnel_address() {
+    let lab = Lab::new().await;
+    let ([one, two], [_, b]) = two(&lab).await;
+    let public = b.public_ip_address.clone().expect("one");
+    one.until_told("the address", |told| told.public_elsewhere.contains_key(&public)).await;
+    let host_id = two.host_id.clone();
+    two.leave();
+    let two = Agent::attend(&lab, at(&host_id, "10.0.0.7"), true).await;
+    let told = one.until_told("its new place", |told| told.public_elsewhere.get(&public).is_some_and(|at| at == "10.0.0.7")).await;
+    assert!(told.public_elsewhere.contains_key("10.0.0.7") && !told.public_elsewhere.contains_key("10.0.0.2"));
+    two.leave();
+    let _two = Agent::attend(&lab, hello(&host_id), true).await;
+    one.until_told("it takes none any more", |told| told.public_elsewhere.is_empty()).await;
 }
