@@ -255,3 +255,45 @@ fn a_guest_that_floods_the_resolver_does_not_silence_it_for_others() {
         flood.wait().unwrap();
     });
 }
+
+/// Asks for a lease with this hardware address in the question and on the frame, and says which addresses the guest was offered or given.
+const LEASES: &str = "import socket,struct,sys,time
+hw=lambda t: bytes.fromhex(t.replace(':',''))
+frame,asked=hw(sys.argv[1]),hw(sys.argv[2])
+s=socket.socket(socket.AF_PACKET,socket.SOCK_RAW,socket.htons(0x0800)); s.bind(('eth0',0x0800)); s.settimeout(0.2)
+def ask(kind,options=b''):
+ d=struct.pack('!BBBBIHH4s4s4s4s16s64s128s',1,1,6,0,7,0,0x8000,b'',b'',b'',b'',asked,b'',b'')+bytes.fromhex('63825363')+bytes([53,1,kind])+options+bytes([255])
+ u=struct.pack('!HHHH',68,67,8+len(d),0)+d
+ i=struct.pack('!BBHHHBBH4s4s',0x45,0,20+len(u),1,0,64,17,0,bytes(4),bytes([255]*4))
+ t=sum(struct.unpack('!10H',i)); t=(t&0xffff)+(t>>16); i=i[:10]+struct.pack('!H',~t&0xffff)+i[12:]
+ s.send(bytes([255]*6)+frame+bytes([8,0])+i+u)
+heard=set()
+for kind,options in ((1,b''),(3,bytes([50,4])+socket.inet_aton('172.31.0.5')),(3,bytes([50,4])+socket.inet_aton('172.31.0.7')),(8,b'')):
+ ask(kind,options); end=time.time()+0.5
+ while time.time()<end:
+  try: p=s.recv(2000)
+  except TimeoutError: continue
+  if p[23]==17 and p[34:36]==bytes([0,67]): heard.add(socket.inet_ntoa(p[58:62]))
+print(' '.join(sorted(heard)))
+";
+
+#[test]
+fn nobody_is_given_a_lease_under_another_s_hardware_address() {
+    machine("nobody_is_given_a_lease_under_another_s_hardware_address", || async {
+        let (victim, thief) = (Guest::new(5, "vpc-1", &["sg-1"]), Guest::new(7, "vpc-1", &["sg-1"]));
+        for guest in [&victim, &thief] {
+            guest.plug();
+        }
+        let lab = Lab::start(world(&[&victim, &thief]).0).await;
+        let script = lab.state.path().join("leases.py");
+        std::fs::write(&script, LEASES).unwrap();
+        let leases = async |frame: &Guest, asked: &Guest| {
+            let line = format!("python3 {} {} {}", script.display(), frame.mac(), asked.mac());
+            ask(&thief, &line).await
+        };
+        assert_eq!(leases(&thief, &thief).await, "0.0.0.0 172.31.0.7", "its own, and a refusal where it asks for another");
+        assert_eq!(leases(&thief, &victim).await, "", "the victim's in its question");
+        assert_eq!(leases(&victim, &victim).await, "", "and on its frames");
+        assert_eq!(leases(&victim, &thief).await, "", "or there alone");
+    });
+}

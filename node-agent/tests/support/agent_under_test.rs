@@ -1,4 +1,5 @@
-//! An agent, or a launcher, as a process of its own: `node-agent-under-test agent|halt FOLDER DRIVER FIRST-USER`, `… launch-guest SPEC`.
+//! An agent, a launcher, or a data plane, as a process of its own: `node-agent-under-test agent|halt FOLDER DRIVER FIRST-USER`, `… launch-guest
+//! SPEC`, `… network FOLDER FILE`, which follows the statements in FILE and then those in each file whose path it reads.
 //!
 //! Its clock is the machine's, set forward by as many seconds as the file `FOLDER/clock` says, which the test writes. The product has no
 //! such thing: its clock is the machine's, whatever anybody writes.
@@ -8,10 +9,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use freehold_node_agent::desired::Desired;
 use freehold_node_agent::hypervisor::qemu::UserRange;
+use freehold_node_agent::network::{self, DataPlane};
 use freehold_node_agent::{Agent, Config, DriverName, launch};
-use freehold_proto::clock::Clock;
+use freehold_proto::clock::{Clock, SystemClock};
 use freehold_proto::id::OsEntropy;
+use freehold_proto::internal::host::{ToAgent, to_agent};
+use prost::Message;
+use tokio::sync::watch;
+
+/// As the tests of the network call theirs.
+const HOST: &str = "host-0123456789abcdef0";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,6 +34,13 @@ fn main() -> ExitCode {
         },
         ["agent", folder, driver, first_user] => run(config(Path::new(folder), driver, first_user.parse().unwrap_or(0))),
         ["halt", folder, driver, first_user] => halt(config(Path::new(folder), driver, first_user.parse().unwrap_or(0))),
+        ["network", folder, first] => match network(Path::new(folder), first) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                eprintln!("{failure}");
+                ExitCode::FAILURE
+            }
+        },
         _ => ExitCode::from(2),
     }
 }
@@ -59,6 +75,38 @@ fn run(config: Config) -> ExitCode {
     let ran = agent.map(|agent| tokio::runtime::Runtime::new().map(|runtime| runtime.block_on(agent.run(std::future::pending()))));
     eprintln!("{ran:?}");
     ExitCode::FAILURE
+}
+
+/// Says `applied` after each file.
+fn network(folder: &Path, first: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let first = Arc::new(stated(&std::fs::read(first)?)?);
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let (sender, receiver) = watch::channel(first);
+        let plane = DataPlane::start(network::Config::default(), folder, HOST, receiver, Arc::new(SystemClock)).await?;
+        loop {
+            match plane.faults().as_slice() {
+                [] => println!("applied"),
+                faults => println!("{faults:?}"),
+            }
+            let Some(file) = tokio::task::spawn_blocking(|| std::io::stdin().lines().next()).await? else { return Ok(()) };
+            let (before, desired) = (plane.applied(), Arc::new(stated(&std::fs::read(file?)?)?));
+            sender.send_replace(desired);
+            plane.applied_after(before).await;
+        }
+    })
+}
+
+fn stated(mut bytes: &[u8]) -> Result<Desired, prost::DecodeError> {
+    let mut desired = Desired::default();
+    while !bytes.is_empty() {
+        match ToAgent::decode_length_delimited(&mut bytes)?.kind {
+            Some(to_agent::Kind::Vpc(it)) => drop(desired.vpcs.insert(it.vpc_id.clone(), Arc::new(it))),
+            Some(to_agent::Kind::SecurityGroup(it)) => drop(desired.security_groups.insert(it.group_id.clone(), Arc::new(it))),
+            Some(to_agent::Kind::Instance(it)) => drop(desired.instances.insert(it.instance_id.clone(), Arc::new(it))),
+            _ => {}
+        }
+    }
+    Ok(desired)
 }
 
 /// Switches guests off and takes their network away.

@@ -37,7 +37,9 @@ impl Memory {
         }
         let with_one = rows.public_addresses.values().map(|row| row.network_interface_id.clone());
         let interfaces: BTreeSet<String> = with_one.chain(self.interfaces.keys().cloned()).collect();
-        interfaces.iter().for_each(|id| self.look_at(rows, host_id, id, &mut news));
+        for id in &interfaces {
+            self.look_at(rows, host_id, id, &mut news);
+        }
         stated(news)
     }
 
@@ -55,7 +57,9 @@ impl Memory {
                 _ => {}
             }
         }
-        interfaces.iter().for_each(|id| self.look_at(rows, host_id, id, &mut news));
+        for id in &interfaces {
+            self.look_at(rows, host_id, id, &mut news);
+        }
         stated(news)
     }
 
