@@ -1,7 +1,9 @@
-//! What the plan of a host's network costs, and what a change of it does, for `deploy/bench network`.
+//! What the plan of a host's network costs, what a change of it does, and what packets cost, for `deploy/bench network`.
 //!
 //! `network INTERFACES GROUPS`: one host of a VPC with so many interfaces, a fiftieth of them here. Each figure stands beside that of a VPC of
 //! a tenth of the size, and each change beside the whole. The kernel is asked too where this may make a network namespace.
+
+mod packets;
 
 use std::error::Error;
 use std::io::Write;
@@ -33,6 +35,13 @@ fn main() -> Result<(), Failure> {
     println!("{:<48} {:>12} {:>12} {:>8}", "a host of a VPC of", interfaces / 10, interfaces, "ratio");
     for ((what, small), (_, large)) in small.iter().zip(&large) {
         println!("{what:<48} {:>9.2} ms {:>9.2} ms {:>8.1}", millis(*small), millis(*large), millis(*large) / millis(*small));
+    }
+    if let Some(figures) = packets::measure()? {
+        let [floor, guest, outside] = packets::names();
+        println!("\n{:<48} {floor:>13} {guest:>15} {:>6} {outside:>17} {:>6}", "packets, by TCP", "ratio", "ratio");
+        for (what, [floor, guest, outside]) in packets::MEASURES.iter().zip(figures) {
+            println!("{what:<48} {floor:>10.1} us {guest:>12.1} us {:>6.2} {outside:>14.1} us {:>6.2}", guest / floor, outside / floor);
+        }
     }
     if let Some(kernel) = kernel(&world(interfaces, groups))? {
         println!("\n{:<48} {:>12} {:>12}", "in the kernel, by nft", "", "of whole");
