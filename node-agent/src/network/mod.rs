@@ -9,12 +9,13 @@
 //!   public /32 routes ─ fhv… ══════════════╪══ ext0 ─ 1:1 NAT ─ groups ─ tap… ── guest
 //!   masquerade ─ eth0                      │   lo: .1 of each subnet, VPC+2 (DNS), 169.254.169.254 (metadata)
 //!   UDP 4789 ════ VXLAN of each VPC ═══════╪══ vx0 ─ groups ─ tap… ── guest; to the same VPC on other hosts
+//!                                          │ pcx… ══ namespace of a peered VPC
 //!   UDP 4789 ════ VXLAN of the hosts ─ fhp…│   to public addresses on other hosts
 //! ```
 //!
 //! Invariants:
 //! - A guest is filtered before its interface exists, and its interface is *ready* only after all of its rules stand.
-//! - Two VPCs share no table, route, neighbour or address: overlapping blocks do not meet.
+//! - Two VPCs share no table, route, neighbour or address: overlapping blocks do not meet. What joins two peers is a pair of links.
 //! - Every name outside a VPC's namespace carries the host id; `teardown` finds all of it without remembering any of it.
 //! - The runtime's threads are in the host's namespace and stay there.
 
@@ -27,6 +28,7 @@ mod nat;
 mod netlink;
 mod nft;
 mod outside;
+mod peer;
 pub mod plan;
 mod public;
 mod reconcile;

@@ -41,6 +41,14 @@ pub const EXTERNAL: &str = "ext0";
 /// The way to other hosts, inside the namespace.
 pub const TUNNEL: &str = "vx0";
 
+/// What every link to a peered VPC starts with, inside both namespaces.
+pub const PEERING: &str = "pcx";
+
+/// `pcx-0123456789abcdef0` has `pcx56789abcdef0` in the namespaces of both VPCs.
+pub fn peering(vpc_peering_connection_id: &str) -> String {
+    format!("{PEERING}{}", last_digits(vpc_peering_connection_id))
+}
+
 /// Where VXLAN is taken, on the hosts' own network.
 pub const TUNNEL_PORT: u16 = 4789;
 
@@ -49,9 +57,12 @@ pub const TAP: &str = "tap";
 
 /// `eni-0123456789abcdef0` has `tap56789abcdef0`: its last 12 digits, which a reader finds again by eye.
 pub fn tap(network_interface_id: &str) -> String {
-    let digits = network_interface_id.rsplit('-').next().unwrap_or_default();
-    let start = digits.len().saturating_sub(12);
-    format!("{TAP}{}", digits.get(start..).unwrap_or_default())
+    format!("{TAP}{}", last_digits(network_interface_id))
+}
+
+fn last_digits(id: &str) -> &str {
+    let digits = id.rsplit('-').next().unwrap_or_default();
+    digits.get(digits.len().saturating_sub(12)..).unwrap_or_default()
 }
 
 /// The routing table, inside a VPC's namespace, for what the namespace itself sends.
@@ -90,6 +101,7 @@ mod tests {
         assert_eq!(tap("eni-0123456789abcdef0"), "tap56789abcdef0");
         assert_eq!(uplink("host-0123456789abcdef0", "vpc-0123456789abcdef0").len(), 15);
         assert_eq!(tap("eni-0123abcd"), "tap0123abcd");
+        assert_eq!(peering("pcx-0123456789abcdef0"), "pcx56789abcdef0");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Every call is idempotent: what is there already is no error, nor is what is gone already.
 
+mod pair;
 mod route;
 mod tunnel;
 
@@ -15,6 +16,7 @@ use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkMessa
 use rtnetlink::{Handle, LinkMessageBuilder, LinkUnspec, LinkVeth};
 use tokio::task::JoinHandle;
 
+pub use pair::End;
 pub use route::{Route, Rule, Way};
 pub use tunnel::Ends;
 

@@ -13,6 +13,7 @@ mod dhcp;
 pub mod elsewhere;
 mod filter;
 mod host;
+pub mod peering;
 mod public;
 mod routes;
 mod rules;
@@ -32,6 +33,7 @@ pub use dhcp::DhcpOptions;
 pub use elsewhere::Remote;
 use freehold_proto::internal::host::{InstanceDesired, InterfaceAttachment, InterfaceElsewhere, VpcDesired};
 use ipnet::Ipv4Net;
+pub use peering::Peering;
 pub use public::PublicElsewhere;
 pub use routes::{RouteTable, Target};
 pub use rules::Group;
@@ -90,6 +92,8 @@ pub struct VpcPlan {
     pub vni: u32,
     /// By id: the interfaces on any host that a route leads to, each with its number between hosts.
     pub routers: BTreeMap<String, u16>,
+    /// By id: the VPCs beside this one.
+    pub peerings: BTreeMap<String, Peering>,
     pub instances: BTreeMap<String, Arc<InstanceDesired>>,
     /// The nftables rules of the namespace.
     pub ruleset: Arc<Ruleset>,
@@ -254,12 +258,16 @@ impl HostPlan {
                 plan.fault(&attachment.network_interface_id, reason);
             }
         }
+        peering::join(host_id, desired, &mut vpcs, &mut plan);
         let elsewhere = by_vpc(desired);
-        for (vpc_id, mut vpc) in vpcs {
-            if let (Some(stated), Some(interfaces)) = (desired.vpcs.get(vpc_id), elsewhere.get(vpc_id)) {
-                vpc.elsewhere = elsewhere::remotes(&vpc, stated, interfaces, &mut plan.faults);
+        for (vpc_id, vpc) in &mut vpcs {
+            if let (Some(stated), Some(interfaces)) = (desired.vpcs.get(*vpc_id), elsewhere.get(vpc_id)) {
+                vpc.elsewhere = elsewhere::remotes(vpc, stated, interfaces, &mut plan.faults);
                 vpc.routers = elsewhere::routers(stated, &mut plan.faults);
             }
+        }
+        peering::introduce(desired, &mut vpcs);
+        for (vpc_id, mut vpc) in vpcs {
             vpc.groups = rules::groups(&vpc, desired, &mut plan.faults);
             vpc.ruleset = Arc::new(filter::ruleset(&vpc));
             plan.vpcs.insert(vpc_id.to_owned(), Arc::new(vpc));
@@ -394,6 +402,7 @@ fn empty(host_id: &str, stated: &VpcDesired, faults: &mut Vec<Fault>) -> Result<
         elsewhere: BTreeMap::new(),
         vni: stated.vni,
         routers: BTreeMap::new(),
+        peerings: BTreeMap::new(),
         instances: BTreeMap::new(),
         ruleset: Arc::default(),
     })

@@ -40,7 +40,7 @@ pub async fn bring(host_id: &str, wanted: Option<&Public>, mtu: u32, namespace: 
     let name = names::public_tunnel(host_id);
     let hosts = wanted.map(|public| public.elsewhere.hosts.clone()).unwrap_or_default();
     let own = wanted.map(|public| public.own);
-    let tunnel = Wanted { name: &name, vni: names::PUBLIC_TUNNEL, hosts, routers: BTreeMap::new() };
+    let tunnel = Wanted { name: &name, vni: names::PUBLIC_TUNNEL, is_used: !hosts.is_empty(), hosts, routers: BTreeMap::new() };
     let tunnel = Tunnel::bring(own, mtu, &tunnel, namespace, netlink).await?;
     if let Some((link, own)) = tunnel.link().zip(own) {
         settings(&name).map_err(Error::io("set the sysctls of a tunnel"))?;

@@ -13,9 +13,11 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use super::namespace::Namespace;
 use super::outside::HostSide;
 use super::plan::{HostPlan, Mentioned, VpcPlan};
 use super::services::{Services, View};
+use super::vpc::Around;
 use super::{Config, Error, dns, names, namespace, outside, sentence, tunnel, vpc};
 use crate::desired::Desired;
 use crate::imds;
@@ -183,8 +185,11 @@ impl Reconciler {
         let resolvers = self.resolvers();
         self.services.retain(|vpc_id, _| plan.vpcs.contains_key(vpc_id));
         self.known.retain(|vpc_id, _| plan.vpcs.contains_key(vpc_id));
+        let namespaces = self.filter_all(plan, faults).await;
         for vpc in plan.vpcs.values() {
-            match bounded("a VPC's network", self.apply(vpc, plan, &resolvers)).await {
+            let Some(namespace) = namespaces.get(&vpc.vpc_id) else { continue };
+            let around = Around { mentioned: &plan.mentioned, own: self.tunnel, namespaces: &namespaces };
+            match bounded("a VPC's network", self.apply(vpc, namespace, around, &resolvers)).await {
                 Ok(()) => taps.extend(self.taps(vpc)),
                 Err(error) => drop(faults.insert(vpc.vpc_id.clone(), sentence(&error))),
             }
@@ -192,10 +197,36 @@ impl Reconciler {
         taps
     }
 
+    /// The namespaces in which all rules stand.
+    async fn filter_all(&mut self, plan: &HostPlan, faults: &mut BTreeMap<String, String>) -> BTreeMap<String, Namespace> {
+        let mut namespaces = BTreeMap::new();
+        for vpc in plan.vpcs.values() {
+            let known = self.known.entry(vpc.vpc_id.clone()).or_default();
+            match bounded("a VPC's rules", vpc::filter(&self.config, vpc, known)).await {
+                Ok(namespace) => drop(namespaces.insert(vpc.vpc_id.clone(), namespace)),
+                Err(error) => drop(faults.insert(vpc.vpc_id.clone(), sentence(&error))),
+            }
+        }
+        namespaces
+    }
+
     /// The namespace first, then what answers in it.
-    async fn apply(&mut self, vpc: &Arc<VpcPlan>, plan: &HostPlan, resolvers: &[SocketAddr]) -> Result<(), Error> {
+    async fn apply(
+        &mut self,
+        vpc: &Arc<VpcPlan>,
+        namespace: &Namespace,
+        around: Around<'_>,
+        resolvers: &[SocketAddr],
+    ) -> Result<(), Error> {
         let known = self.known.entry(vpc.vpc_id.clone()).or_default();
-        let vpc::Applied { namespace, taps } = vpc::apply(&self.config, vpc, &plan.mentioned, self.tunnel, known).await?;
+        let vpc::Applied { taps } = vpc::apply(&self.config, vpc, namespace, around, known).await?;
+        // Nobody asks where no guest is.
+        if vpc.is_passed_only() {
+            if let Some(old) = self.services.remove(&vpc.vpc_id) {
+                old.end().await;
+            }
+            return Ok(());
+        }
         let view = View {
             plan: Arc::clone(vpc),
             taps,
@@ -204,7 +235,7 @@ impl Reconciler {
             lease_seconds: self.config.dhcp_lease_seconds,
         };
         let view = match self.services.get_mut(&vpc.vpc_id) {
-            Some(running) => match running.take(&namespace, view) {
+            Some(running) => match running.take(namespace, view) {
                 Ok(()) => return Ok(()),
                 Err(view) => view,
             },
@@ -214,7 +245,7 @@ impl Reconciler {
         if let Some(old) = self.services.remove(&vpc.vpc_id) {
             old.end().await;
         }
-        let services = Services::start(&namespace, view, &self.metadata).await?;
+        let services = Services::start(namespace, view, &self.metadata).await?;
         self.services.insert(vpc.vpc_id.clone(), services);
         Ok(())
     }
@@ -281,6 +312,6 @@ impl Reconciler {
     }
 }
 
-async fn bounded(what: &'static str, part: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+async fn bounded<T>(what: &'static str, part: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     tokio::time::timeout(PART, part).await.unwrap_or(Err(Error::Timeout(what)))
 }

@@ -45,6 +45,9 @@ impl Own {
 pub struct Wanted<'a> {
     pub name: &'a str,
     pub vni: u32,
+    /// Whether anybody speaks in it. If not, it is not to be.
+    pub is_used: bool,
+    /// Where what is sent goes.
     pub hosts: BTreeSet<Ipv4Addr>,
     /// By number, each with its host.
     pub routers: BTreeMap<u16, Ipv4Addr>,
@@ -65,6 +68,7 @@ impl Tunnel {
         let wanted = Wanted {
             name: names::TUNNEL,
             vni: plan.vni,
+            is_used: plan.is_tunnelled(),
             hosts: plan.hosts(),
             routers: plan.routers_elsewhere().into_iter().map(|(number, remote)| (number, remote.host)).collect(),
         };
@@ -73,7 +77,7 @@ impl Tunnel {
 
     /// The same of any tunnel.
     pub async fn bring(own: Option<Own>, mtu: u32, wanted: &Wanted<'_>, namespace: &Namespace, netlink: &Netlink) -> Result<Self, Error> {
-        let Some(own) = own.filter(|_| !wanted.hosts.is_empty()) else {
+        let Some(own) = own.filter(|_| wanted.is_used) else {
             if let Some(link) = netlink.index(wanted.name).await? {
                 netlink.delete_link(link).await?;
             }

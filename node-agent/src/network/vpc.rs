@@ -11,6 +11,7 @@ use ipnet::Ipv4Net;
 
 use super::namespace::{self, Namespace};
 use super::netlink::{Netlink, Route, Rule, Way};
+use super::peer::{self, Pairs};
 use super::plan::{Interface, METADATA, Mac, Mentioned, RESOLVER, Target, VpcPlan};
 use super::tunnel::{self, Tunnel};
 use super::{Config, Error, names, nat, nft, sysctl, tap};
@@ -24,9 +25,8 @@ const VPC_END_MAC: Mac = Mac([0x02, 0x46, 0x48, 0, 0, 0xfd]);
 const BY_SUBNET: u32 = 100;
 const OF_THE_NAMESPACE: u32 = 32_800;
 
-/// A VPC's namespace as it is now, with the interface behind each tap's index.
+/// A VPC's namespace as it is now: the interface behind each tap's index.
 pub struct Applied {
-    pub namespace: Namespace,
     pub taps: BTreeMap<u32, String>,
 }
 
@@ -44,11 +44,13 @@ struct Ways {
     /// This host's end of tunnels, which says how large packets may be.
     own: Option<tunnel::Own>,
     plan: Arc<VpcPlan>,
-    external: u32,
+    /// Where the VPC is passed only: none.
+    external: Option<u32>,
     /// The interface behind each tap's index.
     taps: BTreeMap<u32, String>,
     /// Every tap that is there, and its index.
     links: BTreeMap<String, u32>,
+    pairs: Pairs,
     routes: BTreeSet<Route>,
     rules: BTreeSet<Rule>,
 }
@@ -60,37 +62,57 @@ impl Known {
     }
 }
 
-/// Applies `plan`, whatever was there before. Running it twice changes nothing.
-pub async fn apply(
-    config: &Config,
-    plan: &Arc<VpcPlan>,
-    mentioned: &Mentioned,
-    own: Option<tunnel::Own>,
-    known: &mut Known,
-) -> Result<Applied, Error> {
+/// What a VPC's network depends on beside its own plan.
+#[derive(Clone, Copy)]
+pub struct Around<'a> {
+    pub mentioned: &'a Mentioned,
+    pub own: Option<tunnel::Own>,
+    /// By VPC: those whose rules stand.
+    pub namespaces: &'a BTreeMap<String, Namespace>,
+}
+
+/// Makes the namespace be there with the rules of `plan`, which thus stand in both of two peers before there is a way from one to the other.
+pub async fn filter(config: &Config, plan: &VpcPlan, known: &mut Known) -> Result<Namespace, Error> {
     let namespace = Namespace::ensure(&config.namespace_directory, &plan.namespace).await.map_err(Error::io("make a namespace"))?;
-    let before = known.ways.take().filter(|ways| ways.namespace.is(&namespace) && ways.own == own);
+    let before = known.ways.take().filter(|ways| ways.namespace.is(&namespace));
     if before.is_none() {
         namespace.run(settings).await.map_err(Error::io("set a namespace's sysctls"))?;
     }
     known.rules = nft::bring(&namespace, &plan.ruleset, known.rules.take()).await?;
+    known.ways = before;
+    Ok(namespace)
+}
+
+/// Applies the rest of `plan` in its namespace, whatever was there before. Running it twice changes nothing.
+pub async fn apply(
+    config: &Config,
+    plan: &Arc<VpcPlan>,
+    namespace: &Namespace,
+    around: Around<'_>,
+    known: &mut Known,
+) -> Result<Applied, Error> {
+    let before = known.ways.take().filter(|ways| ways.own == around.own);
     let ways = match before {
-        Some(ways) if ways.are_of(plan, mentioned) => ways,
-        before => ways(config, plan, mentioned, (&namespace, own), before).await?,
+        Some(ways) if ways.are_of(plan, around) => ways,
+        before => ways(config, plan, namespace, around, before).await?,
     };
     let taps = ways.taps.clone();
     known.ways = Some(ways);
-    Ok(Applied { namespace, taps })
+    Ok(Applied { taps })
 }
 
 impl Ways {
     /// Whether nothing has to be done.
-    fn are_of(&self, plan: &Arc<VpcPlan>, mentioned: &Mentioned) -> bool {
+    fn are_of(&self, plan: &Arc<VpcPlan>, around: Around<'_>) -> bool {
         let same = |a: &VpcPlan, b: &VpcPlan| {
             (&a.interfaces, &a.elsewhere, &a.routers, &a.route_tables, &a.blocks, &a.gateways, a.resolver, a.vni)
                 == (&b.interfaces, &b.elsewhere, &b.routers, &b.route_tables, &b.blocks, &b.gateways, b.resolver, b.vni)
         };
-        same(&self.plan, plan) && self.links.keys().all(|tap| mentioned.taps.contains(tap))
+        let tunnelled = self.plan.is_tunnelled() == plan.is_tunnelled();
+        tunnelled
+            && same(&self.plan, plan)
+            && peer::are_of(&self.pairs, plan, around.namespaces)
+            && self.links.keys().all(|tap| around.mentioned.taps.contains(tap))
     }
 
     /// Whether this interface's tap was seen to.
@@ -105,9 +127,9 @@ impl Ways {
 async fn ways(
     config: &Config,
     plan: &Arc<VpcPlan>,
-    mentioned: &Mentioned,
-    (namespace, own): (&Namespace, Option<tunnel::Own>),
-    before: Option<Ways>,
+    namespace: &Namespace,
+    Around { mentioned, own, namespaces }: Around<'_>,
+    mut before: Option<Ways>,
 ) -> Result<Ways, Error> {
     let netlink = Netlink::open(namespace).await?;
     loopback(&netlink, plan, before.as_ref()).await?;
@@ -117,9 +139,12 @@ async fn ways(
     let taps = taps(&guests, plan, namespace, &netlink, &mut links, before.as_ref()).await?;
     drop_stale_taps(&netlink, &mut links, mentioned).await?;
     let tunnel = Tunnel::apply(own, config.mtu, plan, namespace, &netlink).await?;
-    let routes = routes(plan, &taps, &tunnel, Way::Via(external, config.host_address));
+    let known = before.as_mut().map(|before| std::mem::take(&mut before.pairs)).unwrap_or_default();
+    let pairs = peer::apply(plan, &netlink, namespaces, guests.mtu, known).await?;
+    let outside = external.map_or(Way::Unreachable, |external| Way::Via(external, config.host_address));
+    let routes = routes(plan, &taps, (&tunnel, &pairs), outside);
     let rules = rules(plan, &tunnel);
-    let ours = taps.keys().copied().chain([external]).chain(tunnel.link());
+    let ours = taps.keys().copied().chain(external).chain(tunnel.link()).chain(pairs.values().map(|pair| pair.link));
     // The tables stand before packets are led to them, which find no way at all until then.
     if let Some(mut before) = before {
         // Those over a link that is gone have gone with it.
@@ -132,7 +157,7 @@ async fn ways(
         netlink.rules(&rules).await?;
     }
     tunnel.forget(&netlink).await?;
-    Ok(Ways { namespace: namespace.clone(), own, plan: Arc::clone(plan), external, taps, links, routes, rules })
+    Ok(Ways { namespace: namespace.clone(), own, plan: Arc::clone(plan), external, taps, links, pairs, routes, rules })
 }
 
 /// Of a guest's interface.
@@ -162,14 +187,28 @@ async fn loopback(netlink: &Netlink, plan: &VpcPlan, before: Option<&Ways>) -> R
     let lo = netlink.index("lo").await?.ok_or(Error::Missing("lo"))?;
     netlink.set_up(lo).await?;
     let mut addresses = plan.gateways.clone();
-    addresses.extend([plan.resolver, METADATA, RESOLVER]);
+    if !plan.is_passed_only() {
+        addresses.extend([plan.resolver, METADATA, RESOLVER]);
+    }
     netlink.addresses(lo, &addresses, Ipv4Addr::is_loopback).await
 }
 
-/// The way out: a pair to the host's namespace. The host's end is configured by `outside`.
-async fn external(config: &Config, plan: &VpcPlan, namespace: &Namespace, netlink: &Netlink, before: Option<&Ways>) -> Result<u32, Error> {
-    if let Some(before) = before {
+/// The way out: a pair to the host's namespace, for those who have guests here. The host's end is configured by `outside`.
+async fn external(
+    config: &Config,
+    plan: &VpcPlan,
+    namespace: &Namespace,
+    netlink: &Netlink,
+    before: Option<&Ways>,
+) -> Result<Option<u32>, Error> {
+    if let Some(before) = before.filter(|before| before.plan.is_passed_only() == plan.is_passed_only()) {
         return Ok(before.external);
+    }
+    if plan.is_passed_only() {
+        if let Some(stale) = netlink.index(names::EXTERNAL).await? {
+            netlink.delete_link(stale).await?;
+        }
+        return Ok(None);
     }
     if netlink.index(names::EXTERNAL).await?.is_none() {
         let host = Netlink::open(&Namespace::current().map_err(Error::io("find the host's namespace"))?).await?;
@@ -183,7 +222,7 @@ async fn external(config: &Config, plan: &VpcPlan, namespace: &Namespace, netlin
     netlink.configure(index, VPC_END_MAC, config.mtu).await?;
     netlink.addresses(index, &BTreeSet::from([config.vpc_address]), |_| false).await?;
     netlink.add_neighbour(index, config.host_address, HOST_END_MAC).await?;
-    Ok(index)
+    Ok(Some(index))
 }
 
 /// The host's side of the same pair.
@@ -248,7 +287,7 @@ async fn taps(
 
 /// In the main table: where each guest is, and that nothing else of the VPC's blocks is anywhere. In the table of each route table: the
 /// routes as the client has them, by longest prefix; for the VPC's own blocks the main table is asked. What is in neither is nowhere.
-fn routes(plan: &VpcPlan, taps: &BTreeMap<u32, String>, tunnel: &Tunnel, outside: Way) -> BTreeSet<Route> {
+fn routes(plan: &VpcPlan, taps: &BTreeMap<u32, String>, (tunnel, pairs): (&Tunnel, &Pairs), outside: Way) -> BTreeSet<Route> {
     let links: BTreeMap<&str, u32> = taps.iter().map(|(index, id)| (id.as_str(), *index)).collect();
     let mut routes: BTreeSet<Route> = plan.blocks.iter().map(|block| Route::main(*block, Way::Unreachable)).collect();
     for interface in plan.interfaces.values() {
@@ -271,6 +310,7 @@ fn routes(plan: &VpcPlan, taps: &BTreeMap<u32, String>, tunnel: &Tunnel, outside
                     let here = links.get(id.as_str()).map(|link| Way::Via(*link, *address));
                     here.or_else(|| tunnel.router(plan, id)).unwrap_or(Way::Unreachable)
                 }
+                Target::Peering(id) => pairs.get(id).map_or(Way::Unreachable, |pair| Way::Via(pair.link, peer::HOP)),
                 Target::Nowhere => Way::Unreachable,
             };
             routes.insert(here(*to, way));
@@ -315,7 +355,7 @@ pub async fn remove(config: &Config, name: &str) -> Result<(), Error> {
     let namespace = Namespace::ensure(&config.namespace_directory, name).await.map_err(Error::io("open a namespace"))?;
     let netlink = Netlink::open(&namespace).await?;
     for (link, index) in netlink.links().await? {
-        if link.starts_with(names::TAP) || link == names::EXTERNAL || link == names::TUNNEL {
+        if [names::TAP, names::PEERING].iter().any(|ours| link.starts_with(ours)) || link == names::EXTERNAL || link == names::TUNNEL {
             netlink.delete_link(index).await?;
         }
     }

@@ -78,7 +78,7 @@ pub fn forge(from: &str, to_host: &str, vni: u32, as_host: &str, mac: &str, sour
 }
 
 /// The hardware address of a host's end of the tunnel.
-fn end_of(guest: &Guest) -> String {
+pub fn end_of(guest: &Guest) -> String {
     run(&format!("ip -n {} -br link show vx0", guest.vpc_namespace())).split_whitespace().nth(2).unwrap().to_owned()
 }
 

@@ -13,16 +13,16 @@ const CAPTURE: &str = include_str!("bypass/capture.py");
 const CONTROL: &str = "999";
 
 /// Says the last word.
-const SAY: &str = "import socket,sys\nsocket.socket(socket.AF_INET,socket.SOCK_DGRAM).sendto(b'<FREEHOLD999>',(sys.argv[1],9999))";
+pub const SAY: &str = "import socket,sys\nsocket.socket(socket.AF_INET,socket.SOCK_DGRAM).sendto(b'<FREEHOLD999>',(sys.argv[1],9999))";
 
 /// Echoes lines.
-const ECHO: &str = "import socket\ns=socket.create_server(('0.0.0.0',22))\nwhile True:\n c,_=s.accept(); f=c.makefile('rw')\n for l in f: f.write(l); f.flush()";
+pub const ECHO: &str = "import socket\ns=socket.create_server(('0.0.0.0',22))\nwhile True:\n c,_=s.accept(); f=c.makefile('rw')\n for l in f: f.write(l); f.flush()";
 
 /// Sends lines over a connection from a port.
-const TELL: &str =
+pub const TELL: &str =
     "import socket,sys\ns=socket.create_connection(('172.31.0.5',22),source_address=('',40000))\nfor l in sys.stdin: s.sendall(l.encode())";
 
-struct Capture {
+pub struct Capture {
     who: String,
     child: Child,
     file: tempfile::NamedTempFile,
@@ -30,7 +30,7 @@ struct Capture {
 
 impl Capture {
     /// In a namespace: of every frame that comes in. On the machine itself: of what listeners at `ports` hear.
-    fn start(namespace: &str, ports: &[&str]) -> Self {
+    pub fn start(namespace: &str, ports: &[&str]) -> Self {
         let file = tempfile::NamedTempFile::new().unwrap();
         let mut command = if ports.is_empty() {
             let mut command = std::process::Command::new("ip");
@@ -51,7 +51,7 @@ impl Capture {
     }
 
     /// Everything that was sent before the last word has come by then, or never will.
-    fn attempts(&self, names: &[&str]) -> Vec<String> {
+    pub fn attempts(&self, names: &[&str]) -> Vec<String> {
         eventually(&format!("{} hears the last word", self.who), || self.heard().lines().any(|line| line.starts_with(CONTROL)));
         let numbers = self.heard();
         let numbers = numbers.lines().filter_map(|line| line.split(' ').next()?.parse::<usize>().ok());
@@ -67,7 +67,7 @@ impl Drop for Capture {
 }
 
 /// Ends with the test.
-struct Process(Child);
+pub struct Process(pub Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -77,7 +77,7 @@ impl Drop for Process {
 }
 
 /// Has the thief try; the name of each attempt.
-fn attempts(thief: &Guest, arguments: &str) -> String {
+pub fn attempts(thief: &Guest, arguments: &str) -> String {
     let mut script = tempfile::NamedTempFile::new().unwrap();
     script.write_all(ATTEMPTS.as_bytes()).unwrap();
     thief.run(&format!("python3 {} {arguments}", script.path().display()))

@@ -1,7 +1,7 @@
 //! Several hosts in one test: each a namespace on a common link, with a thread of its own on which its data plane runs, since a data plane is
 //! where its threads are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -86,12 +86,15 @@ impl Cluster {
         self.host(number).state(self.desired(number, world, guests)).await;
     }
 
-    /// Its own guests are instances, those elsewhere in its VPCs are mentioned.
+    /// Its own guests are instances, those elsewhere in its VPCs and in their peers are mentioned.
     fn desired(&self, number: u8, world: &World, guests: &[&Guest]) -> Desired {
         let here = &self.host(number).id;
         let own = || guests.iter().filter(|guest| guest.host == *here);
         let mut desired = own().fold(world.clone(), |world, guest| if guest.translates { world.nat(guest) } else { world.guest(guest) }).0;
-        desired.vpcs.retain(|vpc_id, _| own().any(|guest| guest.vpc_id == *vpc_id));
+        let mut told: BTreeSet<String> = own().map(|guest| guest.vpc_id.clone()).collect();
+        let peers = told.iter().filter_map(|id| world.0.vpcs.get(id)).flat_map(|vpc| &vpc.peerings).map(|it| it.peer_vpc_id.clone());
+        told.extend(peers.collect::<Vec<_>>());
+        desired.vpcs.retain(|vpc_id, _| told.contains(vpc_id));
         for guest in guests.iter().filter(|guest| guest.host != *here && desired.vpcs.contains_key(&guest.vpc_id)) {
             let there = self.hosts.iter().find(|host| host.id == guest.host).unwrap();
             let interface = elsewhere(guest, there.address);

@@ -20,6 +20,7 @@ mod filters;
 mod killed;
 mod outside;
 mod partition;
+mod peering;
 mod public;
 mod routes;
 mod services;

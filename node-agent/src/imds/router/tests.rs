@@ -77,6 +77,7 @@ pub fn vpc() -> VpcPlan {
         elsewhere: BTreeMap::new(),
         vni: 0,
         routers: BTreeMap::new(),
+        peerings: BTreeMap::new(),
         instances: BTreeMap::new(),
         ruleset: std::sync::Arc::default(),
     }

@@ -13,7 +13,7 @@ use hickory_proto::rr::rdata::{A, PTR, SOA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use ipnet::IpNet;
 
-use crate::network::plan::VpcPlan;
+use crate::network::plan::{Peering, VpcPlan};
 
 const TTL: u32 = 60;
 
@@ -98,7 +98,7 @@ fn known(name: &Name, vpc: &VpcPlan) -> Known {
         let host = format!("{host}.{}.", vpc.domain);
         return Name::from_ascii(host).map_or(Known::Nothing, Known::Name);
     }
-    if let Some(address) = by_public_name(text, vpc) {
+    if let Some(address) = by_public_name(text, vpc).or_else(|| by_peers_public_name(text, vpc)) {
         return Known::Address(address);
     }
     let host = match text.strip_suffix(vpc.domain.as_str()) {
@@ -121,8 +121,7 @@ fn reverse(name: &Name, vpc: &VpcPlan) -> Option<Ipv4Addr> {
 
 /// `ec2-198-18-0-5.compute-1.amazonaws.com`, on whatever host of the VPC the address is.
 fn by_public_name(text: &str, vpc: &VpcPlan) -> Option<Ipv4Addr> {
-    let host = text.strip_suffix(vpc.public_domain.as_str()).filter(|_| !vpc.public_domain.is_empty());
-    if let Some(public) = host.and_then(|host| host.strip_suffix('.')).and_then(|host| address_after("ec2-", host)) {
+    if let Some(public) = public_address_of(text, &vpc.public_domain) {
         let here = vpc.public().find(|(there, _)| *there == public).map(|(_, private)| private);
         return here.or_else(|| vpc.elsewhere.values().find_map(|remote| remote.public.get(&public).copied()));
     }
@@ -132,6 +131,17 @@ fn by_public_name(text: &str, vpc: &VpcPlan) -> Option<Ipv4Addr> {
     };
     let instance = vpc.instances.values().find(named)?;
     vpc.interfaces.values().find(|interface| interface.instance_id == instance.instance_id && interface.public.is_some()).map(|i| i.address)
+}
+
+/// The same of a peer that has its names answered so.
+fn by_peers_public_name(text: &str, vpc: &VpcPlan) -> Option<Ipv4Addr> {
+    let private = |peering: &Peering| peering.public.get(&public_address_of(text, &peering.public_domain)?).copied();
+    vpc.peerings.values().find_map(private)
+}
+
+fn public_address_of(text: &str, domain: &str) -> Option<Ipv4Addr> {
+    let host = text.strip_suffix(domain).filter(|_| !domain.is_empty())?;
+    address_after("ec2-", host.strip_suffix('.')?)
 }
 
 fn host_name(address: Ipv4Addr) -> String {
@@ -181,6 +191,7 @@ mod tests {
             elsewhere: BTreeMap::new(),
             vni: 0,
             routers: BTreeMap::new(),
+            peerings: BTreeMap::new(),
             instances: BTreeMap::new(),
             ruleset: std::sync::Arc::default(),
         }
@@ -267,6 +278,13 @@ mod tests {
         {
             assert_eq!(said(&vpc, name), None, "{name}: the world is asked");
         }
+        // The same interface, of a peer.
+        let peering = Peering { public_domain: "compute-1.amazonaws.com".into(), public: [(public, private)].into(), ..Peering::default() };
+        let peer = |peering: Peering| VpcPlan { elsewhere: BTreeMap::new(), peerings: [("pcx-1".into(), peering)].into(), ..vpc.clone() };
+        assert_eq!(said(&peer(peering.clone()), "ec2-198-18-0-6.compute-1.amazonaws.com."), Some(vec!["172.31.0.6".to_owned()]));
+        assert_eq!(said(&peer(peering.clone()), "ec2-198-18-0-7.compute-1.amazonaws.com."), None, "the world is asked");
+        let silent = Peering { public: BTreeMap::new(), ..peering };
+        assert_eq!(said(&peer(silent), "ec2-198-18-0-6.compute-1.amazonaws.com."), None, "the peer does not want it");
         let nameless = VpcPlan { public_domain: String::new(), ..vpc };
         assert_eq!(said(&nameless, "ec2-198-18-0-6.compute-1.amazonaws.com."), None, "the VPC gives no names");
     }

@@ -14,7 +14,7 @@ use freehold_proto::internal::host::{InterfaceElsewhere, PublicAddress, VpcDesir
 use ipnet::Ipv4Net;
 
 use super::ruleset::Table;
-use super::{Fault, Mac, Target, VpcPlan, address, checked_id};
+use super::{Fault, Mac, Target, VpcPlan, address, checked_id, peering};
 use crate::network::names;
 
 /// An interface on another host.
@@ -134,7 +134,7 @@ impl VpcPlan {
     pub fn routers_elsewhere(&self) -> BTreeMap<u16, &Remote> {
         let targets = self.route_tables.values().flat_map(|table| table.routes.values()).filter_map(|target| match target {
             Target::Interface { id, .. } => Some((*self.routers.get(id)?, self.elsewhere.get(id)?)),
-            Target::Outside | Target::Nowhere => None,
+            Target::Outside | Target::Peering(_) | Target::Nowhere => None,
         });
         targets.collect()
     }
@@ -146,11 +146,11 @@ impl VpcPlan {
 
 /// The chains that packets to and from other hosts pass beside those of all.
 pub fn chains(table: &mut Table, vpc: &VpcPlan) {
-    if vpc.elsewhere.is_empty() {
+    if !vpc.is_tunnelled() {
         return;
     }
     let bound = vpc.addresses_elsewhere().map(|(it, address)| format!("{} . {address}", mac(it.host)));
-    table.set("elsewhere", "ether_addr . ipv4_addr", bound);
+    table.set("elsewhere", "ether_addr . ipv4_addr", bound.chain(peering::bound_elsewhere(vpc)));
     let forwarding: BTreeSet<Mac> = vpc.elsewhere.values().filter(|it| !it.source_dest_check).map(|it| mac(it.host)).collect();
     table.set("forwarding_elsewhere", "ether_addr", forwarding);
     let hops = vpc.routers_elsewhere().into_keys().map(|number| (router_hop(number), format!("{number:#x}")));
@@ -161,10 +161,14 @@ pub fn chains(table: &mut Table, vpc: &VpcPlan) {
         "meta nfproto != ipv4 drop",
         "ether saddr . ip saddr @elsewhere accept",
         "ether saddr @forwarding_elsewhere accept",
-        "drop",
     ];
+    let peers = peering::forwarded_elsewhere(table, vpc);
+    let tunnelled = tunnelled.map(str::to_owned).into_iter().chain(peers).chain(["drop".to_owned()]);
     table.base("tunnelled", "filter hook prerouting priority raw; policy accept;", tunnelled);
-    let between = [format!("iifname \"{tunnel}\" oifname != \"tap*\" drop"), format!("oifname \"{tunnel}\" iifname != \"tap*\" drop")];
+    let between = [
+        format!("iifname \"{tunnel}\" oifname != \"tap*\" drop"),
+        format!("oifname \"{tunnel}\" iifname != \"tap*\" iifname != \"{}*\" drop", names::PEERING),
+    ];
     table.base("between_hosts", "filter hook forward priority filter - 5; policy accept;", between);
     let marked = [&format!("oifname != \"{tunnel}\" accept"), "meta mark set 0", "meta mark set rt ip nexthop map @router_of_hop"];
     table.base("to_the_tunnel", "filter hook postrouting priority mangle; policy accept;", marked);
@@ -172,7 +176,7 @@ pub fn chains(table: &mut Table, vpc: &VpcPlan) {
 
 /// What the verdict maps of senders and receivers say of the tunnel: the other host asks its own guest's groups.
 pub fn verdict(vpc: &VpcPlan) -> Option<(String, String)> {
-    (!vpc.elsewhere.is_empty()).then(|| (format!("\"{}\"", names::TUNNEL), "accept".to_owned()))
+    vpc.is_tunnelled().then(|| (format!("\"{}\"", names::TUNNEL), "accept".to_owned()))
 }
 
 /// How the border knows on which side of it an interface elsewhere is: sets, and the lines of its chain that ask them. A packet to a router is
@@ -199,5 +203,5 @@ pub fn border(table: &mut Table, vpc: &VpcPlan) -> Vec<String> {
 
 /// ARP says nothing that is not known between hosts.
 pub fn arp(vpc: &VpcPlan) -> Option<String> {
-    (!vpc.elsewhere.is_empty()).then(|| format!("iifname \"{}\" drop", names::TUNNEL))
+    vpc.is_tunnelled().then(|| format!("iifname \"{}\" drop", names::TUNNEL))
 }

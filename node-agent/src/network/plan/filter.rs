@@ -15,7 +15,7 @@ use std::net::Ipv4Addr;
 
 use super::rules::{Peer, Rule};
 use super::ruleset::{Ruleset, Table};
-use super::{Interface, METADATA, RESOLVER, VpcPlan, acl, elsewhere, untracked};
+use super::{Interface, METADATA, RESOLVER, VpcPlan, acl, elsewhere, peering, untracked};
 
 pub fn ruleset(vpc: &VpcPlan) -> Ruleset {
     let mut ruleset = Ruleset::default();
@@ -36,6 +36,7 @@ pub fn ruleset(vpc: &VpcPlan) -> Ruleset {
     verdicts(table, vpc, "arriving", "in");
     acl::borders(table, vpc);
     elsewhere::chains(table, vpc);
+    peering::chains(table, vpc);
     spoofed(table, vpc);
     translation(table);
     reach_the_host(table, vpc);
@@ -82,7 +83,7 @@ fn interface_chain(table: &mut Table, interface: &Interface, direction: &str) {
 
 fn verdicts(table: &mut Table, vpc: &VpcPlan, name: &str, direction: &str) {
     let verdict = |i: &Interface| (tap(i), format!("jump {}_{direction}", i.network_interface_id));
-    table.map(name, "ifname : verdict", vpc.interfaces.values().map(verdict).chain(elsewhere::verdict(vpc)));
+    table.map(name, "ifname : verdict", vpc.interfaces.values().map(verdict).chain(elsewhere::verdict(vpc)).chain(peering::verdicts(vpc)));
 }
 
 fn spoofed(table: &mut Table, vpc: &VpcPlan) {
@@ -119,6 +120,7 @@ fn reach_the_host(table: &mut Table, vpc: &VpcPlan) {
         format!("iifname \"tap*\" ip daddr {{ {resolver}, {RESOLVER} }} meta l4proto {{ tcp, udp }} th dport 53 {resolve}"),
         format!("iifname \"tap*\" ip daddr {METADATA} tcp dport 80 accept"),
     ];
+    let lines = peering::not_for_peers(vpc).into_iter().chain(lines);
     table.base("reach_the_host", "filter hook input priority filter; policy drop;", lines);
 }
 
@@ -139,5 +141,9 @@ fn arp(table: &mut Table, vpc: &VpcPlan) {
     };
     table.set("bound", "ifname . ether_addr . ipv4_addr", vpc.interfaces.values().flat_map(own));
     let lines = ["iifname \"tap*\" iifname . arp saddr ether . arp saddr ip != @bound drop".to_owned()];
-    table.base("spoofed", "filter hook input priority filter; policy accept;", lines.into_iter().chain(elsewhere::arp(vpc)));
+    table.base(
+        "spoofed",
+        "filter hook input priority filter; policy accept;",
+        lines.into_iter().chain(elsewhere::arp(vpc)).chain(peering::not_for_peers(vpc)),
+    );
 }

@@ -42,11 +42,11 @@ pub fn ruleset(plan: &HostPlan, host_id: &str, outside: &Outside) -> Ruleset {
 /// Of tunnels between hosts, and of no other's on this machine, only the hosts that are known get in: the number is where VXLAN has it (RFC 7348).
 /// Answers what keeps a guest, whose packets may leave under this host's own address, from speaking in a tunnel as this host.
 fn tunnels(table: &mut Table, plan: &HostPlan, address: Option<Ipv4Addr>) -> Vec<String> {
-    let joined = || plan.vpcs.values().filter(|vpc| !vpc.elsewhere.is_empty());
+    let joined = || plan.vpcs.values().filter(|vpc| vpc.is_tunnelled());
     let public = plan.is_joined().then_some(names::PUBLIC_TUNNEL);
     let numbers: Vec<String> = joined().map(|vpc| vpc.vni).chain(public).map(|number| format!("{number:#x}")).collect();
     let Some(address) = address.filter(|_| !numbers.is_empty()) else { return Vec::new() };
-    let hosts = joined().flat_map(|vpc| vpc.hosts()).chain(plan.elsewhere.hosts.iter().copied());
+    let hosts = joined().flat_map(|vpc| vpc.speakers()).chain(plan.elsewhere.hosts.iter().copied());
     table.set("hosts", "ipv4_addr", hosts.collect::<BTreeSet<Ipv4Addr>>());
     let (port, numbers) = (names::TUNNEL_PORT, numbers.join(", "));
     let lines = [format!("ip daddr {address} udp dport {port} @th,96,24 {{ {numbers} }} ip saddr != @hosts drop")];

@@ -24,6 +24,8 @@ pub enum Target {
     Outside,
     /// An interface that forwards.
     Interface { id: String, address: Ipv4Addr },
+    /// A VPC beside this one, by the connection's id: nowhere while there is no such connection.
+    Peering(String),
     /// What it was is gone.
     Nowhere,
 }
@@ -50,8 +52,8 @@ fn route(stated: &RouteDesired) -> Result<(Ipv4Net, Target), String> {
             id: checked_id(&interface.network_interface_id)?.to_owned(),
             address: address(&interface.private_ip_address)?,
         },
-        // Until packets can pass from one VPC to another.
-        Some(StatedTarget::VpcPeeringConnectionId(_)) | None => Target::Nowhere,
+        Some(StatedTarget::VpcPeeringConnectionId(id)) => Target::Peering(checked_id(id)?.to_owned()),
+        None => Target::Nowhere,
     };
     Ok((to.trunc(), target))
 }

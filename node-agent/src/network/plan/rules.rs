@@ -8,7 +8,7 @@ use freehold_proto::internal::host::RuleDesired;
 use freehold_proto::internal::host::rule_desired::Peer as StatedPeer;
 use ipnet::Ipv4Net;
 
-use super::{Fault, VpcPlan, checked_id};
+use super::{Fault, VpcPlan, checked_id, peering};
 use crate::desired::Desired;
 
 /// A group that an interface carries or that a rule of such a group names.
@@ -65,6 +65,7 @@ pub fn groups(vpc: &VpcPlan, desired: &Desired, faults: &mut Vec<Fault>) -> BTre
             }
         }
     }
+    peering::members(vpc, &mut groups, faults);
     groups
 }
 

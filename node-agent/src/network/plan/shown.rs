@@ -21,6 +21,7 @@ pub struct Vpc {
     pub blocks: Vec<String>,
     pub resolver: String,
     pub resolves: bool,
+    pub peerings: Vec<Listed>,
     pub interfaces: Vec<Interface>,
     pub route_tables: Vec<Listed>,
     pub network_acls: Vec<Listed>,
@@ -67,6 +68,7 @@ impl VpcPlan {
             blocks: self.blocks.iter().map(ToString::to_string).collect(),
             resolver: self.resolver.to_string(),
             resolves: self.resolves,
+            peerings: self.peerings.iter().map(|(id, peering)| Listed { id: id.clone(), lines: peering_lines(peering) }).collect(),
             interfaces: self.interfaces.values().map(Interface::of).collect(),
             route_tables: self.route_tables.iter().map(|(id, table)| Listed { id: id.clone(), lines: self.routes(table) }).collect(),
             network_acls: self.acls.iter().map(|(id, acl)| Listed { id: id.clone(), lines: acl_lines(acl) }).collect(),
@@ -79,6 +81,10 @@ impl VpcPlan {
         let stated = table.routes.iter().map(|(block, target)| match target {
             Target::Outside => format!("{block} internet gateway"),
             Target::Interface { id, address } => format!("{block} {id} ({address})"),
+            Target::Peering(id) => match self.peerings.get(id) {
+                Some(peering) => format!("{block} {id} ({})", peering.vpc_id),
+                None => format!("{block} nowhere: {id} is not active"),
+            },
             Target::Nowhere => format!("{block} nowhere: its target is gone"),
         });
         local.chain(stated).collect()
@@ -118,6 +124,11 @@ impl Interface {
     }
 }
 
+fn peering_lines(peering: &super::Peering) -> Vec<String> {
+    let blocks: Vec<String> = peering.blocks.iter().map(ToString::to_string).collect();
+    vec![format!("to {} {} over {}", peering.vpc_id, blocks.join(" "), peering.link)]
+}
+
 fn acl_lines(acl: &super::Acl) -> Vec<String> {
     let inbound = acl.inbound.iter().map(|entry| format!("inbound {}", entry.words_for_people("from")));
     inbound.chain(acl.outbound.iter().map(|entry| format!("outbound {}", entry.words_for_people("to")))).collect()
@@ -141,7 +152,7 @@ impl Shown {
             let resolver = if vpc.resolves { format!("resolver {}", vpc.resolver) } else { "no resolver".into() };
             lines.push(format!("{} {}: namespace {}, uplink {}, {resolver}", vpc.vpc_id, vpc.blocks.join(" "), vpc.namespace, vpc.uplink));
             lines.extend(vpc.interfaces.iter().map(|interface| format!("  {}", interface.line())));
-            for listed in vpc.route_tables.iter().chain(&vpc.network_acls).chain(&vpc.security_groups) {
+            for listed in vpc.peerings.iter().chain(&vpc.route_tables).chain(&vpc.network_acls).chain(&vpc.security_groups) {
                 lines.push(format!("  {}", listed.id));
                 lines.extend(listed.lines.iter().map(|line| format!("    {line}")));
             }

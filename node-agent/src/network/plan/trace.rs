@@ -3,6 +3,8 @@
 //! In EC2's order: route, groups of the sender, network ACL of its subnet, network ACL of the receiver's subnet, groups of the receiver; then
 //! the answer's route and ACLs. All must let it pass, so that their order decides only which one is named.
 
+mod peering;
+
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
@@ -139,10 +141,10 @@ impl Place<'_> {
     }
 }
 
-/// A guest of one VPC is reached by its private address, by others by its public one.
+/// A guest of one VPC, or of a peer that a route leads to, is reached by its private address, by others by its public one.
 fn destination(from: Place<'_>, to: Place<'_>) -> Ipv4Addr {
     match (from, to) {
-        (Place::Guest(a), Place::Guest(b)) if a.vpc.vpc_id == b.vpc.vpc_id => b.interface.address,
+        (Place::Guest(a), Place::Guest(b)) if a.vpc.vpc_id == b.vpc.vpc_id || peering::leads(a, b) => b.interface.address,
         (_, Place::Guest(b)) => b.interface.public.unwrap_or(b.interface.address),
         (_, Place::Elsewhere(address)) => address,
     }
@@ -239,6 +241,7 @@ impl<'a> Walk<'a> {
                 self.step("receiver", true, format!("{id} has it, and sends it on as it likes"))?;
                 Some(End::Here)
             }
+            Some((block, Some(Target::Peering(id)))) => self.over_a_peering(from, block, id, packet),
             Some((block, Some(Target::Nowhere))) => {
                 self.step("route", false, format!("{table}: {block} leads to what is gone")).map(|()| End::Here)
             }
@@ -303,7 +306,7 @@ impl<'a> Walk<'a> {
 
     fn border(&mut self, guest: Guest<'a>, other: Option<Guest<'a>>, packet: &Packet, egress: bool) -> Option<()> {
         let id = &guest.interface.acl;
-        if other.is_some_and(|other| other.interface.subnet == guest.interface.subnet) {
+        if other.is_some_and(|other| other.vpc.vpc_id == guest.vpc.vpc_id && other.interface.subnet == guest.interface.subnet) {
             return Some(());
         }
         let Some(acl) = guest.vpc.acls.get(id) else { return Some(()) };

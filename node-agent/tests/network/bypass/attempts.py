@@ -1,6 +1,6 @@
 """A guest's attempts to reach others past its filters, or as somebody else. Raw frames, each with a mark that names it.
 
-attempts.py spoof | sneak PORT: sends them all out of eth0, and says each one's number and name.
+attempts.py spoof | sneak PORT | cross | creep PORT: sends them all out of eth0, and says each one's number and name.
 """
 
 import socket
@@ -199,11 +199,56 @@ def sneaked(port):
     yield "the other VPC's public address", lambda m: ethernet(ip(ME, "198.18.0.8", UDP, udp(m)))
 
 
+def crossed():
+    """Over a peering from 10.1.0.7, whose interface may pass on what is of its own VPC, towards 10.2.0.5: of nobody who may be meant, or to nobody
+    who may be reached."""
+    me, victim, friend, third = "10.1.0.7", "10.2.0.5", "10.2.0.6", "10.3.0.9"
+    for name, source in [
+        ("the victim itself", victim), ("the victim's neighbour", friend), ("nobody of the peer", "10.2.9.9"), ("the peer's gateway", "10.2.0.1"),
+        ("the peer's resolver", "10.2.0.2"), ("another peer's guest", third), ("the outside", "8.8.8.8"), ("instance metadata", "169.254.169.254"),
+        ("the other end of the pair", "169.254.0.1"), ("a router's number", "169.254.100.1"), ("loopback", "127.0.0.1"), ("no address", "0.0.0.0"),
+        ("the future", "240.0.0.1"), ("multicast", "224.0.0.5"), ("broadcast", "255.255.255.255"), ("the host", "198.18.0.0"),
+        ("the uplink", "198.19.255.255"), ("its own public address", "198.18.0.7"), ("the victim's public address", "198.18.0.5"),
+        ("the host's neighbour", "203.0.113.254"),
+    ]:
+        yield f"UDP from {name}", lambda m, source=source: ethernet(ip(source, victim, UDP, udp(m)))
+        yield f"a reset from {name}", lambda m, source=source: ethernet(ip(source, victim, TCP, tcp(source, victim, m, (22, 5000), flags=4)))
+        yield f"an echo from {name}", lambda m, source=source: ethernet(ip(source, victim, ICMP, icmp(8, 0, b"\0\1\0\1", m)))
+    for name, destination in [
+        ("another peer's guest", third), ("nobody", "10.2.9.9"), ("all of the peer", "10.2.255.255"), ("all of a subnet", "10.2.15.255"),
+        ("the outside", "203.0.113.254"), ("the host", "203.0.113.1"), ("the host's end", "198.18.0.0"), ("the peer's end", "198.19.255.255"),
+        ("the peer's gateway", "10.2.0.1"), ("the peer's resolver", "10.2.0.2"), ("the other end of the pair", "169.254.0.1"), ("multicast", "224.0.0.251"),
+        ("broadcast", "255.255.255.255"), ("loopback", "127.0.0.1"),
+    ]:
+        yield f"UDP to {name}", lambda m, destination=destination: ethernet(ip(me, destination, UDP, udp(m)))
+        yield f"VXLAN to {name}", lambda m, destination=destination: ethernet(
+            ip(me, destination, UDP, udp(struct.pack("!II", 0x08000000, 4098 << 8) + ethernet(ip(friend, victim, UDP, udp(m))), 5000, 4789)))
+    route = lambda kind, via: bytes([kind, 7, 4]) + address(via) + b"\0"
+    for name, kind in [("loose", 131), ("strict", 137)]:
+        yield f"{name} source routing through the peer's gateway", lambda m, kind=kind: ethernet(ip(me, "10.2.0.1", UDP, udp(m), options=route(kind, victim)))
+        yield f"{name} source routing through the victim", lambda m, kind=kind: ethernet(ip(me, victim, UDP, udp(m), options=route(kind, third)))
+    yield "a last fragment from the victim's neighbour", lambda m: ethernet(ip(friend, victim, UDP, m + b"\0" * 32, fragment=1))
+    yield "a first fragment from the victim's neighbour", lambda m: ethernet(ip(friend, victim, UDP, udp(m + b"\0" * 32)[:24], fragment=0x2000))
+    whole = lambda m: udp(m + b"\0" * 32)
+    yield "halves of a packet, one in the neighbour's name", lambda m: [
+        ethernet(ip(me, victim, UDP, whole(m)[:8], fragment=0x2000, number=77)), ethernet(ip(friend, victim, UDP, whole(m)[8:], fragment=1, number=77))]
+    yield "time that is exceeded at the peer's", lambda m: ethernet(ip(me, victim, UDP, udp(m), ttl=2))
+    yield "an IPv6 neighbour advertisement", lambda m: ethernet(ip6(b"\x88" + b"\0" * 23 + m, 58), 0x86DD)
+
+
+def crept(port):
+    """What is sneaked within a VPC, over a peering: from 10.1.0.7 to 10.2.0.5, whose friend is 10.1.0.8."""
+    global ME, VICTIM, FRIEND, NOBODY
+    ME, VICTIM, FRIEND, NOBODY = "10.1.0.7", "10.2.0.5", "10.1.0.8", "10.1.9.9"
+    yield from sneaked(port)
+
+
+KINDS = {"spoof": spoofed, "sneak": sneaked, "cross": crossed, "creep": crept}
+
 if __name__ == "__main__":
     out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     out.bind(("eth0", 0))
-    kind = spoofed() if sys.argv[1] == "spoof" else sneaked(int(sys.argv[2]))
-    for number, (name, frame) in enumerate(kind):
+    for number, (name, frame) in enumerate(KINDS[sys.argv[1]](*map(int, sys.argv[2:]))):
         # It also stands where a fragment begins.
         frames = frame(f"<FREEHOLD{number:03}>".encode())
         for one in frames if isinstance(frames, list) else [frames]:
