@@ -2,6 +2,8 @@
 
 mod across;
 mod bypass;
+mod names;
+mod trace;
 
 use std::sync::Arc;
 

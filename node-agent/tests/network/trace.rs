@@ -9,15 +9,15 @@ const OUTSIDE: &str = "203.0.113.254";
 const ALL: &str = "0.0.0.0/0";
 
 /// Draws from a seed, always the same.
-struct Draw(u64);
+pub struct Draw(pub u64);
 
 impl Draw {
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % bound
     }
 
-    fn some<T: Clone>(&mut self, of: &[T]) -> Vec<T> {
+    pub fn some<T: Clone>(&mut self, of: &[T]) -> Vec<T> {
         of.iter().filter(|_| self.below(3) == 0).cloned().collect()
     }
 }
@@ -76,7 +76,7 @@ fn drawn(draw: &mut Draw, guests: &[Guest; 4]) -> World {
 const OUTSIDE_BLOCK: &str = "203.0.113.0/24";
 
 /// Whether a packet goes there and its answer comes back.
-fn reaches(namespace: &str, address: &str, port: Option<u16>) -> bool {
+pub fn reaches(namespace: &str, address: &str, port: Option<u16>) -> bool {
     let line = match port {
         Some(port) => format!("timeout 1 busybox nc {address} {port}"),
         None => format!("busybox ping -c1 -W1 {address}"),

@@ -240,3 +240,6 @@ pub fn verdicts(vpc: &VpcPlan) -> impl Iterator<Item = (String, String)> + '_ {
 pub fn not_for_peers(vpc: &VpcPlan) -> Option<String> {
     (!vpc.peerings.is_empty()).then(|| format!("iifname \"{}*\" drop", names::PEERING))
 }
+
+#[cfg(test)]
+mod tests;
