@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 
-use super::{guest, open, over, pings, plug};
+use super::{guest, open, over, pings, plug, reached};
 use crate::across::{Capture, Conversation, end_of, forge};
 use crate::hosts::{Cluster, host_id};
 use crate::lab::{Guest, Listener, World, all_egress, eventually, from_group, machine, output, reach, rule, run};
@@ -32,10 +32,10 @@ fn peers_on_other_hosts_reach_each_other_as_groups_and_acls_of_both_say() {
         cluster.start(&all, &guests).await;
         let _listeners = [&a, &b, &a3, &b3].map(|guest| Listener::start(&guest.name(), 80));
         for (from, to) in [(&a, &b), (&b, &a), (&a, &b3), (&b3, &a), (&a3, &b), (&b, &a3), (&a3, &b3), (&b3, &a3)] {
-            assert_eq!(reach(from, &to.address, 80).as_deref(), Some(from.address.as_str()), "{} to {}", from.address, to.address);
+            assert_eq!(reached(from, &to.address, 80).as_deref(), Some(from.address.as_str()), "{} to {}", from.address, to.address);
             assert!(pings(from, &to.address));
         }
-        assert_eq!(reach(&a, "10.2.0.77", 80).as_deref(), Some("10.1.0.5"), "at a secondary address");
+        assert_eq!(reached(&a, "10.2.0.77", 80).as_deref(), Some("10.1.0.5"), "at a secondary address");
         assert_eq!(reach(&foreign, "10.1.0.5", 80), None, "of a VPC that is no peer");
         let (there, namespaces) = (run(&format!("ip -n {} -br link", b.vpc_namespace())), run("ip netns list"));
         assert!(there.contains("pcx") && there.contains("vx0") && there.contains("ext0"), "{there}");
@@ -45,7 +45,7 @@ fn peers_on_other_hosts_reach_each_other_as_groups_and_acls_of_both_say() {
 
         let named = world.clone().group("sg-b", vec![from_group("tcp", 80, "sg-a"), all_egress()]);
         cluster.state(&named, &guests).await;
-        assert_eq!(reach(&a, "10.2.0.7", 80).as_deref(), Some("10.1.0.5"), "a member on another host");
+        assert_eq!(reached(&a, "10.2.0.7", 80).as_deref(), Some("10.1.0.5"), "a member on another host");
         assert_eq!((reach(&a3, "10.2.0.7", 80), pings(&a, "10.2.0.7")), (None, false), "no member, no such rule");
         cluster.state(&all.clone().group("sg-a", vec![rule(true, "tcp", 80, 80, "10.1.0.0/16")]), &guests).await;
         assert_eq!(reach(&a, "10.2.0.7", 80), None, "the sender's group does not let it out");
