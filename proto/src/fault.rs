@@ -135,6 +135,11 @@ error_codes! {
     InvalidPlacementGroupIdMalformed = "InvalidPlacementGroupId.Malformed", 400;
     InvalidPlacementGroupInUse = "InvalidPlacementGroup.InUse", 400;
     InvalidPlacementGroupUnknown = "InvalidPlacementGroup.Unknown", 400;
+    InvalidPrefixListIdMalformed = "InvalidPrefixListId.Malformed", 400;
+    // EC2 writes the id's name in two ways.
+    InvalidPrefixListIdNotFound = "InvalidPrefixListID.NotFound", 400;
+    InvalidPrefixListIdOfServiceNotFound = "InvalidPrefixListId.NotFound", 400;
+    InvalidPrefixListModification = "InvalidPrefixListModification", 400;
     InvalidRouteNotFound = "InvalidRoute.NotFound", 400;
     InvalidRouteTableIdMalformed = "InvalidRouteTableId.Malformed", 400;
     InvalidRouteTableIdNotFound = "InvalidRouteTableID.NotFound", 400;
@@ -160,7 +165,10 @@ error_codes! {
     MaxTemplateVersionLimitExceeded = "MaxTemplateVersionLimitExceeded", 400;
     NetworkInterfaceLimitExceeded = "NetworkInterfaceLimitExceeded", 400;
     OperationNotPermitted = "OperationNotPermitted", 400;
+    PrefixListMaxEntriesExceeded = "PrefixListMaxEntriesExceeded", 400;
+    PrefixListVersionMismatch = "PrefixListVersionMismatch", 400;
     PrivateIpAddressLimitExceeded = "PrivateIpAddressLimitExceeded", 400;
+    ResourceLimitExceeded = "ResourceLimitExceeded", 400;
     RouteAlreadyExists = "RouteAlreadyExists", 400;
     RouteLimitExceeded = "RouteLimitExceeded", 400;
     RouteTableLimitExceeded = "RouteTableLimitExceeded", 400;

@@ -103,6 +103,7 @@ ids! {
     RouteTableId = "rtb";
     NetworkAclId = "acl";
     NatGatewayId = "nat";
+    PrefixListId = "pl";
     DhcpOptionsId = "dopt";
     VpcCidrAssociationId = "vpc-cidr-assoc";
     VpcPeeringConnectionId = "pcx";

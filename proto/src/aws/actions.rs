@@ -892,6 +892,98 @@ impl Action for ec2::ModifyInstancePlacementRequest {
     const PATH: &'static str = "/aws.ec2.PlacementGroups/ModifyInstancePlacement";
 }
 
+impl Action for ec2::CreateManagedPrefixListRequest {
+    type Answer = ec2::CreateManagedPrefixListResult;
+
+    const NAME: &'static str = "CreateManagedPrefixList";
+    const PATH: &'static str = "/aws.ec2.PrefixLists/CreateManagedPrefixList";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+
+    fn client_token(&self) -> Option<&str> {
+        self.client_token.as_deref()
+    }
+}
+
+impl Action for ec2::DeleteManagedPrefixListRequest {
+    type Answer = ec2::DeleteManagedPrefixListResult;
+
+    const NAME: &'static str = "DeleteManagedPrefixList";
+    const PATH: &'static str = "/aws.ec2.PrefixLists/DeleteManagedPrefixList";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DescribeManagedPrefixListsRequest {
+    type Answer = ec2::DescribeManagedPrefixListsResult;
+
+    const NAME: &'static str = "DescribeManagedPrefixLists";
+    const PATH: &'static str = "/aws.ec2.PrefixLists/DescribeManagedPrefixLists";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DescribePrefixListsRequest {
+    type Answer = ec2::DescribePrefixListsResult;
+
+    const NAME: &'static str = "DescribePrefixLists";
+    const PATH: &'static str = "/aws.ec2.PrefixLists/DescribePrefixLists";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::GetManagedPrefixListAssociationsRequest {
+    type Answer = ec2::GetManagedPrefixListAssociationsResult;
+
+    const NAME: &'static str = "GetManagedPrefixListAssociations";
+    const PATH: &'static str = "/aws.ec2.PrefixLists/GetManagedPrefixListAssociations";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::GetManagedPrefixListEntriesRequest {
+    type Answer = ec2::GetManagedPrefixListEntriesResult;
+
+    const NAME: &'static str = "GetManagedPrefixListEntries";
+    const PATH: &'static str = "/aws.ec2.PrefixLists/GetManagedPrefixListEntries";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::ModifyManagedPrefixListRequest {
+    type Answer = ec2::ModifyManagedPrefixListResult;
+
+    const NAME: &'static str = "ModifyManagedPrefixList";
+    const PATH: &'static str = "/aws.ec2.PrefixLists/ModifyManagedPrefixList";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::RestoreManagedPrefixListVersionRequest {
+    type Answer = ec2::RestoreManagedPrefixListVersionResult;
+
+    const NAME: &'static str = "RestoreManagedPrefixListVersion";
+    const PATH: &'static str = "/aws.ec2.PrefixLists/RestoreManagedPrefixListVersion";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::DescribeAvailabilityZonesRequest {
     type Answer = ec2::DescribeAvailabilityZonesResult;
 
@@ -1466,6 +1558,14 @@ macro_rules! for_each_action {
             $crate::aws::ec2::DeletePlacementGroupRequest,
             $crate::aws::ec2::DescribePlacementGroupsRequest,
             $crate::aws::ec2::ModifyInstancePlacementRequest,
+            $crate::aws::ec2::CreateManagedPrefixListRequest,
+            $crate::aws::ec2::DeleteManagedPrefixListRequest,
+            $crate::aws::ec2::DescribeManagedPrefixListsRequest,
+            $crate::aws::ec2::DescribePrefixListsRequest,
+            $crate::aws::ec2::GetManagedPrefixListAssociationsRequest,
+            $crate::aws::ec2::GetManagedPrefixListEntriesRequest,
+            $crate::aws::ec2::ModifyManagedPrefixListRequest,
+            $crate::aws::ec2::RestoreManagedPrefixListVersionRequest,
             $crate::aws::ec2::DescribeAvailabilityZonesRequest,
             $crate::aws::ec2::DescribeRegionsRequest,
             $crate::aws::ec2::AssociateRouteTableRequest,
@@ -1600,6 +1700,14 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::DeletePlacementGroupRequest,
             $crate::aws::ec2::DescribePlacementGroupsRequest,
             $crate::aws::ec2::ModifyInstancePlacementRequest,
+            $crate::aws::ec2::CreateManagedPrefixListRequest,
+            $crate::aws::ec2::DeleteManagedPrefixListRequest,
+            $crate::aws::ec2::DescribeManagedPrefixListsRequest,
+            $crate::aws::ec2::DescribePrefixListsRequest,
+            $crate::aws::ec2::GetManagedPrefixListAssociationsRequest,
+            $crate::aws::ec2::GetManagedPrefixListEntriesRequest,
+            $crate::aws::ec2::ModifyManagedPrefixListRequest,
+            $crate::aws::ec2::RestoreManagedPrefixListVersionRequest,
             $crate::aws::ec2::DescribeAvailabilityZonesRequest,
             $crate::aws::ec2::DescribeRegionsRequest,
             $crate::aws::ec2::AssociateRouteTableRequest,

@@ -4531,6 +4531,220 @@ pub struct PlacementGroup {
     #[prost(message, optional, tag = "10")]
     pub operator: ::core::option::Option<OperatorResponse>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddPrefixListEntry {
+    #[prost(string, tag = "1")]
+    pub cidr: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "2")]
+    pub description: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateManagedPrefixListRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub prefix_list_name: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "3")]
+    pub entries: ::prost::alloc::vec::Vec<AddPrefixListEntry>,
+    #[prost(int32, tag = "4")]
+    pub max_entries: i32,
+    #[prost(message, repeated, tag = "5")]
+    pub tag_specifications: ::prost::alloc::vec::Vec<TagSpecification>,
+    #[prost(string, tag = "6")]
+    pub address_family: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "7")]
+    pub client_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateManagedPrefixListResult {
+    #[prost(message, optional, tag = "1")]
+    pub prefix_list: ::core::option::Option<ManagedPrefixList>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteManagedPrefixListRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub prefix_list_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeleteManagedPrefixListResult {
+    #[prost(message, optional, tag = "1")]
+    pub prefix_list: ::core::option::Option<ManagedPrefixList>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeManagedPrefixListsRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(message, repeated, tag = "2")]
+    pub filters: ::prost::alloc::vec::Vec<Filter>,
+    #[prost(int32, optional, tag = "3")]
+    pub max_results: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "4")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "5")]
+    pub prefix_list_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeManagedPrefixListsResult {
+    #[prost(string, optional, tag = "1")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "2")]
+    pub prefix_lists: ::prost::alloc::vec::Vec<ManagedPrefixList>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribePrefixListsRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(message, repeated, tag = "2")]
+    pub filters: ::prost::alloc::vec::Vec<Filter>,
+    #[prost(int32, optional, tag = "3")]
+    pub max_results: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "4")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "5")]
+    pub prefix_list_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribePrefixListsResult {
+    #[prost(string, optional, tag = "1")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "2")]
+    pub prefix_lists: ::prost::alloc::vec::Vec<PrefixList>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetManagedPrefixListAssociationsRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub prefix_list_id: ::prost::alloc::string::String,
+    #[prost(int32, optional, tag = "3")]
+    pub max_results: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "4")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetManagedPrefixListAssociationsResult {
+    #[prost(message, repeated, tag = "1")]
+    pub prefix_list_associations: ::prost::alloc::vec::Vec<PrefixListAssociation>,
+    #[prost(string, optional, tag = "2")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetManagedPrefixListEntriesRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub prefix_list_id: ::prost::alloc::string::String,
+    #[prost(int64, optional, tag = "3")]
+    pub target_version: ::core::option::Option<i64>,
+    #[prost(int32, optional, tag = "4")]
+    pub max_results: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "5")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetManagedPrefixListEntriesResult {
+    #[prost(message, repeated, tag = "1")]
+    pub entries: ::prost::alloc::vec::Vec<PrefixListEntry>,
+    #[prost(string, optional, tag = "2")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ManagedPrefixList {
+    #[prost(string, optional, tag = "1")]
+    pub prefix_list_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub address_family: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub state: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub state_message: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub prefix_list_arn: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub prefix_list_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "7")]
+    pub max_entries: ::core::option::Option<i32>,
+    #[prost(int64, optional, tag = "8")]
+    pub version: ::core::option::Option<i64>,
+    #[prost(message, repeated, tag = "9")]
+    pub tags: ::prost::alloc::vec::Vec<Tag>,
+    #[prost(string, optional, tag = "10")]
+    pub owner_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "11")]
+    pub ipam_prefix_list_resolver_target_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "12")]
+    pub ipam_prefix_list_resolver_sync_enabled: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ModifyManagedPrefixListRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub prefix_list_id: ::prost::alloc::string::String,
+    #[prost(int64, optional, tag = "3")]
+    pub current_version: ::core::option::Option<i64>,
+    #[prost(string, optional, tag = "4")]
+    pub prefix_list_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "5")]
+    pub add_entries: ::prost::alloc::vec::Vec<AddPrefixListEntry>,
+    #[prost(message, repeated, tag = "6")]
+    pub remove_entries: ::prost::alloc::vec::Vec<RemovePrefixListEntry>,
+    #[prost(int32, optional, tag = "7")]
+    pub max_entries: ::core::option::Option<i32>,
+    #[prost(bool, optional, tag = "8")]
+    pub ipam_prefix_list_resolver_sync_enabled: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ModifyManagedPrefixListResult {
+    #[prost(message, optional, tag = "1")]
+    pub prefix_list: ::core::option::Option<ManagedPrefixList>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PrefixList {
+    #[prost(string, repeated, tag = "1")]
+    pub cidrs: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub prefix_list_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub prefix_list_name: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PrefixListAssociation {
+    #[prost(string, optional, tag = "1")]
+    pub resource_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub resource_owner: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PrefixListEntry {
+    #[prost(string, optional, tag = "1")]
+    pub cidr: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub description: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemovePrefixListEntry {
+    #[prost(string, tag = "1")]
+    pub cidr: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RestoreManagedPrefixListVersionRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub prefix_list_id: ::prost::alloc::string::String,
+    #[prost(int64, tag = "3")]
+    pub previous_version: i64,
+    #[prost(int64, tag = "4")]
+    pub current_version: i64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RestoreManagedPrefixListVersionResult {
+    #[prost(message, optional, tag = "1")]
+    pub prefix_list: ::core::option::Option<ManagedPrefixList>,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AvailabilityZone {
     #[prost(string, optional, tag = "1")]

@@ -576,6 +576,21 @@ pub mod platform_values {
     pub const WINDOWS: &str = "Windows";
 }
 
+pub mod prefix_list_state {
+    pub const CREATE_IN_PROGRESS: &str = "create-in-progress";
+    pub const CREATE_COMPLETE: &str = "create-complete";
+    pub const CREATE_FAILED: &str = "create-failed";
+    pub const MODIFY_IN_PROGRESS: &str = "modify-in-progress";
+    pub const MODIFY_COMPLETE: &str = "modify-complete";
+    pub const MODIFY_FAILED: &str = "modify-failed";
+    pub const RESTORE_IN_PROGRESS: &str = "restore-in-progress";
+    pub const RESTORE_COMPLETE: &str = "restore-complete";
+    pub const RESTORE_FAILED: &str = "restore-failed";
+    pub const DELETE_IN_PROGRESS: &str = "delete-in-progress";
+    pub const DELETE_COMPLETE: &str = "delete-complete";
+    pub const DELETE_FAILED: &str = "delete-failed";
+}
+
 pub mod product_code_values {
     pub const DEVPAY: &str = "devpay";
     pub const MARKETPLACE: &str = "marketplace";

@@ -11,7 +11,7 @@ use crate::engine::Command;
 use crate::network::peering;
 use crate::store::{
     Outcome, Tx, dhcp_options, elastic_address, image, instance, internet_gateway, key_pair, launch_template, nat_gateway, network_acl,
-    network_interface, placement_group, route_table, security_group, security_group_rule, snapshot, subnet, tag, volume, vpc,
+    network_interface, placement_group, prefix_list, route_table, security_group, security_group_rule, snapshot, subnet, tag, volume, vpc,
 };
 use crate::tags::{self, Tags};
 
@@ -56,6 +56,8 @@ pub(super) const TAGGING_ERRORS: &[ErrorCode] = &[
     ErrorCode::InvalidParameterValue,
     ErrorCode::InvalidPlacementGroupIdMalformed,
     ErrorCode::InvalidPlacementGroupUnknown,
+    ErrorCode::InvalidPrefixListIdMalformed,
+    ErrorCode::InvalidPrefixListIdNotFound,
     ErrorCode::InvalidRouteTableIdMalformed,
     ErrorCode::InvalidRouteTableIdNotFound,
     ErrorCode::InvalidSecurityGroupRuleIdMalformed,
@@ -112,6 +114,7 @@ async fn exists(tx: &Tx, id: &str, kind: &Kind) -> Outcome<bool> {
         "network-acl" => owned!(network_acl, NetworkAclId).await?,
         "network-interface" => owned!(network_interface, NetworkInterfaceId).await?,
         "placement-group" => owned!(placement_group, GroupId).await?,
+        "prefix-list" => owned!(prefix_list, PrefixListId).await?,
         "route-table" => owned!(route_table, RouteTableId).await?,
         "security-group" => owned!(security_group, GroupId).await?,
         "security-group-rule" => owned!(security_group_rule, SecurityGroupRuleId).await?,

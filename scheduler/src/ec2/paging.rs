@@ -44,9 +44,11 @@ paged! {
     DescribeInternetGatewaysRequest, 5..=1000, internet_gateway_ids = "internetGatewayIdSet";
     DescribeLaunchTemplateVersionsRequest, 1..=200, ;
     DescribeLaunchTemplatesRequest, 1..=200, ;
+    DescribeManagedPrefixListsRequest, 1..=100, prefix_list_ids = "prefixListIdSet";
     DescribeNatGatewaysRequest, 5..=1000, nat_gateway_ids = "natGatewayIdSet";
     DescribeNetworkAclsRequest, 5..=1000, network_acl_ids = "networkAclIdSet";
     DescribeNetworkInterfacesRequest, 5..=1000, network_interface_ids = "networkInterfaceIdSet";
+    DescribePrefixListsRequest, 5..=1000, prefix_list_ids = "prefixListIdSet";
     DescribeRouteTablesRequest, 5..=100, route_table_ids = "routeTableIdSet";
     DescribeSecurityGroupRulesRequest, 5..=1000, security_group_rule_ids = "securityGroupRuleIdSet";
     DescribeSecurityGroupsRequest, 5..=1000, group_ids = "securityGroupIdSet", group_names = "securityGroupSet";
@@ -56,4 +58,6 @@ paged! {
     DescribeVpcPeeringConnectionsRequest, 5..=1000, vpc_peering_connection_ids = "vpcPeeringConnectionIdSet";
     DescribeVpcsRequest, 5..=1000, vpc_ids = "vpcSet";
     GetInstanceTypesFromInstanceRequirementsRequest, 1..=1000, ;
+    GetManagedPrefixListAssociationsRequest, 5..=255, ;
+    GetManagedPrefixListEntriesRequest, 1..=100, ;
 }

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 
 use freehold_proto::id::{
     DhcpOptionsId, ElasticAddressAssociationId, ElasticAddressId, ImageId, InstanceId, InternetGatewayId, KeyPairId, LaunchTemplateId,
-    NatGatewayId, NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId, PlacementGroupId, RouteTableAssociationId, RouteTableId,
-    SecurityGroupId, SecurityGroupRuleId, SnapshotId, SubnetId, VolumeId, VpcCidrAssociationId, VpcId, VpcPeeringConnectionId,
+    NatGatewayId, NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId, PlacementGroupId, PrefixListId, RouteTableAssociationId,
+    RouteTableId, SecurityGroupId, SecurityGroupRuleId, SnapshotId, SubnetId, VolumeId, VpcCidrAssociationId, VpcId,
+    VpcPeeringConnectionId,
 };
 use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{EntityTrait, PrimaryKeyTrait};
@@ -62,6 +63,7 @@ kinds! {
     NETWORK_ACL: NetworkAclId, "network-acl", InvalidNetworkAclIdMalformed, InvalidNetworkAclIdNotFound, "networkAcl ID";
     NETWORK_INTERFACE: NetworkInterfaceId, "network-interface", InvalidNetworkInterfaceIdMalformed, InvalidNetworkInterfaceIdNotFound, "networkInterface ID";
     PLACEMENT_GROUP: PlacementGroupId, "placement-group", InvalidPlacementGroupIdMalformed, InvalidPlacementGroupUnknown, "Placement Group";
+    PREFIX_LIST: PrefixListId, "prefix-list", InvalidPrefixListIdMalformed, InvalidPrefixListIdNotFound, "prefix list ID";
     ROUTE_TABLE: RouteTableId, "route-table", InvalidRouteTableIdMalformed, InvalidRouteTableIdNotFound, "routeTable ID";
     SECURITY_GROUP: SecurityGroupId, "security-group", InvalidGroupIdMalformed, InvalidGroupNotFound, "security group";
     SECURITY_GROUP_RULE: SecurityGroupRuleId, "security-group-rule", InvalidSecurityGroupRuleIdMalformed, InvalidSecurityGroupRuleIdNotFound, "security group rule ID";
@@ -71,6 +73,10 @@ kinds! {
     VPC: VpcId, "vpc", InvalidVpcIdMalformed, InvalidVpcIdNotFound, "vpc ID";
     VPC_PEERING_CONNECTION: VpcPeeringConnectionId, "vpc-peering-connection", InvalidVpcPeeringConnectionIdMalformed, InvalidVpcPeeringConnectionIdNotFound, "vpcPeeringConnection ID";
 }
+
+/// As DescribePrefixLists speaks of the cloud's own lists.
+pub const PREFIX_LIST_OF_SERVICE: Kind =
+    kind!(PrefixListId, "prefix-list", InvalidPrefixListIdMalformed, InvalidPrefixListIdOfServiceNotFound, "prefix list ID");
 
 /// What has no tags of its own, and so is no `ResourceType`.
 pub const VPC_CIDR_ASSOCIATION: Kind = kind!(

@@ -16,6 +16,7 @@ pub mod interface;
 pub mod nat;
 pub mod peering;
 pub mod pool;
+pub mod prefix_list;
 pub mod route;
 pub mod subnet;
 pub mod vpc;

@@ -14,6 +14,7 @@ pub mod nat_gateway;
 pub mod network_acl;
 pub mod network_interface;
 pub mod placement_group;
+pub mod prefix_list;
 pub mod route_table;
 pub mod security_group;
 pub mod subnet;

@@ -16,6 +16,7 @@ mod networks;
 mod offers;
 mod peering;
 mod placement_groups;
+mod prefix_lists;
 mod refusals;
 mod route_refusals;
 mod routes;

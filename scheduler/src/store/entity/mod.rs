@@ -44,6 +44,8 @@ pub mod network_interface_attachment;
 pub mod part;
 pub mod placement;
 pub mod placement_group;
+pub mod prefix_list;
+pub mod prefix_list_entry;
 pub mod private_address;
 pub mod public_address;
 pub mod refused_placement;

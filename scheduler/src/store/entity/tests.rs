@@ -37,6 +37,8 @@ async fn every_entity_matches_its_table() {
         part
         placement
         placement_group
+        prefix_list
+        prefix_list_entry
         private_address
         public_address
         refused_placement

@@ -61,6 +61,8 @@ followed! {
     NetworkInterfaceAttachment = "network_interface_attachment" by "network_interface_id",
     Part = "part" by "name",
     PlacementGroup = "placement_group" by "group_id",
+    PrefixList = "prefix_list" by "prefix_list_id",
+    PrefixListEntry = "prefix_list_entry" by "prefix_list_id",
     PrivateAddress = "private_address" by "network_interface_id",
     PublicAddress = "public_address" by "network_interface_id",
     Reservation = "reservation" by "reservation_id",

@@ -8,6 +8,7 @@ pub mod instances;
 pub mod interfaces;
 pub mod networks;
 pub mod peering;
+pub mod prefix_lists;
 pub mod resources;
 pub mod volumes;
 

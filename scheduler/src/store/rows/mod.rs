@@ -17,8 +17,9 @@ use super::read::{Select, chosen};
 use super::{
     dhcp_options, elastic_address, host, image, instance, interface_security_group, internet_gateway, key_pair, launch_template,
     launch_template_version, nat_gateway, network_acl, network_acl_association, network_acl_entry, network_interface,
-    network_interface_attachment, part, placement_group, private_address, public_address, route, route_table, route_table_association,
-    security_group, security_group_rule, snapshot, subnet, tag, volume, volume_attachment, vpc, vpc_cidr_block, vpc_peering_connection,
+    network_interface_attachment, part, placement_group, prefix_list, prefix_list_entry, private_address, public_address, route,
+    route_table, route_table_association, security_group, security_group_rule, snapshot, subnet, tag, volume, volume_attachment, vpc,
+    vpc_cidr_block, vpc_peering_connection,
 };
 use crate::network::peering;
 
@@ -137,6 +138,9 @@ mirrored! {
         of |row, say| say(&row.instance_id);
     parts = part (Part) by Name name, of |_, _| {}, ranked |row| (0, &row.kind);
     placement_groups = placement_group (PlacementGroup) by GroupId group_id, of |row, say| say(&row.account_id);
+    prefix_lists = prefix_list (PrefixList) by PrefixListId prefix_list_id, of |row, say| say(&row.account_id);
+    prefix_list_entries = prefix_list_entry (PrefixListEntry) by PrefixListId prefix_list_id,
+        of |_, _| {}, ranked |row| (row.since, &row.cidr);
     private_addresses = private_address (PrivateAddress) by NetworkInterfaceId network_interface_id,
         of |row, say| say(&row.subnet_id), ranked |row| (i64::from(!row.is_primary), &row.address);
     public_addresses = public_address (PublicAddress) by NetworkInterfaceId network_interface_id,

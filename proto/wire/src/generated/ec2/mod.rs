@@ -16,6 +16,7 @@ mod nat_gateways;
 mod network_acls;
 mod network_interfaces;
 mod placement_groups;
+mod prefix_lists;
 mod regions;
 mod route_tables;
 mod security_groups;
@@ -694,6 +695,27 @@ pub(super) static SERVICE: Service = Service {
         },
         Operation {
             service: &SERVICE,
+            name: "CreateManagedPrefixList",
+            path: "/aws.ec2.PrefixLists/CreateManagedPrefixList",
+            status: Status::Served,
+            request: &prefix_lists::CREATE_MANAGED_PREFIX_LIST_REQUEST,
+            answer: Some(&prefix_lists::CREATE_MANAGED_PREFIX_LIST_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "AddressFamily", standing: Standing::Done },
+                Parameter { path: "ClientToken", standing: Standing::Done },
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "Entry.Cidr", standing: Standing::Done },
+                Parameter { path: "Entry.Description", standing: Standing::Done },
+                Parameter { path: "MaxEntries", standing: Standing::Done },
+                Parameter { path: "PrefixListName", standing: Standing::Done },
+                Parameter { path: "TagSpecification.ResourceType", standing: Standing::Done },
+                Parameter { path: "TagSpecification.Tag.Key", standing: Standing::Done },
+                Parameter { path: "TagSpecification.Tag.Value", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
             name: "CreateNatGateway",
             path: "/aws.ec2.NatGateways/CreateNatGateway",
             status: Status::Served,
@@ -989,6 +1011,19 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "LaunchTemplateId", standing: Standing::Done },
                 Parameter { path: "LaunchTemplateName", standing: Standing::Done },
                 Parameter { path: "LaunchTemplateVersion", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "DeleteManagedPrefixList",
+            path: "/aws.ec2.PrefixLists/DeleteManagedPrefixList",
+            status: Status::Served,
+            request: &prefix_lists::DELETE_MANAGED_PREFIX_LIST_REQUEST,
+            answer: Some(&prefix_lists::DELETE_MANAGED_PREFIX_LIST_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "PrefixListId", standing: Standing::Done },
             ],
         },
         Operation {
@@ -1458,6 +1493,23 @@ pub(super) static SERVICE: Service = Service {
         },
         Operation {
             service: &SERVICE,
+            name: "DescribeManagedPrefixLists",
+            path: "/aws.ec2.PrefixLists/DescribeManagedPrefixLists",
+            status: Status::Served,
+            request: &prefix_lists::DESCRIBE_MANAGED_PREFIX_LISTS_REQUEST,
+            answer: Some(&prefix_lists::DESCRIBE_MANAGED_PREFIX_LISTS_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "Filter.Name", standing: Standing::Done },
+                Parameter { path: "Filter.Value", standing: Standing::Done },
+                Parameter { path: "MaxResults", standing: Standing::Done },
+                Parameter { path: "NextToken", standing: Standing::Done },
+                Parameter { path: "PrefixListId", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
             name: "DescribeNatGateways",
             path: "/aws.ec2.NatGateways/DescribeNatGateways",
             status: Status::Served,
@@ -1535,6 +1587,23 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "Filter.Value", standing: Standing::Done },
                 Parameter { path: "GroupId", standing: Standing::Done },
                 Parameter { path: "GroupName", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "DescribePrefixLists",
+            path: "/aws.ec2.PrefixLists/DescribePrefixLists",
+            status: Status::Served,
+            request: &prefix_lists::DESCRIBE_PREFIX_LISTS_REQUEST,
+            answer: Some(&prefix_lists::DESCRIBE_PREFIX_LISTS_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "Filter.Name", standing: Standing::Done },
+                Parameter { path: "Filter.Value", standing: Standing::Done },
+                Parameter { path: "MaxResults", standing: Standing::Done },
+                Parameter { path: "NextToken", standing: Standing::Done },
+                Parameter { path: "PrefixListId", standing: Standing::Done },
             ],
         },
         Operation {
@@ -1858,6 +1927,37 @@ pub(super) static SERVICE: Service = Service {
         },
         Operation {
             service: &SERVICE,
+            name: "GetManagedPrefixListAssociations",
+            path: "/aws.ec2.PrefixLists/GetManagedPrefixListAssociations",
+            status: Status::Served,
+            request: &prefix_lists::GET_MANAGED_PREFIX_LIST_ASSOCIATIONS_REQUEST,
+            answer: Some(&prefix_lists::GET_MANAGED_PREFIX_LIST_ASSOCIATIONS_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "MaxResults", standing: Standing::Done },
+                Parameter { path: "NextToken", standing: Standing::Done },
+                Parameter { path: "PrefixListId", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "GetManagedPrefixListEntries",
+            path: "/aws.ec2.PrefixLists/GetManagedPrefixListEntries",
+            status: Status::Served,
+            request: &prefix_lists::GET_MANAGED_PREFIX_LIST_ENTRIES_REQUEST,
+            answer: Some(&prefix_lists::GET_MANAGED_PREFIX_LIST_ENTRIES_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "MaxResults", standing: Standing::Done },
+                Parameter { path: "NextToken", standing: Standing::Done },
+                Parameter { path: "PrefixListId", standing: Standing::Done },
+                Parameter { path: "TargetVersion", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
             name: "GetPasswordData",
             path: "/aws.ec2.Instances/GetPasswordData",
             status: Status::Served,
@@ -2007,6 +2107,25 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "LaunchTemplateId", standing: Standing::Done },
                 Parameter { path: "LaunchTemplateName", standing: Standing::Done },
                 Parameter { path: "SetDefaultVersion", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "ModifyManagedPrefixList",
+            path: "/aws.ec2.PrefixLists/ModifyManagedPrefixList",
+            status: Status::Served,
+            request: &prefix_lists::MODIFY_MANAGED_PREFIX_LIST_REQUEST,
+            answer: Some(&prefix_lists::MODIFY_MANAGED_PREFIX_LIST_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "AddEntry.Cidr", standing: Standing::Done },
+                Parameter { path: "AddEntry.Description", standing: Standing::Done },
+                Parameter { path: "CurrentVersion", standing: Standing::Done },
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "MaxEntries", standing: Standing::Done },
+                Parameter { path: "PrefixListId", standing: Standing::Done },
+                Parameter { path: "PrefixListName", standing: Standing::Done },
+                Parameter { path: "RemoveEntry.Cidr", standing: Standing::Done },
             ],
         },
         Operation {
@@ -2278,6 +2397,21 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "DryRun", standing: Standing::Done },
                 Parameter { path: "NetworkInterfaceId", standing: Standing::Done },
                 Parameter { path: "SourceDestCheck", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "RestoreManagedPrefixListVersion",
+            path: "/aws.ec2.PrefixLists/RestoreManagedPrefixListVersion",
+            status: Status::Served,
+            request: &prefix_lists::RESTORE_MANAGED_PREFIX_LIST_VERSION_REQUEST,
+            answer: Some(&prefix_lists::RESTORE_MANAGED_PREFIX_LIST_VERSION_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "CurrentVersion", standing: Standing::Done },
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "PrefixListId", standing: Standing::Done },
+                Parameter { path: "PreviousVersion", standing: Standing::Done },
             ],
         },
         Operation {
