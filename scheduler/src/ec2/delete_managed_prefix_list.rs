@@ -16,6 +16,7 @@ use crate::store::{Outcome, Tx, prefix_list};
 
 impl Command for ec2::DeleteManagedPrefixListRequest {
     const ERRORS: &'static [ErrorCode] = &[
+        ErrorCode::DependencyViolation,
         ErrorCode::InvalidPrefixListIdMalformed,
         ErrorCode::InvalidPrefixListIdNotFound,
         ErrorCode::MissingParameter,

@@ -27,6 +27,7 @@ impl Command for ec2::ModifyManagedPrefixListRequest {
         ErrorCode::OperationNotPermitted,
         ErrorCode::PrefixListMaxEntriesExceeded,
         ErrorCode::PrefixListVersionMismatch,
+        ErrorCode::ResourceLimitExceeded,
     ];
 
     async fn run(self, tx: &mut Tx) -> Outcome<ec2::ModifyManagedPrefixListResult> {

@@ -1,5 +1,5 @@
-//! `ModifySecurityGroupRules`: each rule becomes what the request says of it, whole, and keeps its id and its tags. What it matches by, a block
-//! or a group, it goes on matching by.
+//! `ModifySecurityGroupRules`: each rule becomes what the request says of it, whole, and keeps its id and its tags. What it matches by, a block,
+//! a group or a prefix list, it goes on matching by.
 //! Source: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_SecurityGroupRuleRequest.html>.
 
 use std::collections::BTreeSet;
@@ -8,12 +8,16 @@ use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{ColumnTrait, EntityTrait, ModelTrait, QueryFilter};
 
-use super::group_rules::{Reach, authorize, read_permissions, touch};
+use super::group_rules::{
+    Reach,
+    authorize::{self, PeerColumns},
+    read_permissions, touch,
+};
 use super::message::missing;
 use super::resolve::{SECURITY_GROUP, SECURITY_GROUP_RULE};
 use super::run_instances::{combination, invalid};
 use crate::engine::Command;
-use crate::security_group::{GroupReference, Permission, PermissionPeer, Rule};
+use crate::security_group::{Direction, GroupReference, Permission, PermissionPeer, Rule};
 use crate::store::{Outcome, Tx, security_group, security_group_rule};
 
 impl Command for ec2::ModifySecurityGroupRulesRequest {
@@ -24,9 +28,11 @@ impl Command for ec2::ModifySecurityGroupRulesRequest {
         ErrorCode::InvalidParameterValue,
         ErrorCode::InvalidPermissionDuplicate,
         ErrorCode::InvalidPermissionMalformed,
+        ErrorCode::InvalidPrefixListIdNotFound,
         ErrorCode::InvalidSecurityGroupRuleIdMalformed,
         ErrorCode::InvalidSecurityGroupRuleIdNotFound,
         ErrorCode::MissingParameter,
+        ErrorCode::RulesPerSecurityGroupLimitExceeded,
         ErrorCode::UnsupportedOperation,
     ];
 
@@ -49,6 +55,9 @@ impl Command for ec2::ModifySecurityGroupRulesRequest {
         }
         for (row, words) in changed {
             authorize::insert(tx, row, &words).await?;
+        }
+        for direction in [Direction::Ingress, Direction::Egress] {
+            authorize::check_limit(tx, &group, direction).await?;
         }
         touch(tx, &group).await?;
         Ok(ec2::ModifySecurityGroupRulesResult { r#return: Some(true) })
@@ -95,22 +104,29 @@ async fn rewritten(
     let rule = read_permissions(tx, group, vec![permission], Reach::Now).await?.pop();
     let Rule { spec, description } = rule.ok_or_else(|| Fault::internal("a permission with a peer was read", "and there is no rule"))?;
     let words = spec.to_string();
-    let (cidr_ipv4, referenced_group_id) = authorize::peer_columns(spec.peer)?;
-    if cidr_ipv4.is_some() != row.cidr_ipv4.is_some() {
+    let PeerColumns { cidr_ipv4, referenced_group_id, prefix_list_id } = authorize::peer_columns(spec.peer)?;
+    if cidr_ipv4.is_some() != row.cidr_ipv4.is_some() || prefix_list_id.is_some() != row.prefix_list_id.is_some() {
         let message = format!("The type of the rule '{}' cannot be changed. Revoke it and authorize another.", row.security_group_rule_id);
         return Err(invalid(message).into());
     }
     let (from_port, to_port) = (spec.ports.from, spec.ports.to);
     let ip_protocol = spec.protocol.to_string();
-    Ok((security_group_rule::Model { ip_protocol, from_port, to_port, cidr_ipv4, referenced_group_id, description, ..row }, words))
+    let row = security_group_rule::Model { cidr_ipv4, referenced_group_id, prefix_list_id, ..row };
+    Ok((security_group_rule::Model { ip_protocol, from_port, to_port, description, ..row }, words))
 }
 
 fn peer(given: &ec2::SecurityGroupRuleRequest) -> Result<PermissionPeer<'_>, Fault> {
-    match (given.cidr_ipv4.as_deref(), given.cidr_ipv6.as_deref(), given.referenced_group_id.as_deref()) {
-        (Some(cidr), None, None) => Ok(PermissionPeer::Cidr(Some(cidr))),
-        (None, Some(cidr), None) => Ok(PermissionPeer::Cidr6(Some(cidr))),
-        (None, None, Some(id)) => Ok(PermissionPeer::Group(GroupReference { group_id: Some(id), ..GroupReference::default() })),
-        (None, None, None) => Err(missing("SecurityGroupRule.N.SecurityGroupRule.CidrIpv4 or ReferencedGroupId")),
-        _ => Err(combination("A rule is given exactly one of CidrIpv4 and ReferencedGroupId.")),
+    let group = |id| PermissionPeer::Group(GroupReference { group_id: Some(id), ..GroupReference::default() });
+    let peers = [
+        given.cidr_ipv4.as_deref().map(|cidr| PermissionPeer::Cidr(Some(cidr))),
+        given.cidr_ipv6.as_deref().map(|cidr| PermissionPeer::Cidr6(Some(cidr))),
+        given.referenced_group_id.as_deref().map(group),
+        given.prefix_list_id.as_deref().map(|id| PermissionPeer::PrefixList(Some(id))),
+    ];
+    let mut given = peers.into_iter().flatten();
+    match (given.next(), given.next()) {
+        (Some(peer), None) => Ok(peer),
+        (None, _) => Err(missing("SecurityGroupRule.N.SecurityGroupRule.CidrIpv4, ReferencedGroupId or PrefixListId")),
+        _ => Err(combination("A rule is given exactly one of CidrIpv4, ReferencedGroupId and PrefixListId.")),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use freehold_proto::internal::host::{
     DhcpOptionsDesired, InstanceDesired, InterfaceAttachment, Metadata, PeeringDesired, PowerState, PublicAddress, ResourceName,
-    RuleDesired, SecurityGroupDesired, VolumeAttachment, VpcDesired, rule_desired,
+    SecurityGroupDesired, VolumeAttachment, VpcDesired,
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 
@@ -235,21 +235,6 @@ pub async fn security_group(db: &impl ConnectionTrait, group_id: &str) -> Result
         group_id: row.group_id,
         vpc_id: row.vpc_id,
         generation: unsigned(row.generation),
-        rules: rules.into_iter().filter_map(rule).collect(),
+        rules: super::rules::desired(db, rules).await?,
     }))
-}
-
-fn rule(row: security_group_rule::Model) -> Option<RuleDesired> {
-    let peer = match (row.cidr_ipv4, row.referenced_group_id) {
-        (Some(cidr), _) => rule_desired::Peer::CidrIpv4(cidr),
-        (None, Some(group)) => rule_desired::Peer::ReferencedGroupId(group),
-        (None, None) => return None,
-    };
-    Some(RuleDesired {
-        egress: row.is_egress,
-        ip_protocol: row.ip_protocol,
-        from_port: row.from_port,
-        to_port: row.to_port,
-        peer: Some(peer),
-    })
 }

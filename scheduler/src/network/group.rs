@@ -48,6 +48,7 @@ async fn insert_all_traffic(
         to_port: -1,
         cidr_ipv4,
         referenced_group_id,
+        prefix_list_id: None,
         description: None,
         created: tx.now(),
     };

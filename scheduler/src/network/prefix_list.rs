@@ -2,14 +2,19 @@
 //!
 //! Source: <https://docs.aws.amazon.com/vpc/latest/userguide/managed-prefix-lists.html>.
 
-use std::collections::BTreeMap;
+mod referrers;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use freehold_proto::{ErrorCode, Fault};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter, Set};
 
+pub use referrers::weight;
+
 use super::cidr;
-use crate::store::{Failure, Outcome, Tx, prefix_list, prefix_list_entry};
+use crate::store::read::chosen;
+use crate::store::{Failure, Outcome, Select, Tx, prefix_list, prefix_list_entry};
 
 /// Whose the lists are that the cloud keeps itself.
 pub const CLOUD: &str = "AWS";
@@ -175,11 +180,20 @@ pub async fn become_next(tx: &mut Tx, row: prefix_list::Model, wanted: Entries, 
     let mut row = row.into_active_model();
     row.version = Set(version);
     row.state = Set(state.to_owned());
-    Ok(row.update(tx.db()).await?)
+    let row = row.update(tx.db()).await?;
+    referrers::restate(tx, &id).await?;
+    Ok(row)
 }
 
-/// Takes a list away with all its versions. Nothing refers to it.
+/// Takes a list away with all its versions. Refused while anything refers to it.
 pub async fn delete(tx: &Tx, row: prefix_list::Model) -> Outcome<()> {
+    if let Some(referrer) = referrers::first(tx, &row.prefix_list_id).await? {
+        let message = format!(
+            "The prefix list '{}' has dependencies and cannot be deleted: {referrer} names it. Remove its reference first.",
+            row.prefix_list_id
+        );
+        return Err(Failure::refuse(ErrorCode::DependencyViolation, message));
+    }
     let of_list = prefix_list_entry::Column::PrefixListId.eq(&row.prefix_list_id);
     prefix_list_entry::Entity::delete_many().filter(of_list).exec(tx.db()).await?;
     row.delete(tx.db()).await?;
@@ -191,7 +205,9 @@ pub async fn resize(tx: &Tx, row: prefix_list::Model, max_entries: i32) -> Outco
     check_fits(entries(tx, &row.prefix_list_id, row.version).await?.len(), max_entries)?;
     let mut row = row.into_active_model();
     row.max_entries = Set(max_entries);
-    Ok(row.update(tx.db()).await?)
+    let row = row.update(tx.db()).await?;
+    referrers::check_bearable(tx, &row.prefix_list_id).await?;
+    Ok(row)
 }
 
 /// Refuses what only the cloud may do with its own lists.
@@ -207,6 +223,16 @@ pub fn check_own(row: &prefix_list::Model, account: &str) -> Result<(), Failure>
 pub async fn visible(tx: &Tx, id: &str) -> Outcome<Option<prefix_list::Model>> {
     let row = prefix_list::Entity::find_by_id(id).one(tx.db()).await?;
     Ok(row.filter(|row| row.account_id == tx.account() || row.account_id == CLOUD))
+}
+
+/// Those of `ids` that the account sees.
+pub async fn visible_of(tx: &Tx, ids: Vec<String>) -> Outcome<BTreeSet<String>> {
+    if ids.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let rows = chosen(tx.db(), prefix_list::Entity::find(), prefix_list::Column::PrefixListId, &Select::Ids(ids)).await?;
+    let seen = rows.into_iter().filter(|row| row.account_id == tx.account() || row.account_id == CLOUD);
+    Ok(seen.map(|row| row.prefix_list_id).collect())
 }
 
 #[cfg(test)]

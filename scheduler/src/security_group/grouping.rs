@@ -12,6 +12,7 @@ pub struct GroupedRules<'a> {
     pub ipv4: Vec<(String, Option<&'a str>)>,
     pub ipv6: Vec<(String, Option<&'a str>)>,
     pub groups: Vec<(&'a str, Option<&'a str>)>,
+    pub lists: Vec<(&'a str, Option<&'a str>)>,
 }
 
 /// Groups rules by protocol and ports, in the order in which each combination first appears. Clients (Terraform) rely on ONE permission
@@ -22,7 +23,8 @@ pub fn grouped<'a>(rules: impl IntoIterator<Item = &'a Rule>) -> Vec<GroupedRule
         let (protocol, ports) = (rule.spec.protocol, rule.spec.ports);
         let at = groups.iter().position(|(known, group)| group.protocol == protocol && *known == ports).unwrap_or_else(|| {
             let shown = (!matches!(protocol, Protocol::All | Protocol::Number(_))).then_some(ports);
-            groups.push((ports, GroupedRules { protocol, ports: shown, ipv4: Vec::new(), ipv6: Vec::new(), groups: Vec::new() }));
+            let (ipv4, ipv6) = (Vec::new(), Vec::new());
+            groups.push((ports, GroupedRules { protocol, ports: shown, ipv4, ipv6, groups: Vec::new(), lists: Vec::new() }));
             groups.len() - 1
         });
         let (_, group) = &mut groups[at];
@@ -30,6 +32,7 @@ pub fn grouped<'a>(rules: impl IntoIterator<Item = &'a Rule>) -> Vec<GroupedRule
             Peer::Ipv4(net) => group.ipv4.push((net.to_string(), rule.description.as_deref())),
             Peer::Ipv6(net) => group.ipv6.push((net.to_string(), rule.description.as_deref())),
             Peer::Group(id) => group.groups.push((id, rule.description.as_deref())),
+            Peer::PrefixList(id) => group.lists.push((id, rule.description.as_deref())),
         }
     }
     groups.into_iter().map(|(_, group)| group).collect()

@@ -17,4 +17,4 @@ pub use words::{DEFAULT, check_description, check_name};
 pub const MOST: u64 = 2_500;
 
 /// EC2's default quota, per direction.
-pub const MAX_RULES_PER_DIRECTION: usize = 60;
+pub const MAX_RULES_PER_DIRECTION: u64 = 60;

@@ -38,6 +38,8 @@ pub enum Peer {
     Ipv6(Ipv6Net),
     /// A group of the same account, by id.
     Group(String),
+    /// What a prefix list has, by the list's id.
+    PrefixList(String),
 }
 
 impl fmt::Display for Peer {
@@ -45,7 +47,7 @@ impl fmt::Display for Peer {
         match self {
             Self::Ipv4(net) => write!(formatter, "{net}"),
             Self::Ipv6(net) => write!(formatter, "{net}"),
-            Self::Group(id) => formatter.write_str(id),
+            Self::Group(id) | Self::PrefixList(id) => formatter.write_str(id),
         }
     }
 }
@@ -97,6 +99,7 @@ pub enum PermissionPeer<'a> {
     Cidr(Option<&'a str>),
     Cidr6(Option<&'a str>),
     Group(GroupReference<'a>),
+    PrefixList(Option<&'a str>),
 }
 
 /// One `IpPermission` of a request, free of the message's form.
@@ -108,10 +111,12 @@ pub struct Permission<'a> {
     pub peers: Vec<(PermissionPeer<'a>, Option<&'a str>)>,
 }
 
-/// Takes permissions apart into rules. `resolve` turns a group reference into the id of a group that the caller may name.
+/// Takes permissions apart into rules. `resolve` turns a group reference into the id of a group that the caller may name, `list` says of a
+/// prefix list's id whether the caller may name that.
 pub fn read<'a>(
     permissions: impl IntoIterator<Item = Permission<'a>>,
     mut resolve: impl FnMut(&GroupReference<'a>) -> Result<SecurityGroupId, Fault>,
+    mut list: impl FnMut(&str) -> Result<(), Fault>,
 ) -> Result<Vec<Rule>, Fault> {
     let mut rules = Vec::new();
     let mut seen = HashSet::new();
@@ -120,13 +125,18 @@ pub fn read<'a>(
         let protocol = Protocol::parse(word)?;
         let ports = Ports::read(protocol, permission.from_port, permission.to_port)?;
         if permission.peers.is_empty() {
-            return Err(missing("Each permission must name a source: IpRanges or UserIdGroupPairs."));
+            return Err(missing("Each permission must name a source: IpRanges, UserIdGroupPairs or PrefixListIds."));
         }
         for (peer, description) in permission.peers {
             let peer = match peer {
                 PermissionPeer::Cidr(cidr) => Peer::Ipv4(parse_cidr(cidr)?),
                 PermissionPeer::Cidr6(cidr) => Peer::Ipv6(parse_cidr6(cidr)?),
                 PermissionPeer::Group(reference) => Peer::Group(resolve(&reference)?.into()),
+                PermissionPeer::PrefixList(id) => {
+                    let id = id.ok_or_else(|| missing("Each of PrefixListIds must have a PrefixListId."))?;
+                    list(id)?;
+                    Peer::PrefixList(id.to_owned())
+                }
             };
             let spec = RuleSpec { protocol, ports, peer };
             if !seen.insert(spec.clone()) {
@@ -170,9 +180,10 @@ mod tests {
     }
 
     fn read_all<'a>(permissions: impl IntoIterator<Item = Permission<'a>>) -> Result<Vec<Rule>, Fault> {
-        read(permissions, |reference| {
+        let group = |reference: &GroupReference<'_>| {
             SecurityGroupId::parse(reference.group_id.unwrap_or("")).map_err(|_| Fault::new(ErrorCode::InvalidGroupNotFound, "no"))
-        })
+        };
+        read(permissions, group, |_| Ok(()))
     }
 
     #[test]

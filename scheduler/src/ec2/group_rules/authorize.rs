@@ -10,6 +10,7 @@ use crate::ec2::create_tags::insert_tags;
 use crate::ec2::message;
 use crate::ec2::model::security_group::rule_message;
 use crate::ec2::resolve::SECURITY_GROUP_RULE;
+use crate::network::prefix_list as lists;
 use crate::security_group::{Direction, MAX_RULES_PER_DIRECTION, Peer, Rule};
 use crate::store::{Outcome, Tx, is_unique_violation, security_group, security_group_rule};
 
@@ -21,6 +22,7 @@ pub const ERRORS: &[ErrorCode] = &[
     ErrorCode::InvalidParameterValue,
     ErrorCode::InvalidPermissionDuplicate,
     ErrorCode::InvalidPermissionMalformed,
+    ErrorCode::InvalidPrefixListIdNotFound,
     ErrorCode::MissingParameter,
     ErrorCode::RulesPerSecurityGroupLimitExceeded,
     ErrorCode::TagLimitExceeded,
@@ -54,7 +56,7 @@ pub async fn authorize(
 }
 
 fn row(tx: &Tx, group: &security_group::Model, direction: Direction, rule: Rule) -> Result<security_group_rule::Model, Fault> {
-    let (cidr_ipv4, referenced_group_id) = peer_columns(rule.spec.peer)?;
+    let PeerColumns { cidr_ipv4, referenced_group_id, prefix_list_id } = peer_columns(rule.spec.peer)?;
     Ok(security_group_rule::Model {
         security_group_rule_id: SecurityGroupRuleId::draw(tx.entropy()).into(),
         account_id: tx.account().to_owned(),
@@ -65,16 +67,25 @@ fn row(tx: &Tx, group: &security_group::Model, direction: Direction, rule: Rule)
         to_port: rule.spec.ports.to,
         cidr_ipv4,
         referenced_group_id,
+        prefix_list_id,
         description: rule.description,
         created: tx.now(),
     })
 }
 
-/// A rule's block and its group, one of which it has.
-pub fn peer_columns(peer: Peer) -> Result<(Option<String>, Option<String>), Fault> {
+/// What a rule matches by: one of these it has.
+#[derive(Default)]
+pub struct PeerColumns {
+    pub cidr_ipv4: Option<String>,
+    pub referenced_group_id: Option<String>,
+    pub prefix_list_id: Option<String>,
+}
+
+pub fn peer_columns(peer: Peer) -> Result<PeerColumns, Fault> {
     match peer {
-        Peer::Ipv4(net) => Ok((Some(net.to_string()), None)),
-        Peer::Group(group_id) => Ok((None, Some(group_id))),
+        Peer::Ipv4(net) => Ok(PeerColumns { cidr_ipv4: Some(net.to_string()), ..PeerColumns::default() }),
+        Peer::Group(group_id) => Ok(PeerColumns { referenced_group_id: Some(group_id), ..PeerColumns::default() }),
+        Peer::PrefixList(id) => Ok(PeerColumns { prefix_list_id: Some(id), ..PeerColumns::default() }),
         Peer::Ipv6(net) => {
             let message = format!("The range {net} is not supported: networks are IPv4 so far.");
             Err(Fault::new(ErrorCode::UnsupportedOperation, message))
@@ -93,8 +104,10 @@ pub async fn insert(tx: &Tx, row: security_group_rule::Model, words: &str) -> Ou
     }
 }
 
-async fn check_limit(tx: &Tx, group: &security_group::Model, direction: Direction) -> Outcome<()> {
-    if present(tx, group, direction).await?.len() > MAX_RULES_PER_DIRECTION {
+/// A rule that names a prefix list counts as the list has room for.
+pub async fn check_limit(tx: &Tx, group: &security_group::Model, direction: Direction) -> Outcome<()> {
+    let rules = present(tx, group, direction).await?;
+    if lists::weight(tx, rules.iter().map(|rule| rule.prefix_list_id.as_deref())).await? > MAX_RULES_PER_DIRECTION {
         let message =
             format!("The maximum number of rules per security group has been reached: {MAX_RULES_PER_DIRECTION} {direction} rules.");
         return Err(Fault::new(ErrorCode::RulesPerSecurityGroupLimitExceeded, message).into());

@@ -12,10 +12,10 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use super::describe_security_groups::absent_name;
 use super::message::missing;
 use super::model::security_group::permission;
-use super::resolve::SECURITY_GROUP;
+use super::resolve::{PREFIX_LIST, SECURITY_GROUP};
 use super::run_instances::combination;
 use crate::lifecycle::terminate::restate_groups;
-use crate::network::default;
+use crate::network::{default, prefix_list as lists};
 use crate::security_group::{self as rules, Direction, Permission, PermissionPeer, Rule};
 use crate::store::{Outcome, Tx, security_group, security_group_rule};
 
@@ -89,7 +89,18 @@ pub async fn read_permissions(
     reach: Reach,
 ) -> Outcome<Vec<Rule>> {
     let reachable = Reachable::from(tx, group, reach).await?;
-    Ok(rules::read(permissions, |reference| reachable.resolve(reference))?)
+    let known = lists::visible_of(tx, lists_named(&permissions)).await?;
+    let list = |id: &str| if known.contains(id) { Ok(()) } else { Err(PREFIX_LIST.absent(id)) };
+    Ok(rules::read(permissions, |reference| reachable.resolve(reference), list)?)
+}
+
+fn lists_named(permissions: &[Permission<'_>]) -> Vec<String> {
+    let peers = permissions.iter().flat_map(|permission| &permission.peers);
+    let list = |peer: &PermissionPeer<'_>| match peer {
+        PermissionPeer::PrefixList(id) => id.map(str::to_owned),
+        PermissionPeer::Cidr(_) | PermissionPeer::Cidr6(_) | PermissionPeer::Group(_) => None,
+    };
+    peers.filter_map(|(peer, _)| list(peer)).collect()
 }
 
 /// "" where the account has none.

@@ -23,6 +23,7 @@ pub const ERRORS: &[ErrorCode] = &[
     ErrorCode::InvalidParameterValue,
     ErrorCode::InvalidPermissionMalformed,
     ErrorCode::InvalidPermissionNotFound,
+    ErrorCode::InvalidPrefixListIdNotFound,
     ErrorCode::InvalidSecurityGroupRuleIdMalformed,
     ErrorCode::InvalidSecurityGroupRuleIdNotFound,
     ErrorCode::MissingParameter,

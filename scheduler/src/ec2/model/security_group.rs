@@ -34,7 +34,7 @@ pub const FILTERS: Table<SecurityGroupView> = Table {
         // A pair names its group by id alone.
         never!("ip-permission.group-name"),
         never!("ip-permission.ipv6-cidr"),
-        never!("ip-permission.prefix-list-id"),
+        by_rule!(false, "ip-permission.prefix-list-id", |rule, say| rule.prefix_list_id.iter().for_each(|id| say(id))),
         by_rule!(false, "ip-permission.protocol", |rule, say| say(&rule.ip_protocol)),
         by_rule!(false, "ip-permission.to-port", |rule, say| say(&rule.to_port.to_string())),
         ("ip-permission.user-id", |view, say| owners(view, false).for_each(say)),
@@ -43,7 +43,7 @@ pub const FILTERS: Table<SecurityGroupView> = Table {
         by_rule!(true, "egress.ip-permission.group-id", |rule, say| rule.referenced_group_id.iter().for_each(|id| say(id))),
         never!("egress.ip-permission.group-name"),
         never!("egress.ip-permission.ipv6-cidr"),
-        never!("egress.ip-permission.prefix-list-id"),
+        by_rule!(true, "egress.ip-permission.prefix-list-id", |rule, say| rule.prefix_list_id.iter().for_each(|id| say(id))),
         by_rule!(true, "egress.ip-permission.protocol", |rule, say| say(&rule.ip_protocol)),
         by_rule!(true, "egress.ip-permission.to-port", |rule, say| say(&rule.to_port.to_string())),
         ("egress.ip-permission.user-id", |view, say| owners(view, true).for_each(say)),
@@ -71,10 +71,11 @@ fn owners(view: &SecurityGroupView, egress: bool) -> impl Iterator<Item = &str> 
 
 /// A rule out of its row.
 pub fn rule(row: &security_group_rule::Model) -> Result<Rule, Fault> {
-    let peer = match (&row.cidr_ipv4, &row.referenced_group_id) {
-        (Some(cidr), _) => Peer::Ipv4(cidr.parse().map_err(|error| Fault::internal("a stored rule's CIDR block", error))?),
-        (None, Some(group_id)) => Peer::Group(group_id.clone()),
-        (None, None) => return Err(Fault::internal("a stored rule without a peer", row.security_group_rule_id.clone())),
+    let peer = match (&row.cidr_ipv4, &row.referenced_group_id, &row.prefix_list_id) {
+        (Some(cidr), ..) => Peer::Ipv4(cidr.parse().map_err(|error| Fault::internal("a stored rule's CIDR block", error))?),
+        (None, Some(group_id), _) => Peer::Group(group_id.clone()),
+        (None, None, Some(list)) => Peer::PrefixList(list.clone()),
+        (None, None, None) => return Err(Fault::internal("a stored rule without a peer", row.security_group_rule_id.clone())),
     };
     let spec = RuleSpec { protocol: Protocol::parse(&row.ip_protocol)?, ports: Ports { from: row.from_port, to: row.to_port }, peer };
     Ok(Rule { spec, description: row.description.clone() })
@@ -133,7 +134,11 @@ pub fn ip_permission(permission: GroupedRules<'_>, account_id: &str, foreign: &B
                 }
             })
             .collect(),
-        ..Default::default()
+        prefix_list_ids: permission
+            .lists
+            .into_iter()
+            .map(|(id, description)| ec2::PrefixListId { prefix_list_id: Some(id.to_owned()), description: words(description) })
+            .collect(),
     }
 }
 
@@ -168,6 +173,7 @@ pub fn rule_message(
         from_port: Some(row.from_port),
         to_port: Some(row.to_port),
         cidr_ipv4: row.cidr_ipv4.clone(),
+        prefix_list_id: row.prefix_list_id.clone(),
         referenced_group_info: row.referenced_group_id.as_ref().map(referenced),
         description: row.description.clone(),
         tags: message::tags(tags),
@@ -187,6 +193,7 @@ impl From<&security_group_rule::Model> for ec2::RevokedSecurityGroupRule {
             to_port: Some(row.to_port),
             cidr_ipv4: row.cidr_ipv4.clone(),
             referenced_group_id: row.referenced_group_id.clone(),
+            prefix_list_id: row.prefix_list_id.clone(),
             description: row.description.clone(),
             ..Self::default()
         }
@@ -207,10 +214,12 @@ pub fn permission(given: &ec2::IpPermission) -> Permission<'_> {
         };
         (PermissionPeer::Group(reference), pair.description.as_deref())
     });
+    let lists =
+        given.prefix_list_ids.iter().map(|list| (PermissionPeer::PrefixList(list.prefix_list_id.as_deref()), list.description.as_deref()));
     Permission {
         ip_protocol: given.ip_protocol.as_deref(),
         from_port: given.from_port,
         to_port: given.to_port,
-        peers: ranges.chain(ranges6).chain(pairs).collect(),
+        peers: ranges.chain(ranges6).chain(pairs).chain(lists).collect(),
     }
 }

@@ -15,6 +15,7 @@ pub struct Model {
     pub to_port: i32,
     pub cidr_ipv4: Option<String>,
     pub referenced_group_id: Option<String>,
+    pub prefix_list_id: Option<String>,
     pub description: Option<String>,
     pub created: i64,
 }
