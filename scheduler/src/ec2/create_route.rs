@@ -2,12 +2,13 @@
 
 use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::route_asked::{Asked, Given};
 use crate::engine::Command;
+use crate::network::prefix_list::weight;
 use crate::network::restate;
-use crate::network::route::{MOST_ROUTES, Place, insert};
+use crate::network::route::{MOST_ROUTES, Place, insert, list_of};
 use crate::store::{Outcome, Tx, route};
 
 impl Command for ec2::CreateRouteRequest {
@@ -22,6 +23,8 @@ impl Command for ec2::CreateRouteRequest {
         ErrorCode::InvalidNetworkInterfaceIdNotFound,
         ErrorCode::InvalidParameterCombination,
         ErrorCode::InvalidParameterValue,
+        ErrorCode::InvalidPrefixListIdMalformed,
+        ErrorCode::InvalidPrefixListIdNotFound,
         ErrorCode::InvalidRouteTableIdMalformed,
         ErrorCode::InvalidRouteTableIdNotFound,
         ErrorCode::InvalidVpcPeeringConnectionIdMalformed,
@@ -34,12 +37,14 @@ impl Command for ec2::CreateRouteRequest {
     async fn run(self, tx: &mut Tx) -> Outcome<ec2::CreateRouteResult> {
         let Asked { table, destination, place, target } = Given::from(&self).read(tx).await?;
         let key = (table.route_table_id.clone(), destination.to_string());
-        let (Some(target), false, None) = (target, place == Place::Vpc, route::Entity::find_by_id(key).one(tx.db()).await?) else {
+        let (Some(target), false, None) = (target, place == Place::Vpc, route::Entity::find_by_id(key.clone()).one(tx.db()).await?) else {
             let message = format!("The route identified by {destination} already exists.");
             return Err(Fault::new(ErrorCode::RouteAlreadyExists, message).into());
         };
         let of_table = route::Entity::find().filter(route::Column::RouteTableId.eq(&table.route_table_id));
-        if of_table.count(tx.db()).await? >= MOST_ROUTES {
+        let there = of_table.all(tx.db()).await?;
+        let named = there.iter().map(|row| row.destination.as_str()).chain([key.1.as_str()]).map(list_of);
+        if weight(tx, named).await? > MOST_ROUTES {
             let message = format!("A route table has at most {MOST_ROUTES} routes. Delete some of '{}' first.", table.route_table_id);
             return Err(Fault::new(ErrorCode::RouteLimitExceeded, message).into());
         }

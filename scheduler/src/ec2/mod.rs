@@ -146,6 +146,7 @@ mod restore_managed_prefix_list_version;
 mod revoke_security_group_egress;
 mod revoke_security_group_ingress;
 mod route_asked;
+mod route_destination;
 mod run_instances;
 mod start_instances;
 mod stop_instances;

@@ -23,6 +23,8 @@ impl Command for ec2::ReplaceRouteRequest {
         ErrorCode::InvalidNetworkInterfaceIdNotFound,
         ErrorCode::InvalidParameterCombination,
         ErrorCode::InvalidParameterValue,
+        ErrorCode::InvalidPrefixListIdMalformed,
+        ErrorCode::InvalidPrefixListIdNotFound,
         ErrorCode::InvalidRouteTableIdMalformed,
         ErrorCode::InvalidRouteTableIdNotFound,
         ErrorCode::InvalidVpcPeeringConnectionIdMalformed,

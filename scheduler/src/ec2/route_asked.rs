@@ -1,23 +1,22 @@
 //! What CreateRoute and ReplaceRoute say of a route: a table, a destination, and exactly one target.
 
+use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
-use freehold_proto::{ErrorCode, Fault};
-use ipnet::Ipv4Net;
 
 use super::chosen_instances;
 use super::message::missing;
 use super::resolve::{NETWORK_INTERFACE, ROUTE_TABLE, VPC_PEERING_CONNECTION};
+use super::route_destination::{self, Destination};
 use super::run_instances::{combination, invalid};
 use crate::network::nat::state::STANDING;
 use crate::network::peering::status;
-use crate::network::route::{Place, Target, destination, only_an_interface};
-use crate::network::{cidr, subnet, vpc as network_vpc};
-use crate::store::{Failure, Outcome, Tx, internet_gateway, nat_gateway, network_interface, route_table, vpc};
+use crate::network::route::{Place, Target, only_an_interface};
+use crate::store::{Failure, Outcome, Tx, internet_gateway, nat_gateway, network_interface, route_table};
 
 /// A route as it is asked for, which its VPC can have.
 pub struct Asked {
     pub table: route_table::Model,
-    pub destination: Ipv4Net,
+    pub destination: Destination,
     pub place: Place,
     /// The id of a gateway or an interface; none for the VPC's own way.
     pub target: Option<String>,
@@ -26,7 +25,8 @@ pub struct Asked {
 /// What a request gives.
 pub struct Given<'a> {
     pub route_table_id: &'a str,
-    pub destination: Option<&'a str>,
+    pub block: Option<&'a str>,
+    pub list: Option<&'a str>,
     /// By parameter.
     targets: Vec<(&'static str, &'a str)>,
 }
@@ -46,8 +46,8 @@ macro_rules! given {
                     ("vpcPeeringConnectionId", &request.vpc_peering_connection_id),
                 ];
                 let given = all.into_iter().filter_map(|(name, id)| Some((name, id.as_deref().filter(|id| !id.is_empty())?)));
-                let (route_table_id, destination) = (&request.route_table_id, request.destination_cidr_block.as_deref());
-                Self { route_table_id, destination, targets: given.collect() }
+                let (block, list) = (request.destination_cidr_block.as_deref(), request.destination_prefix_list_id.as_deref());
+                Self { route_table_id: &request.route_table_id, block, list, targets: given.collect() }
             }
         }
     };
@@ -63,7 +63,12 @@ impl Given<'_> {
     }
 
     pub async fn read(self, tx: &Tx) -> Outcome<Asked> {
-        let (table, destination, place) = named(tx, self.route_table_id, self.destination).await?;
+        if self.route_table_id.is_empty() {
+            return Err(missing("routeTableId").into());
+        }
+        let destination = route_destination::Given::of(self.block, self.list)?;
+        let table = ROUTE_TABLE.own::<route_table::Entity>(tx, self.route_table_id).await?;
+        let (destination, place) = destination.read(tx, &table).await?;
         let target = match self.targets.as_slice() {
             [(parameter, id)] => target(tx, &table, parameter, id).await?,
             [] => return Err(missing("gatewayId, natGatewayId, networkInterfaceId, vpcPeeringConnectionId or instanceId").into()),
@@ -80,28 +85,6 @@ impl Given<'_> {
         }
         Ok(Asked { table, destination, place, target })
     }
-}
-
-/// The caller's table, and a destination that it can have a route to.
-pub async fn named(tx: &Tx, route_table_id: &str, to: Option<&str>) -> Outcome<(route_table::Model, Ipv4Net, Place)> {
-    if route_table_id.is_empty() {
-        return Err(missing("routeTableId").into());
-    }
-    let to = to.filter(|to| !to.is_empty()).ok_or_else(|| missing("destinationCidrBlock"))?;
-    let table = ROUTE_TABLE.own::<route_table::Entity>(tx, route_table_id).await?;
-    let (blocks, subnets) = networks(tx, &table.vpc_id).await?;
-    let (destination, place) = destination(to, &blocks, &subnets)?;
-    Ok((table, destination, place))
-}
-
-/// A VPC's blocks and its subnets'.
-async fn networks(tx: &Tx, vpc_id: &str) -> Outcome<(Vec<Ipv4Net>, Vec<Ipv4Net>)> {
-    use sea_orm::EntityTrait as _;
-    let row = vpc::Entity::find_by_id(vpc_id).one(tx.db()).await?;
-    let row = row.ok_or_else(|| Fault::internal("a route table has no VPC", vpc_id.to_owned()))?;
-    let subnets = subnet::in_vpc(tx, vpc_id).await?;
-    let subnets = subnets.iter().map(|row| cidr::stored(&row.cidr_block)).collect::<Result<_, _>>()?;
-    Ok((network_vpc::blocks(tx, &row).await?, subnets))
 }
 
 async fn target(tx: &Tx, table: &route_table::Model, parameter: &str, id: &str) -> Outcome<Option<String>> {

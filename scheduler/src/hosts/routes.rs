@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use freehold_proto::internal::host::{RouteDesired, RouteTableDesired, RouterInterface, SubnetDesired, route_desired};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 
+use super::lists::{self, Blocks};
 use crate::lifecycle::step::State;
 use crate::network::nat::state::AVAILABLE;
 use crate::network::peering;
-use crate::network::route::Target;
+use crate::network::route::{Target, list_of};
 use crate::store::read::chosen;
 use crate::store::{
     Select, instance, internet_gateway, nat_gateway, network_interface_attachment, private_address, route, route_table_association, subnet,
@@ -41,6 +42,8 @@ pub async fn route_tables(db: &impl ConnectionTrait, vpc_id: &str) -> Result<Vec
     let mut there = routers(db, interfaces.collect()).await?;
     let translating = routes.iter().filter(|row| Target::of(&row.target) == Target::NatGateway).map(|row| row.target.clone());
     there.extend(translators(db, translating.collect()).await?);
+    let lists = Blocks::of(db, routes.iter().filter_map(|row| list_of(&row.destination)).map(str::to_owned)).await?;
+    let own = lists::own_blocks(db, vpc_id).await?;
     for row in routes {
         let target = if gateway.as_ref() == Some(&row.target) {
             Some(route_desired::Target::InternetGatewayId(row.target))
@@ -49,7 +52,15 @@ pub async fn route_tables(db: &impl ConnectionTrait, vpc_id: &str) -> Result<Vec
         } else {
             there.get(&row.target).cloned().map(route_desired::Target::NetworkInterface)
         };
-        tables.entry(row.route_table_id).or_default().push(RouteDesired { cidr_block: row.destination, target });
+        let table = tables.entry(row.route_table_id).or_default();
+        match list_of(&row.destination) {
+            None => table.push(RouteDesired { cidr_block: row.destination, target }),
+            // Behind the blocks, which so have been there before any list.
+            Some(list) => {
+                let blocks = lists.routed(list, &own, table);
+                table.extend(blocks.into_iter().map(|cidr_block| RouteDesired { cidr_block, target: target.clone() }));
+            }
+        }
     }
     Ok(tables.into_iter().map(|(route_table_id, routes)| RouteTableDesired { route_table_id, routes }).collect())
 }

@@ -3,9 +3,10 @@
 //! Source: <https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Route_Tables.html>.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::net::Ipv4Addr;
 
-use freehold_proto::id::{InternetGatewayId, NatGatewayId, NetworkInterfaceId, VpcPeeringConnectionId};
+use freehold_proto::id::{InternetGatewayId, NatGatewayId, NetworkInterfaceId, PrefixListId, VpcPeeringConnectionId};
 use freehold_proto::{ErrorCode, Fault};
 use ipnet::Ipv4Net;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, QueryTrait};
@@ -20,7 +21,7 @@ pub const MOST_TABLES: u64 = 200;
 pub const MOST_ROUTES: u64 = 1_000;
 
 /// AWS's own services on a link. What holds it may be a destination, what lies in it may not.
-const KEPT: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 168, 0), 22);
+pub const KEPT: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 168, 0), 22);
 
 /// What kind of thing takes a route's packets: its id says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,11 @@ impl Target {
     pub fn is_internet_gateway(id: &str) -> bool {
         InternetGatewayId::parse(id).is_ok()
     }
+}
+
+/// The prefix list that a stored destination is, unless it is a block.
+pub fn list_of(destination: &str) -> Option<&str> {
+    PrefixListId::parse(destination).is_ok().then_some(destination)
 }
 
 /// Where a destination lies.
@@ -81,7 +87,7 @@ pub fn destination(text: &str, vpc: &[Ipv4Net], subnets: &[Ipv4Net]) -> Result<(
 }
 
 /// Where a gateway is asked for and only an interface can be.
-pub fn only_an_interface(to: &Ipv4Net) -> Fault {
+pub fn only_an_interface(to: &impl Display) -> Fault {
     let message = format!(
         "The destination CIDR block {to} is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an \
          interface or an instance."
@@ -107,7 +113,7 @@ pub async fn restate_to(tx: &mut Tx, targets: Vec<String>) -> Outcome<()> {
 }
 
 /// Adds a route to a table, which is named with its account.
-pub async fn insert(tx: &Tx, (route_table_id, account_id): (String, String), destination: Ipv4Net, target: String) -> Outcome<()> {
+pub async fn insert(tx: &Tx, (route_table_id, account_id): (String, String), destination: impl Display, target: String) -> Outcome<()> {
     let row = route::Model { route_table_id, destination: destination.to_string(), account_id, target, created: tx.now() };
     row.into_active_model().insert(tx.db()).await?;
     Ok(())
@@ -117,6 +123,9 @@ pub async fn insert(tx: &Tx, (route_table_id, account_id): (String, String), des
 pub async fn within(tx: &Tx, vpc_id: &str, block: &Ipv4Net) -> Outcome<Option<Ipv4Net>> {
     let in_vpc = route::Column::RouteTableId.in_subquery(tables_of(vpc_id));
     for row in route::Entity::find().filter(in_vpc).all(tx.db()).await? {
+        if list_of(&row.destination).is_some() {
+            continue;
+        }
         let to = cidr::stored(&row.destination)?;
         if block.contains(&to) {
             return Ok(Some(to));

@@ -7,7 +7,7 @@ use crate::Settings;
 use crate::ec2::message;
 use crate::ec2::shown::{Shown, Shows, never, shown};
 use crate::filter::{Table, flag};
-use crate::network::route::Target;
+use crate::network::route::{Target, list_of};
 use crate::store::read::networks::{RouteTableView, RouteView};
 use crate::store::route_table_association;
 
@@ -76,9 +76,11 @@ fn local(block: &str) -> ec2::Route {
 fn route(view: &RouteView, origin: &str) -> ec2::Route {
     let row = &view.route;
     let target = Target::of(&row.target);
+    let list = list_of(&row.destination);
     let is = |kind: Target| (target == kind).then(|| row.target.clone());
     ec2::Route {
-        destination_cidr_block: Some(row.destination.clone()),
+        destination_cidr_block: list.is_none().then(|| row.destination.clone()),
+        destination_prefix_list_id: list.map(str::to_owned),
         gateway_id: is(Target::Gateway),
         nat_gateway_id: is(Target::NatGateway),
         network_interface_id: is(Target::Interface),

@@ -10,6 +10,7 @@ mod instance_options;
 mod key_pairs;
 mod launch_template_refusals;
 mod launch_templates;
+mod list_routes;
 mod list_rules;
 mod nat_gateways;
 mod network_refusals;

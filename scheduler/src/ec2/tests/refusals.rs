@@ -55,6 +55,7 @@ async fn every_declared_code_is_provoked() {
     super::nat_gateways::refusals(&bench).await;
     super::peering::refusals(&bench).await;
     super::network_refusals::refusals(&bench).await;
+    super::list_routes::refusals(&bench).await;
     super::list_rules::refusals(&bench).await;
     super::prefix_lists::refusals(&bench).await;
     super::route_refusals::refusals(&bench).await;

@@ -3,12 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 
 use freehold_proto::{ErrorCode, Fault};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 
 use crate::lifecycle::terminate::restate_groups;
+use crate::network;
+use crate::network::route::{MOST_ROUTES, list_of};
 use crate::security_group::MAX_RULES_PER_DIRECTION;
 use crate::store::read::chosen;
-use crate::store::{Outcome, Select, Tx, prefix_list, security_group_rule};
+use crate::store::{Outcome, Select, Tx, prefix_list, route, route_table, security_group_rule};
 
 /// How many of those that can not bear a list's size are named.
 const NAMED: usize = 10;
@@ -37,15 +39,31 @@ async fn groups(tx: &Tx, list: &str) -> Outcome<BTreeSet<String>> {
     Ok(naming.all(tx.db()).await?.into_iter().map(|row| row.group_id).collect())
 }
 
+/// The tables with a route to it.
+async fn tables(tx: &Tx, list: &str) -> Outcome<Vec<route_table::Model>> {
+    let naming = route::Entity::find().select_only().column(route::Column::RouteTableId).filter(route::Column::Destination.eq(list));
+    let tables = route_table::Entity::find().filter(route_table::Column::RouteTableId.in_subquery(naming.into_query()));
+    Ok(tables.all(tx.db()).await?)
+}
+
 /// Something that names the list, if anything does.
 pub async fn first(tx: &Tx, list: &str) -> Outcome<Option<String>> {
-    Ok(groups(tx, list).await?.into_iter().next())
+    let group = groups(tx, list).await?.into_iter().next();
+    Ok(match group {
+        Some(group) => Some(group),
+        None => tables(tx, list).await?.into_iter().next().map(|row| row.route_table_id),
+    })
 }
 
 /// The list has other entries: hosts are told of all that names it.
 pub async fn restate(tx: &mut Tx, list: &str) -> Outcome<()> {
     let groups: Vec<String> = groups(tx, list).await?.into_iter().collect();
-    restate_groups(tx, &groups).await
+    restate_groups(tx, &groups).await?;
+    let vpcs: BTreeSet<String> = tables(tx, list).await?.into_iter().map(|row| row.vpc_id).collect();
+    for vpc_id in vpcs {
+        network::restate(tx, &vpc_id).await?;
+    }
+    Ok(())
 }
 
 /// Refuses a size that what names the list can not bear.
@@ -54,6 +72,13 @@ pub async fn check_bearable(tx: &Tx, list: &str) -> Outcome<()> {
     for group in groups(tx, list).await? {
         if !bears(tx, &group).await? {
             over.push(group);
+        }
+    }
+    for table in tables(tx, list).await? {
+        let of_table = route::Column::RouteTableId.eq(&table.route_table_id);
+        let routes = route::Entity::find().filter(of_table).all(tx.db()).await?;
+        if weight(tx, routes.iter().map(|row| list_of(&row.destination))).await? > MOST_ROUTES {
+            over.push(table.route_table_id);
         }
     }
     if over.is_empty() {

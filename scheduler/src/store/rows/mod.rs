@@ -22,6 +22,7 @@ use super::{
     vpc_cidr_block, vpc_peering_connection,
 };
 use crate::network::peering;
+use crate::network::route::list_of;
 
 /// The owner of what everybody may see.
 pub const PUBLIC: &str = "public";
@@ -145,7 +146,7 @@ mirrored! {
         of |row, say| say(&row.subnet_id), ranked |row| (i64::from(!row.is_primary), &row.address);
     public_addresses = public_address (PublicAddress) by NetworkInterfaceId network_interface_id,
         of |_, _| {}, ranked |row| (0, &row.private_ip_address);
-    routes = route (Route) by RouteTableId route_table_id, of |_, _| {}, ranked |row| (row.created, &row.destination);
+    routes = route (Route) by RouteTableId route_table_id, of |row, say| list_of(&row.destination).into_iter().for_each(say), ranked |row| (row.created, &row.destination);
     route_tables = route_table (RouteTable) by RouteTableId route_table_id, of |row, say| {
         say(&row.account_id);
         say(&row.vpc_id);

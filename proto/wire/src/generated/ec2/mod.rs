@@ -832,6 +832,7 @@ pub(super) static SERVICE: Service = Service {
             result: None,
             parameters: &[
                 Parameter { path: "DestinationCidrBlock", standing: Standing::Done },
+                Parameter { path: "DestinationPrefixListId", standing: Standing::Done },
                 Parameter { path: "DryRun", standing: Standing::Done },
                 Parameter { path: "GatewayId", standing: Standing::Done },
                 Parameter { path: "InstanceId", standing: Standing::Done },
@@ -1107,6 +1108,7 @@ pub(super) static SERVICE: Service = Service {
             result: None,
             parameters: &[
                 Parameter { path: "DestinationCidrBlock", standing: Standing::Done },
+                Parameter { path: "DestinationPrefixListId", standing: Standing::Done },
                 Parameter { path: "DryRun", standing: Standing::Done },
                 Parameter { path: "RouteTableId", standing: Standing::Done },
             ],
@@ -2352,6 +2354,7 @@ pub(super) static SERVICE: Service = Service {
             result: None,
             parameters: &[
                 Parameter { path: "DestinationCidrBlock", standing: Standing::Done },
+                Parameter { path: "DestinationPrefixListId", standing: Standing::Done },
                 Parameter { path: "DryRun", standing: Standing::Done },
                 Parameter { path: "GatewayId", standing: Standing::Done },
                 Parameter { path: "InstanceId", standing: Standing::Done },
