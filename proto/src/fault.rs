@@ -135,6 +135,7 @@ error_codes! {
     InvalidPlacementGroupIdMalformed = "InvalidPlacementGroupId.Malformed", 400;
     InvalidPlacementGroupInUse = "InvalidPlacementGroup.InUse", 400;
     InvalidPlacementGroupUnknown = "InvalidPlacementGroup.Unknown", 400;
+    InvalidPolicyDocument = "InvalidPolicyDocument", 400;
     InvalidPrefixListIdMalformed = "InvalidPrefixListId.Malformed", 400;
     // EC2 writes the id's name in two ways.
     InvalidPrefixListIdNotFound = "InvalidPrefixListID.NotFound", 400;
@@ -145,6 +146,7 @@ error_codes! {
     InvalidRouteTableIdNotFound = "InvalidRouteTableID.NotFound", 400;
     InvalidSecurityGroupRuleIdMalformed = "InvalidSecurityGroupRuleId.Malformed", 400;
     InvalidSecurityGroupRuleIdNotFound = "InvalidSecurityGroupRuleId.NotFound", 400;
+    InvalidServiceName = "InvalidServiceName", 400;
     InvalidSnapshotIdMalformed = "InvalidSnapshotID.Malformed", 400;
     InvalidSnapshotNotFound = "InvalidSnapshot.NotFound", 400;
     InvalidSubnetConflict = "InvalidSubnet.Conflict", 400;
@@ -158,6 +160,10 @@ error_codes! {
     InvalidVolumeNotFound = "InvalidVolume.NotFound", 400;
     InvalidVpcCidrBlockAssociationIdMalformed = "InvalidVpcCidrBlockAssociationID.Malformed", 400;
     InvalidVpcCidrBlockAssociationIdNotFound = "InvalidVpcCidrBlockAssociationID.NotFound", 400;
+    // Of the one that is not there DeleteVpcEndpoints has another word than all others.
+    InvalidVpcEndpointNotFound = "InvalidVpcEndpoint.NotFound", 400;
+    InvalidVpcEndpointIdMalformed = "InvalidVpcEndpointId.Malformed", 400;
+    InvalidVpcEndpointIdNotFound = "InvalidVpcEndpointId.NotFound", 400;
     InvalidVpcIdMalformed = "InvalidVpcID.Malformed", 400;
     InvalidVpcIdNotFound = "InvalidVpcID.NotFound", 400;
     InvalidVpcRange = "InvalidVpc.Range", 400;
@@ -184,6 +190,7 @@ error_codes! {
     TagLimitExceeded = "TagLimitExceeded", 400;
     SubnetLimitExceeded = "SubnetLimitExceeded", 400;
     VpcCidrLimitExceeded = "CidrLimitExceeded", 400;
+    VpcEndpointLimitExceeded = "VpcEndpointLimitExceeded", 400;
     VpcIdNotSpecified = "VPCIdNotSpecified", 400;
     VpcLimitExceeded = "VpcLimitExceeded", 400;
     VpcPeeringConnectionAlreadyExists = "VpcPeeringConnectionAlreadyExists", 400;

@@ -104,6 +104,7 @@ ids! {
     NetworkAclId = "acl";
     NatGatewayId = "nat";
     PrefixListId = "pl";
+    VpcEndpointId = "vpce";
     DhcpOptionsId = "dopt";
     VpcCidrAssociationId = "vpc-cidr-assoc";
     VpcPeeringConnectionId = "pcx";

@@ -65,6 +65,7 @@ impl Scheduler {
         let store = Store::open(&config.place(), settings, clock, entropy).await?;
         cluster::begin_epoch(&store).await.map_err(Fault::from)?;
         network::default::complete(&store).await.map_err(Fault::from)?;
+        network::prefix_list::cloud::bring(&store, store.settings()).await.map_err(Fault::from)?;
         let hosts = Arc::new(Hosts::new(Arc::clone(&store)));
         schedulers::enter(&store, hosts.scheduler_id()).await.map_err(Fault::from)?;
         let trust = Trust::open(&store, &vault, store.settings().grant_lifetime).await.map_err(Fault::from)?;

@@ -1,6 +1,6 @@
 //! The scheduler's configuration, and what is left of it once it has been found valid.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -49,6 +49,9 @@ pub struct Config {
     pub certificate_seconds: u64,
     /// How long a host may fetch an image once it was told to run it; extended while the instance stands. Default 3600.
     pub grant_seconds: u64,
+    /// Which addresses a service has that VPCs reach by gateway endpoints, `s3` and `dynamodb`: the blocks of its prefix list. Default: none,
+    /// and the list is there and empty. Behind the endpoints there is nothing yet: what goes to these addresses through one is dropped.
+    pub endpoint_services: BTreeMap<String, Vec<Ipv4Net>>,
     /// Instance types of your own, by family, in the form of AWS's in `scheduler/data/instance-types.toml`:
     /// `[scheduler.instance_families.lab]`. Default: none.
     pub instance_families: BTreeMap<String, Family>,
@@ -89,6 +92,7 @@ impl Default for Config {
             advertise: Vec::new(),
             certificate_seconds: 14 * 24 * 60 * 60,
             grant_seconds: 60 * 60,
+            endpoint_services: BTreeMap::new(),
             instance_families: BTreeMap::new(),
         }
     }
@@ -113,6 +117,23 @@ pub struct Zone {
     pub id: String,
 }
 
+/// A service of the cloud that VPCs reach by gateway endpoints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointService {
+    /// `s3`
+    pub word: String,
+    /// `com.amazonaws.us-east-1.s3`
+    pub name: String,
+    /// Each once.
+    pub blocks: Vec<Ipv4Net>,
+}
+
+/// The services that AWS has gateway endpoints for.
+const ENDPOINT_SERVICES: [&str; 2] = ["dynamodb", "s3"];
+
+/// What a prefix list may have.
+const MOST_BLOCKS: usize = 1_000;
+
 /// The valid configuration that rules ask.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -129,6 +150,8 @@ pub struct Settings {
     pub grant_lifetime: Duration,
     /// Which instance types there are.
     pub catalogue: Catalogue,
+    /// In the order of their names.
+    pub endpoint_services: Vec<EndpointService>,
 }
 
 /// Why a configuration is refused.
@@ -150,6 +173,8 @@ pub enum Invalid {
     StatusInitializing,
     #[error("scheduler.certificate_seconds must be between 2 and 31536000, scheduler.grant_seconds between 60 and 604800")]
     Lifetimes,
+    #[error("scheduler.endpoint_services has {0:?}: it is {words}, each with at most {MOST_BLOCKS} blocks", words = ENDPOINT_SERVICES.join(" and "))]
+    EndpointServices(String),
 }
 
 /// The default VPC's /16 holds sixteen /20 subnets.
@@ -205,11 +230,29 @@ impl TryFrom<&Config> for Settings {
             certificate_lifetime: Duration::from_secs(config.certificate_seconds),
             grant_lifetime: Duration::from_secs(config.grant_seconds),
             catalogue: Catalogue::built_in()?.with(&config.instance_families)?,
+            endpoint_services: endpoint_services(config)?,
         })
     }
 }
 
+fn endpoint_services(config: &Config) -> Result<Vec<EndpointService>, Invalid> {
+    let wrong = |(word, blocks): &(&String, &Vec<Ipv4Net>)| !ENDPOINT_SERVICES.contains(&word.as_str()) || blocks.len() > MOST_BLOCKS;
+    if let Some((word, _)) = config.endpoint_services.iter().find(wrong) {
+        return Err(Invalid::EndpointServices(word.clone()));
+    }
+    let service = |word: &str| EndpointService {
+        word: word.to_owned(),
+        name: format!("com.amazonaws.{}.{word}", config.region),
+        blocks: config.endpoint_services.get(word).into_iter().flatten().map(Ipv4Net::trunc).collect::<BTreeSet<_>>().into_iter().collect(),
+    };
+    Ok(ENDPOINT_SERVICES.map(service).into())
+}
+
 impl Settings {
+    pub fn endpoint_service(&self, name: &str) -> Option<&EndpointService> {
+        self.endpoint_services.iter().find(|service| service.name == name)
+    }
+
     pub fn zone(&self, name: &str) -> Option<&Zone> {
         self.zones.iter().find(|zone| zone.name == name)
     }
@@ -290,6 +333,7 @@ mod tests {
         assert!(refused(|config| config.launch_timeout_seconds = 0));
         assert!(refused(|config| config.launch_timeout_seconds = u64::MAX));
         assert!(refused(|config| config.status_initializing_seconds = 3601));
+        assert!(refused(|config| config.endpoint_services = [("ec2".into(), vec![])].into()));
     }
 
     #[test]

@@ -1325,6 +1325,65 @@ impl Action for ec2::DescribeVolumesRequest {
     }
 }
 
+impl Action for ec2::CreateVpcEndpointRequest {
+    type Answer = ec2::CreateVpcEndpointResult;
+
+    const NAME: &'static str = "CreateVpcEndpoint";
+    const PATH: &'static str = "/aws.ec2.VpcEndpoints/CreateVpcEndpoint";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+
+    fn client_token(&self) -> Option<&str> {
+        self.client_token.as_deref()
+    }
+}
+
+impl Action for ec2::DeleteVpcEndpointsRequest {
+    type Answer = ec2::DeleteVpcEndpointsResult;
+
+    const NAME: &'static str = "DeleteVpcEndpoints";
+    const PATH: &'static str = "/aws.ec2.VpcEndpoints/DeleteVpcEndpoints";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DescribeVpcEndpointServicesRequest {
+    type Answer = ec2::DescribeVpcEndpointServicesResult;
+
+    const NAME: &'static str = "DescribeVpcEndpointServices";
+    const PATH: &'static str = "/aws.ec2.VpcEndpoints/DescribeVpcEndpointServices";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DescribeVpcEndpointsRequest {
+    type Answer = ec2::DescribeVpcEndpointsResult;
+
+    const NAME: &'static str = "DescribeVpcEndpoints";
+    const PATH: &'static str = "/aws.ec2.VpcEndpoints/DescribeVpcEndpoints";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::ModifyVpcEndpointRequest {
+    type Answer = ec2::ModifyVpcEndpointResult;
+
+    const NAME: &'static str = "ModifyVpcEndpoint";
+    const PATH: &'static str = "/aws.ec2.VpcEndpoints/ModifyVpcEndpoint";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::AcceptVpcPeeringConnectionRequest {
     type Answer = ec2::AcceptVpcPeeringConnectionResult;
 
@@ -1597,6 +1656,11 @@ macro_rules! for_each_action {
             $crate::aws::ec2::DeleteTagsRequest,
             $crate::aws::ec2::DescribeTagsRequest,
             $crate::aws::ec2::DescribeVolumesRequest,
+            $crate::aws::ec2::CreateVpcEndpointRequest,
+            $crate::aws::ec2::DeleteVpcEndpointsRequest,
+            $crate::aws::ec2::DescribeVpcEndpointServicesRequest,
+            $crate::aws::ec2::DescribeVpcEndpointsRequest,
+            $crate::aws::ec2::ModifyVpcEndpointRequest,
             $crate::aws::ec2::AcceptVpcPeeringConnectionRequest,
             $crate::aws::ec2::CreateVpcPeeringConnectionRequest,
             $crate::aws::ec2::DeleteVpcPeeringConnectionRequest,
@@ -1739,6 +1803,11 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::DeleteTagsRequest,
             $crate::aws::ec2::DescribeTagsRequest,
             $crate::aws::ec2::DescribeVolumesRequest,
+            $crate::aws::ec2::CreateVpcEndpointRequest,
+            $crate::aws::ec2::DeleteVpcEndpointsRequest,
+            $crate::aws::ec2::DescribeVpcEndpointServicesRequest,
+            $crate::aws::ec2::DescribeVpcEndpointsRequest,
+            $crate::aws::ec2::ModifyVpcEndpointRequest,
             $crate::aws::ec2::AcceptVpcPeeringConnectionRequest,
             $crate::aws::ec2::CreateVpcPeeringConnectionRequest,
             $crate::aws::ec2::DeleteVpcPeeringConnectionRequest,

@@ -5859,6 +5859,315 @@ pub struct VolumeAttachment {
     #[prost(message, optional, tag = "9")]
     pub attach_time: ::core::option::Option<::prost_types::Timestamp>,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateVpcEndpointRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "2")]
+    pub vpc_endpoint_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, tag = "3")]
+    pub vpc_id: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "4")]
+    pub service_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub policy_document: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "6")]
+    pub route_table_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "7")]
+    pub subnet_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "8")]
+    pub security_group_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "9")]
+    pub ip_address_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "10")]
+    pub dns_options: ::core::option::Option<DnsOptionsSpecification>,
+    #[prost(string, optional, tag = "11")]
+    pub client_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "12")]
+    pub private_dns_enabled: ::core::option::Option<bool>,
+    #[prost(message, repeated, tag = "13")]
+    pub tag_specifications: ::prost::alloc::vec::Vec<TagSpecification>,
+    #[prost(message, repeated, tag = "14")]
+    pub subnet_configurations: ::prost::alloc::vec::Vec<SubnetConfiguration>,
+    #[prost(string, optional, tag = "15")]
+    pub service_network_arn: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "16")]
+    pub resource_configuration_arn: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "17")]
+    pub service_region: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateVpcEndpointResult {
+    #[prost(message, optional, tag = "1")]
+    pub vpc_endpoint: ::core::option::Option<VpcEndpoint>,
+    #[prost(string, optional, tag = "2")]
+    pub client_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteVpcEndpointsRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, repeated, tag = "2")]
+    pub vpc_endpoint_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeleteVpcEndpointsResult {
+    #[prost(message, repeated, tag = "1")]
+    pub unsuccessful: ::prost::alloc::vec::Vec<UnsuccessfulItem>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeVpcEndpointServicesRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, repeated, tag = "2")]
+    pub service_names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "3")]
+    pub filters: ::prost::alloc::vec::Vec<Filter>,
+    #[prost(int32, optional, tag = "4")]
+    pub max_results: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "5")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "6")]
+    pub service_regions: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeVpcEndpointServicesResult {
+    #[prost(string, repeated, tag = "1")]
+    pub service_names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "2")]
+    pub service_details: ::prost::alloc::vec::Vec<ServiceDetail>,
+    #[prost(string, optional, tag = "3")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeVpcEndpointsRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, repeated, tag = "2")]
+    pub vpc_endpoint_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "3")]
+    pub filters: ::prost::alloc::vec::Vec<Filter>,
+    #[prost(int32, optional, tag = "4")]
+    pub max_results: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "5")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeVpcEndpointsResult {
+    #[prost(message, repeated, tag = "1")]
+    pub vpc_endpoints: ::prost::alloc::vec::Vec<VpcEndpoint>,
+    #[prost(string, optional, tag = "2")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DnsEntry {
+    #[prost(string, optional, tag = "1")]
+    pub dns_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub hosted_zone_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DnsOptions {
+    #[prost(string, optional, tag = "1")]
+    pub dns_record_ip_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "2")]
+    pub private_dns_only_for_inbound_resolver_endpoint: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "3")]
+    pub private_dns_preference: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "4")]
+    pub private_dns_specified_domains: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DnsOptionsSpecification {
+    #[prost(string, optional, tag = "1")]
+    pub dns_record_ip_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "2")]
+    pub private_dns_only_for_inbound_resolver_endpoint: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "3")]
+    pub private_dns_preference: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "4")]
+    pub private_dns_specified_domains: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LastError {
+    #[prost(string, optional, tag = "1")]
+    pub message: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub code: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ModifyVpcEndpointRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, tag = "2")]
+    pub vpc_endpoint_id: ::prost::alloc::string::String,
+    #[prost(bool, optional, tag = "3")]
+    pub reset_policy: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "4")]
+    pub policy_document: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "5")]
+    pub add_route_table_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "6")]
+    pub remove_route_table_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "7")]
+    pub add_subnet_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "8")]
+    pub remove_subnet_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "9")]
+    pub add_security_group_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "10")]
+    pub remove_security_group_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "11")]
+    pub ip_address_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "12")]
+    pub dns_options: ::core::option::Option<DnsOptionsSpecification>,
+    #[prost(bool, optional, tag = "13")]
+    pub private_dns_enabled: ::core::option::Option<bool>,
+    #[prost(message, repeated, tag = "14")]
+    pub subnet_configurations: ::prost::alloc::vec::Vec<SubnetConfiguration>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModifyVpcEndpointResult {
+    #[prost(bool, optional, tag = "1")]
+    pub r#return: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PrivateDnsDetails {
+    #[prost(string, optional, tag = "1")]
+    pub private_dns_name: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SecurityGroupIdentifier {
+    #[prost(string, optional, tag = "1")]
+    pub group_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub group_name: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ServiceDetail {
+    #[prost(string, optional, tag = "1")]
+    pub service_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub service_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "3")]
+    pub service_type: ::prost::alloc::vec::Vec<ServiceTypeDetail>,
+    #[prost(string, optional, tag = "4")]
+    pub service_region: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "5")]
+    pub availability_zone_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "6")]
+    pub availability_zones: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub owner: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "8")]
+    pub base_endpoint_dns_names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "9")]
+    pub private_dns_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "10")]
+    pub private_dns_names: ::prost::alloc::vec::Vec<PrivateDnsDetails>,
+    #[prost(bool, optional, tag = "11")]
+    pub vpc_endpoint_policy_supported: ::core::option::Option<bool>,
+    #[prost(bool, optional, tag = "12")]
+    pub acceptance_required: ::core::option::Option<bool>,
+    #[prost(bool, optional, tag = "13")]
+    pub manages_vpc_endpoints: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "14")]
+    pub payer_responsibility: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "15")]
+    pub tags: ::prost::alloc::vec::Vec<Tag>,
+    #[prost(string, optional, tag = "16")]
+    pub private_dns_name_verification_state: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "17")]
+    pub supported_ip_address_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ServiceTypeDetail {
+    #[prost(string, optional, tag = "1")]
+    pub service_type: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SubnetConfiguration {
+    #[prost(string, optional, tag = "1")]
+    pub subnet_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub ipv4: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub ipv6: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SubnetIpPrefixes {
+    #[prost(string, optional, tag = "1")]
+    pub subnet_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "2")]
+    pub ip_prefixes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnsuccessfulItem {
+    #[prost(message, optional, tag = "1")]
+    pub error: ::core::option::Option<UnsuccessfulItemError>,
+    #[prost(string, optional, tag = "2")]
+    pub resource_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnsuccessfulItemError {
+    #[prost(string, optional, tag = "1")]
+    pub code: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub message: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct VpcEndpoint {
+    #[prost(string, optional, tag = "1")]
+    pub vpc_endpoint_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub vpc_endpoint_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub vpc_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub service_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub state: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub policy_document: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "7")]
+    pub route_table_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "8")]
+    pub subnet_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "9")]
+    pub groups: ::prost::alloc::vec::Vec<SecurityGroupIdentifier>,
+    #[prost(string, optional, tag = "10")]
+    pub ip_address_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "11")]
+    pub dns_options: ::core::option::Option<DnsOptions>,
+    #[prost(bool, optional, tag = "12")]
+    pub private_dns_enabled: ::core::option::Option<bool>,
+    #[prost(bool, optional, tag = "13")]
+    pub requester_managed: ::core::option::Option<bool>,
+    #[prost(string, repeated, tag = "14")]
+    pub network_interface_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "15")]
+    pub dns_entries: ::prost::alloc::vec::Vec<DnsEntry>,
+    #[prost(message, optional, tag = "16")]
+    pub creation_timestamp: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, repeated, tag = "17")]
+    pub tags: ::prost::alloc::vec::Vec<Tag>,
+    #[prost(string, optional, tag = "18")]
+    pub owner_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "19")]
+    pub last_error: ::core::option::Option<LastError>,
+    #[prost(message, repeated, tag = "20")]
+    pub ipv4_prefixes: ::prost::alloc::vec::Vec<SubnetIpPrefixes>,
+    #[prost(message, repeated, tag = "21")]
+    pub ipv6_prefixes: ::prost::alloc::vec::Vec<SubnetIpPrefixes>,
+    #[prost(string, optional, tag = "22")]
+    pub failure_reason: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "23")]
+    pub service_network_arn: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "24")]
+    pub resource_configuration_arn: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "25")]
+    pub service_region: ::core::option::Option<::prost::alloc::string::String>,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AcceptVpcPeeringConnectionRequest {
     #[prost(bool, optional, tag = "1")]

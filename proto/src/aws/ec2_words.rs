@@ -176,6 +176,19 @@ pub mod disk_type {
     pub const SSD: &str = "ssd";
 }
 
+pub mod dns_name_state {
+    pub const PENDING_VERIFICATION: &str = "pendingVerification";
+    pub const VERIFIED: &str = "verified";
+    pub const FAILED: &str = "failed";
+}
+
+pub mod dns_record_ip_type {
+    pub const IPV4: &str = "ipv4";
+    pub const DUALSTACK: &str = "dualstack";
+    pub const IPV6: &str = "ipv6";
+    pub const SERVICE_DEFINED: &str = "service-defined";
+}
+
 pub mod domain_type {
     pub const VPC: &str = "vpc";
     pub const STANDARD: &str = "standard";
@@ -362,6 +375,12 @@ pub mod instance_type_hypervisor {
     pub const XEN: &str = "xen";
 }
 
+pub mod ip_address_type {
+    pub const IPV4: &str = "ipv4";
+    pub const DUALSTACK: &str = "dualstack";
+    pub const IPV6: &str = "ipv6";
+}
+
 pub mod ip_source {
     pub const AMAZON: &str = "amazon";
     pub const BYOIP: &str = "byoip";
@@ -546,6 +565,10 @@ pub mod nitro_enclaves_support {
 pub mod nitro_tpm_support {
     pub const UNSUPPORTED: &str = "unsupported";
     pub const SUPPORTED: &str = "supported";
+}
+
+pub mod payer_responsibility {
+    pub const SERVICE_OWNER: &str = "ServiceOwner";
 }
 
 pub mod phc_support {
@@ -759,11 +782,22 @@ pub mod secondary_interface_type {
     pub const SECONDARY: &str = "secondary";
 }
 
+pub mod service_connectivity_type {
+    pub const IPV4: &str = "ipv4";
+    pub const IPV6: &str = "ipv6";
+}
+
 pub mod service_managed {
     pub const ALB: &str = "alb";
     pub const NLB: &str = "nlb";
     pub const RNAT: &str = "rnat";
     pub const RDS: &str = "rds";
+}
+
+pub mod service_type {
+    pub const INTERFACE: &str = "Interface";
+    pub const GATEWAY: &str = "Gateway";
+    pub const GATEWAY_LOAD_BALANCER: &str = "GatewayLoadBalancer";
 }
 
 pub mod shutdown_behavior {
@@ -787,6 +821,18 @@ pub mod spot_instance_type {
 pub mod spread_level {
     pub const HOST: &str = "host";
     pub const RACK: &str = "rack";
+}
+
+pub mod state {
+    pub const PENDING_ACCEPTANCE: &str = "PendingAcceptance";
+    pub const PENDING: &str = "Pending";
+    pub const AVAILABLE: &str = "Available";
+    pub const DELETING: &str = "Deleting";
+    pub const DELETED: &str = "Deleted";
+    pub const REJECTED: &str = "Rejected";
+    pub const FAILED: &str = "Failed";
+    pub const EXPIRED: &str = "Expired";
+    pub const PARTIAL: &str = "Partial";
 }
 
 pub mod status_name {
@@ -927,6 +973,14 @@ pub mod vpc_encryption_control_state {
     pub const AVAILABLE: &str = "available";
     pub const CREATING: &str = "creating";
     pub const DELETE_FAILED: &str = "delete-failed";
+}
+
+pub mod vpc_endpoint_type {
+    pub const INTERFACE: &str = "Interface";
+    pub const GATEWAY: &str = "Gateway";
+    pub const GATEWAY_LOAD_BALANCER: &str = "GatewayLoadBalancer";
+    pub const RESOURCE: &str = "Resource";
+    pub const SERVICE_NETWORK: &str = "ServiceNetwork";
 }
 
 pub mod vpc_peering_connection_state_reason_code {

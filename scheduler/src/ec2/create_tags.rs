@@ -12,6 +12,7 @@ use crate::network::peering;
 use crate::store::{
     Outcome, Tx, dhcp_options, elastic_address, image, instance, internet_gateway, key_pair, launch_template, nat_gateway, network_acl,
     network_interface, placement_group, prefix_list, route_table, security_group, security_group_rule, snapshot, subnet, tag, volume, vpc,
+    vpc_endpoint,
 };
 use crate::tags::{self, Tags};
 
@@ -68,6 +69,8 @@ pub(super) const TAGGING_ERRORS: &[ErrorCode] = &[
     ErrorCode::InvalidSubnetIdNotFound,
     ErrorCode::InvalidVolumeIdMalformed,
     ErrorCode::InvalidVolumeNotFound,
+    ErrorCode::InvalidVpcEndpointIdMalformed,
+    ErrorCode::InvalidVpcEndpointIdNotFound,
     ErrorCode::InvalidVpcIdMalformed,
     ErrorCode::InvalidVpcIdNotFound,
     ErrorCode::InvalidVpcPeeringConnectionIdMalformed,
@@ -121,6 +124,7 @@ async fn exists(tx: &Tx, id: &str, kind: &Kind) -> Outcome<bool> {
         "snapshot" => owned!(snapshot, SnapshotId).await?,
         "subnet" => owned!(subnet, SubnetId).await?,
         "volume" => owned!(volume, VolumeId).await?,
+        "vpc-endpoint" => owned!(vpc_endpoint, VpcEndpointId).await?,
         "vpc" => owned!(vpc, VpcId).await?,
         "vpc-peering-connection" => u64::from(peering::seen(tx, id).await?.is_some()),
         other => return Err(Fault::internal("a kind of resource without a table", other.to_owned()).into()),

@@ -9,6 +9,7 @@ use super::resolve::{PREFIX_LIST, ROUTE_TABLE};
 use super::route_destination::Given;
 use super::run_instances::invalid;
 use crate::engine::Command;
+use crate::network::endpoint::check_not_of_endpoint;
 use crate::network::{cidr, restate, vpc as network_vpc};
 use crate::store::{Outcome, Tx, route, route_table, vpc};
 
@@ -39,6 +40,7 @@ impl Command for ec2::DeleteRouteRequest {
             let message = format!("no route with destination-{kind} {destination} in route table {}", table.route_table_id);
             Fault::new(ErrorCode::InvalidRouteNotFound, message)
         })?;
+        check_not_of_endpoint(&row, "remove")?;
         row.delete(tx.db()).await?;
         restate(tx, &table.vpc_id).await
     }

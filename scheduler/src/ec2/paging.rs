@@ -55,6 +55,8 @@ paged! {
     DescribeSubnetsRequest, 5..=1000, subnet_ids = "subnetSet";
     DescribeTagsRequest, 5..=1000, ;
     DescribeVolumesRequest, 5..=1000, volume_ids = "volumeSet";
+    DescribeVpcEndpointServicesRequest, 1..=1000, ;
+    DescribeVpcEndpointsRequest, 1..=1000, vpc_endpoint_ids = "vpcEndpointIdSet";
     DescribeVpcPeeringConnectionsRequest, 5..=1000, vpc_peering_connection_ids = "vpcPeeringConnectionIdSet";
     DescribeVpcsRequest, 5..=1000, vpc_ids = "vpcSet";
     GetInstanceTypesFromInstanceRequirementsRequest, 1..=1000, ;

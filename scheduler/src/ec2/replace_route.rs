@@ -7,6 +7,7 @@ use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, ModelTrait, Set};
 use super::route_asked::{Asked, Given};
 use super::run_instances::invalid;
 use crate::engine::Command;
+use crate::network::endpoint::check_not_of_endpoint;
 use crate::network::restate;
 use crate::network::route::{Place, insert};
 use crate::store::{Outcome, Tx, route};
@@ -45,6 +46,7 @@ async fn replace(tx: &Tx, asked: Asked) -> Outcome<()> {
     let key = (table.route_table_id.clone(), destination.to_string());
     match (route::Entity::find_by_id(key).one(tx.db()).await?, target) {
         (Some(row), Some(target)) => {
+            check_not_of_endpoint(&row, "replace")?;
             let mut row = row.into_active_model();
             row.target = Set(target);
             row.update(tx.db()).await?;

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use freehold_proto::id::{
     DhcpOptionsId, ElasticAddressAssociationId, ElasticAddressId, ImageId, InstanceId, InternetGatewayId, KeyPairId, LaunchTemplateId,
     NatGatewayId, NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId, PlacementGroupId, PrefixListId, RouteTableAssociationId,
-    RouteTableId, SecurityGroupId, SecurityGroupRuleId, SnapshotId, SubnetId, VolumeId, VpcCidrAssociationId, VpcId,
+    RouteTableId, SecurityGroupId, SecurityGroupRuleId, SnapshotId, SubnetId, VolumeId, VpcCidrAssociationId, VpcEndpointId, VpcId,
     VpcPeeringConnectionId,
 };
 use freehold_proto::{ErrorCode, Fault};
@@ -15,7 +15,7 @@ use sea_orm::{EntityTrait, PrimaryKeyTrait};
 use crate::store::read::Select;
 use crate::store::{
     Outcome, Tx, dhcp_options, elastic_address, instance, internet_gateway, nat_gateway, network_acl, network_acl_association,
-    network_interface, route_table, route_table_association, security_group, subnet, vpc, vpc_cidr_block,
+    network_interface, route_table, route_table_association, security_group, subnet, vpc, vpc_cidr_block, vpc_endpoint,
 };
 
 /// A kind of resource as EC2 speaks of its ids.
@@ -70,6 +70,7 @@ kinds! {
     SNAPSHOT: SnapshotId, "snapshot", InvalidSnapshotIdMalformed, InvalidSnapshotNotFound, "snapshot";
     SUBNET: SubnetId, "subnet", InvalidSubnetIdMalformed, InvalidSubnetIdNotFound, "subnet ID";
     VOLUME: VolumeId, "volume", InvalidVolumeIdMalformed, InvalidVolumeNotFound, "volume";
+    VPC_ENDPOINT: VpcEndpointId, "vpc-endpoint", InvalidVpcEndpointIdMalformed, InvalidVpcEndpointIdNotFound, "Vpc Endpoint Id";
     VPC: VpcId, "vpc", InvalidVpcIdMalformed, InvalidVpcIdNotFound, "vpc ID";
     VPC_PEERING_CONNECTION: VpcPeeringConnectionId, "vpc-peering-connection", InvalidVpcPeeringConnectionIdMalformed, InvalidVpcPeeringConnectionIdNotFound, "vpcPeeringConnection ID";
 }
@@ -128,6 +129,7 @@ owned! {
     subnet,
     vpc,
     vpc_cidr_block,
+    vpc_endpoint,
 }
 
 impl Kind {

@@ -29,6 +29,7 @@ impl Command for ec2::RestoreManagedPrefixListVersionRequest {
         lists::check_current(&row, self.current_version)?;
         lists::check_known(&row, self.previous_version)?;
         let wanted = lists::entries(tx, &row.prefix_list_id, self.previous_version).await?;
+        lists::check_fits(wanted.len(), row.max_entries)?;
         let row = lists::become_next(tx, row, wanted, state::RESTORED).await?;
         let tags = tags_of(tx, &row.prefix_list_id).await?;
         let prefix_list = Some(Tagged { item: Arc::new(row), tags }.message(tx.settings())?);

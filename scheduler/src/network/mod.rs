@@ -11,6 +11,7 @@ pub mod cidr;
 pub mod default;
 pub mod dhcp;
 pub mod elastic;
+pub mod endpoint;
 pub mod group;
 pub mod interface;
 pub mod nat;

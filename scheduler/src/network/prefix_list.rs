@@ -2,6 +2,7 @@
 //!
 //! Source: <https://docs.aws.amazon.com/vpc/latest/userguide/managed-prefix-lists.html>.
 
+pub mod cloud;
 mod referrers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -127,7 +128,7 @@ fn oldest(current: i64) -> i64 {
     (current - MOST_VERSIONS + 1).max(1)
 }
 
-fn check_fits(entries: usize, max_entries: i32) -> Result<(), Fault> {
+pub fn check_fits(entries: usize, max_entries: i32) -> Result<(), Fault> {
     if i32::try_from(entries).is_ok_and(|entries| entries <= max_entries) {
         return Ok(());
     }
@@ -167,7 +168,6 @@ async fn insert(tx: &Tx, list: &str, since: i64, entries: Entries) -> Outcome<()
 /// A list's next version, which has `wanted`.
 pub async fn become_next(tx: &mut Tx, row: prefix_list::Model, wanted: Entries, state: &str) -> Outcome<prefix_list::Model> {
     use prefix_list_entry::{Column, Entity};
-    check_fits(wanted.len(), row.max_entries)?;
     let (id, version) = (row.prefix_list_id.clone(), row.version + 1);
     let has = entries(tx, &id, row.version).await?;
     let gone: Vec<&String> = has.iter().filter(|(block, text)| wanted.get(*block) != Some(text)).map(|(block, _)| block).collect();

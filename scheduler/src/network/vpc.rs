@@ -9,7 +9,7 @@ use super::{cidr, group, peering};
 use crate::ec2::create_tags::remove_tags;
 use crate::store::{
     Outcome, Tx, internet_gateway, network_acl, network_acl_entry, route, route_table, route_table_association, security_group, subnet,
-    vpc, vpc_cidr_block,
+    vpc, vpc_cidr_block, vpc_endpoint,
 };
 
 /// An account's. EC2's is 5 until one asks for more; an operator has nobody to ask.
@@ -162,6 +162,7 @@ async fn dependent(tx: &Tx, vpc_id: &str) -> Outcome<Option<String>> {
     first!(subnet.subnet_id, subnet::Column::SubnetId.ne(""));
     first!(internet_gateway.internet_gateway_id, internet_gateway::Column::InternetGatewayId.ne(""));
     first!(security_group.group_id, security_group::Column::GroupName.ne("default"));
+    first!(vpc_endpoint.vpc_endpoint_id, vpc_endpoint::Column::VpcEndpointId.ne(""));
     first!(network_acl.network_acl_id, network_acl::Column::IsDefault.eq(false));
     let main = main_route_table_id(tx, vpc_id).await?;
     first!(route_table.route_table_id, route_table::Column::RouteTableId.ne(main));

@@ -21,4 +21,5 @@ pub mod subnet;
 pub mod tag;
 pub mod volume;
 pub mod vpc;
+pub mod vpc_endpoint;
 pub mod vpc_peering_connection;

@@ -4,6 +4,7 @@ mod acls;
 mod addresses;
 mod attachments;
 mod dhcp;
+mod endpoints;
 mod group_refusals;
 mod images;
 mod instance_options;

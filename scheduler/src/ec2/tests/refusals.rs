@@ -53,6 +53,7 @@ async fn every_declared_code_is_provoked() {
     super::dhcp::refusals(&bench).await;
     super::group_refusals::refusals(&bench).await;
     super::nat_gateways::refusals(&bench).await;
+    super::endpoints::refusals(&bench).await;
     super::peering::refusals(&bench).await;
     super::network_refusals::refusals(&bench).await;
     super::list_routes::refusals(&bench).await;

@@ -64,6 +64,7 @@ pub mod volume;
 pub mod volume_attachment;
 pub mod vpc;
 pub mod vpc_cidr_block;
+pub mod vpc_endpoint;
 pub mod vpc_peering_connection;
 
 #[cfg(test)]

@@ -53,5 +53,6 @@ async fn every_entity_matches_its_table() {
         volume
         volume_attachment
         vpc
+        vpc_endpoint
     );
 }

@@ -79,6 +79,7 @@ followed! {
     VolumeAttachment = "volume_attachment" by "volume_id",
     Vpc = "vpc" by "vpc_id",
     VpcCidrBlock = "vpc_cidr_block" by "vpc_id",
+    VpcEndpoint = "vpc_endpoint" by "vpc_endpoint_id",
     VpcPeeringConnection = "vpc_peering_connection" by "vpc_peering_connection_id",
 }
 

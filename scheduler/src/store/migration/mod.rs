@@ -30,6 +30,7 @@ mod m0024_attachments_take_time;
 mod m0025_nat_gateways;
 mod m0026_tunnel_addresses;
 mod m0027_prefix_lists;
+mod m0028_vpc_endpoints;
 mod m0029_vpc_peering;
 mod m0030_addresses_of_addresses;
 mod m0031_address_pools;
@@ -102,6 +103,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0025_nat_gateways::NatGateways),
             Box::new(m0026_tunnel_addresses::TunnelAddresses),
             Box::new(m0027_prefix_lists::PrefixLists),
+            Box::new(m0028_vpc_endpoints::VpcEndpoints),
             Box::new(m0029_vpc_peering::VpcPeering),
             Box::new(m0030_addresses_of_addresses::AddressesOfAddresses),
             Box::new(m0031_address_pools::AddressPools),

@@ -4,6 +4,7 @@
 //! A view is of one account: what is another's is as absent as what never was.
 
 pub mod elastic;
+pub mod endpoints;
 pub mod instances;
 pub mod interfaces;
 pub mod networks;

@@ -102,5 +102,6 @@ fn route_view(rows: &Rows, route: &Arc<route::Model>, vpc_id: &str) -> RouteView
     let translates = rows.nat_gateways.one(&route.target).is_some_and(|row| STANDING.contains(&row.state.as_str()));
     let peering = rows.vpc_peering_connections.one(&route.target);
     let peers = peering.is_some_and(|row| row.status == ACTIVE && [row.requester_vpc_id.as_str(), &row.accepter_vpc_id].contains(&vpc_id));
-    RouteView { route: Arc::clone(route), is_active: gateway || runs || translates || peers, attachment }
+    let endpoint = rows.vpc_endpoints.one(&route.target).is_some();
+    RouteView { route: Arc::clone(route), is_active: gateway || runs || translates || peers || endpoint, attachment }
 }

@@ -19,8 +19,9 @@ use super::{
     launch_template_version, nat_gateway, network_acl, network_acl_association, network_acl_entry, network_interface,
     network_interface_attachment, part, placement_group, prefix_list, prefix_list_entry, private_address, public_address, route,
     route_table, route_table_association, security_group, security_group_rule, snapshot, subnet, tag, volume, volume_attachment, vpc,
-    vpc_cidr_block, vpc_peering_connection,
+    vpc_cidr_block, vpc_endpoint, vpc_peering_connection,
 };
+use crate::network::endpoint::endpoint_of;
 use crate::network::peering;
 use crate::network::route::list_of;
 
@@ -146,7 +147,10 @@ mirrored! {
         of |row, say| say(&row.subnet_id), ranked |row| (i64::from(!row.is_primary), &row.address);
     public_addresses = public_address (PublicAddress) by NetworkInterfaceId network_interface_id,
         of |_, _| {}, ranked |row| (0, &row.private_ip_address);
-    routes = route (Route) by RouteTableId route_table_id, of |row, say| list_of(&row.destination).into_iter().for_each(say), ranked |row| (row.created, &row.destination);
+    routes = route (Route) by RouteTableId route_table_id, of |row, say| {
+        list_of(&row.destination).into_iter().for_each(&mut *say);
+        endpoint_of(&row.target).into_iter().for_each(say);
+    }, ranked |row| (row.created, &row.destination);
     route_tables = route_table (RouteTable) by RouteTableId route_table_id, of |row, say| {
         say(&row.account_id);
         say(&row.vpc_id);
@@ -177,6 +181,10 @@ mirrored! {
     vpcs = vpc (Vpc) by VpcId vpc_id, of |row, say| say(&row.account_id);
     vpc_cidr_blocks = vpc_cidr_block (VpcCidrBlock) by VpcId vpc_id, of |row, say| say(&row.association_id),
         ranked |row| (row.created, &row.association_id);
+    vpc_endpoints = vpc_endpoint (VpcEndpoint) by VpcEndpointId vpc_endpoint_id, of |row, say| {
+        say(&row.account_id);
+        say(&row.vpc_id);
+    };
     vpc_peering_connections = vpc_peering_connection (VpcPeeringConnection) by VpcPeeringConnectionId vpc_peering_connection_id, of |row, say| {
         peering::seen_by(row).for_each(&mut *say);
         say(&row.requester_vpc_id);

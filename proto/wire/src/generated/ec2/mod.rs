@@ -23,6 +23,7 @@ mod security_groups;
 mod subnets;
 mod tags;
 mod volumes;
+mod vpc_endpoints;
 mod vpc_peering;
 mod vpcs;
 
@@ -932,6 +933,29 @@ pub(super) static SERVICE: Service = Service {
         },
         Operation {
             service: &SERVICE,
+            name: "CreateVpcEndpoint",
+            path: "/aws.ec2.VpcEndpoints/CreateVpcEndpoint",
+            status: Status::Served,
+            request: &vpc_endpoints::CREATE_VPC_ENDPOINT_REQUEST,
+            answer: Some(&vpc_endpoints::CREATE_VPC_ENDPOINT_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "ClientToken", standing: Standing::Done },
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "IpAddressType", standing: Standing::DefaultOnly("ipv4") },
+                Parameter { path: "PolicyDocument", standing: Standing::Done },
+                Parameter { path: "PrivateDnsEnabled", standing: Standing::DefaultOnly("false") },
+                Parameter { path: "RouteTableId", standing: Standing::Done },
+                Parameter { path: "ServiceName", standing: Standing::Done },
+                Parameter { path: "TagSpecification.ResourceType", standing: Standing::Done },
+                Parameter { path: "TagSpecification.Tag.Key", standing: Standing::Done },
+                Parameter { path: "TagSpecification.Tag.Value", standing: Standing::Done },
+                Parameter { path: "VpcEndpointType", standing: Standing::DefaultOnly("Gateway") },
+                Parameter { path: "VpcId", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
             name: "CreateVpcPeeringConnection",
             path: "/aws.ec2.VpcPeering/CreateVpcPeeringConnection",
             status: Status::Served,
@@ -1174,6 +1198,19 @@ pub(super) static SERVICE: Service = Service {
             answer: None,
             result: None,
             parameters: &[Parameter { path: "DryRun", standing: Standing::Done }, Parameter { path: "VpcId", standing: Standing::Done }],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "DeleteVpcEndpoints",
+            path: "/aws.ec2.VpcEndpoints/DeleteVpcEndpoints",
+            status: Status::Served,
+            request: &vpc_endpoints::DELETE_VPC_ENDPOINTS_REQUEST,
+            answer: Some(&vpc_endpoints::DELETE_VPC_ENDPOINTS_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "VpcEndpointId", standing: Standing::Done },
+            ],
         },
         Operation {
             service: &SERVICE,
@@ -1746,6 +1783,40 @@ pub(super) static SERVICE: Service = Service {
         },
         Operation {
             service: &SERVICE,
+            name: "DescribeVpcEndpointServices",
+            path: "/aws.ec2.VpcEndpoints/DescribeVpcEndpointServices",
+            status: Status::Served,
+            request: &vpc_endpoints::DESCRIBE_VPC_ENDPOINT_SERVICES_REQUEST,
+            answer: Some(&vpc_endpoints::DESCRIBE_VPC_ENDPOINT_SERVICES_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "Filter.Name", standing: Standing::Done },
+                Parameter { path: "Filter.Value", standing: Standing::Done },
+                Parameter { path: "MaxResults", standing: Standing::Done },
+                Parameter { path: "NextToken", standing: Standing::Done },
+                Parameter { path: "ServiceName", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "DescribeVpcEndpoints",
+            path: "/aws.ec2.VpcEndpoints/DescribeVpcEndpoints",
+            status: Status::Served,
+            request: &vpc_endpoints::DESCRIBE_VPC_ENDPOINTS_REQUEST,
+            answer: Some(&vpc_endpoints::DESCRIBE_VPC_ENDPOINTS_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "Filter.Name", standing: Standing::Done },
+                Parameter { path: "Filter.Value", standing: Standing::Done },
+                Parameter { path: "MaxResults", standing: Standing::Done },
+                Parameter { path: "NextToken", standing: Standing::Done },
+                Parameter { path: "VpcEndpointId", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
             name: "DescribeVpcPeeringConnections",
             path: "/aws.ec2.VpcPeering/DescribeVpcPeeringConnections",
             status: Status::Served,
@@ -2221,6 +2292,23 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "EnableDnsSupport.Value", standing: Standing::Done },
                 Parameter { path: "EnableNetworkAddressUsageMetrics.Value", standing: Standing::Done },
                 Parameter { path: "VpcId", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "ModifyVpcEndpoint",
+            path: "/aws.ec2.VpcEndpoints/ModifyVpcEndpoint",
+            status: Status::Served,
+            request: &vpc_endpoints::MODIFY_VPC_ENDPOINT_REQUEST,
+            answer: Some(&vpc_endpoints::MODIFY_VPC_ENDPOINT_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "AddRouteTableId", standing: Standing::Done },
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "PolicyDocument", standing: Standing::Done },
+                Parameter { path: "RemoveRouteTableId", standing: Standing::Done },
+                Parameter { path: "ResetPolicy", standing: Standing::Done },
+                Parameter { path: "VpcEndpointId", standing: Standing::Done },
             ],
         },
         Operation {
