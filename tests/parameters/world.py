@@ -236,6 +236,39 @@ class World:
         own, foreign = (self.new_group(VpcId=vpc_id) for vpc_id in both.values())
         return own, {"GroupId": foreign, "VpcId": both["PeerVpcId"], "VpcPeeringConnectionId": peering}
 
+    def new_list(self, **parameters):
+        """A prefix list of its own, with room for ten entries."""
+        asked = {"PrefixListName": self.unique("list"), "AddressFamily": "IPv4", "MaxEntries": 10}
+        return self.ec2.create_managed_prefix_list(**asked | parameters)["PrefixList"]
+
+    @cached_property
+    def lists(self):
+        """Six prefix lists that stay."""
+        return [self.new_list() for _ in range(6)]
+
+    @cached_property
+    def long_list(self):
+        """One with more entries than fit on the smallest page."""
+        return self.new_list(Entries=[{"Cidr": f"10.{n}.0.0/16"} for n in range(6)])
+
+    @cached_property
+    def named_list(self):
+        """One that more groups name than fit on the smallest page."""
+        made = self.new_list(MaxEntries=1)
+        for _ in range(6):
+            self.new_rule(IpRanges=[], PrefixListIds=[{"PrefixListId": made["PrefixListId"]}])
+        return made
+
+    def new_endpoint(self, **parameters):
+        """A gateway endpoint of its own, which no table leads to."""
+        asked = {"VpcId": self.other_vpc["VpcId"], "ServiceName": "com.amazonaws.us-east-1.s3"}
+        return self.ec2.create_vpc_endpoint(**asked | parameters)["VpcEndpoint"]
+
+    @cached_property
+    def endpoints(self):
+        """Six endpoints that stay."""
+        return [self.new_endpoint() for _ in range(6)]
+
     def address_and_interface(self):
         """An address, and the interface of an instance of its own."""
         interface = self.launch()["NetworkInterfaces"][0]["NetworkInterfaceId"]
