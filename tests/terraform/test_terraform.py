@@ -191,6 +191,35 @@ def test_vpcs_that_are_peered(terraform, account):
     assert len(ec2.describe_vpcs()["Vpcs"]) == 1
 
 
+def test_prefix_lists_and_gateway_endpoints(terraform, account):
+    ec2 = account.client()
+    before = ec2.describe_managed_prefix_lists()["PrefixLists"]
+    net = terraform("prefix_lists")
+    net.apply()
+    net.nothing_to_do()
+    assert net.outputs()["seen"] == {"endpoint": True, "service": True, "lists": 2, "owner": "AWS", "entries": 2}
+    ids = net.outputs()["ids"]
+    actions = net.actions(stage=2)
+    assert in_place(actions) == {
+        "aws_ec2_managed_prefix_list.offices", "aws_vpc_security_group_ingress_rule.web", "aws_vpc_endpoint.s3", "aws_vpc_endpoint_policy.dynamodb",
+    }
+    assert actions["aws_ec2_managed_prefix_list_entry.partner[\"10.9.0.0/16\"]"] == ["delete"]
+    net.apply(stage=2)
+    net.nothing_to_do(stage=2)
+    (table,) = ec2.describe_route_tables(RouteTableIds=[ids["table"]])["RouteTables"]
+    services = [route for route in table["Routes"] if route.get("GatewayId", "").startswith("vpce-")]
+    assert len(services) == 1 and services[0]["State"] == "active"
+    entries = ec2.get_managed_prefix_list_entries(PrefixListId=ids["list"])["Entries"]
+    assert entries == [{"Cidr": "192.0.2.0/24", "Description": "near"}, {"Cidr": "203.0.113.0/24", "Description": "far"}]
+    for address, identifier in [("aws_ec2_managed_prefix_list.offices", ids["list"]), ("aws_route.partners", ids["route"]), ("aws_vpc_endpoint.s3", ids["s3"])]:
+        net.imported(address, identifier, stage=2)
+    net.nothing_to_do(stage=2)
+    net.destroy(stage=2)
+    assert ec2.describe_managed_prefix_lists()["PrefixLists"] == before
+    assert ec2.describe_vpc_endpoints()["VpcEndpoints"] == []
+    assert len(ec2.describe_vpcs()["Vpcs"]) == 1
+
+
 @pytest.mark.skipif(not os.environ.get("FREEHOLD_FULL"), reason="NOT RUN: the three-zone network, which takes minutes; deploy/test --full terraform runs it")
 def test_the_three_zone_network(terraform, account, cloud):
     ec2 = account.client()
