@@ -40,7 +40,7 @@ impl Command for ec2::ModifyManagedPrefixListRequest {
             row
         } else {
             let has = lists::entries(tx, &row.prefix_list_id, row.version).await?;
-            let wanted = lists::changed(&row.prefix_list_id, has, add, remove)?;
+            let wanted = lists::changed(&row.prefix_list_id, has, add, &remove)?;
             lists::check_fits(wanted.len(), row.max_entries)?;
             lists::become_next(tx, row, wanted, state::MODIFIED).await?
         };

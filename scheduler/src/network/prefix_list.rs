@@ -87,9 +87,9 @@ pub fn read<'a>(given: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> Resu
 }
 
 /// What `has` becomes by adding and removing.
-pub fn changed(list: &str, mut has: Entries, add: Entries, remove: Entries) -> Result<Entries, Fault> {
+pub fn changed(list: &str, mut has: Entries, add: Entries, remove: &Entries) -> Result<Entries, Fault> {
     if let Some(block) = add.keys().find(|block| remove.contains_key(*block)) {
-        return Err(invalid(format!("The entry {block} cannot be added and removed in the same request.")));
+        return Err(invalid(format!("Request cannot contain Cidr {block} in both AddPrefixListEntries and RemovePrefixListEntries")));
     }
     let refuse = |why: String| Err(Fault::new(ErrorCode::InvalidPrefixListModification, why));
     for block in remove.keys() {
@@ -259,7 +259,7 @@ mod tests {
     fn a_change_adds_what_is_not_there_and_removes_what_is() {
         let change = |add: &[&str], remove: &[&str]| {
             let has = of(&["10.0.0.0/8", "192.0.2.0/24"]);
-            changed("pl-1", has, of(add), of(remove)).map(|left| left.into_keys().collect::<Vec<_>>()).map_err(|fault| fault.code)
+            changed("pl-1", has, of(add), &of(remove)).map(|left| left.into_keys().collect::<Vec<_>>()).map_err(|fault| fault.code)
         };
         assert_eq!(change(&["198.51.100.0/24"], &["10.0.0.0/8"]), Ok(vec!["192.0.2.0/24".into(), "198.51.100.0/24".into()]));
         assert_eq!(change(&["10.0.0.0/8"], &[]), Err(ErrorCode::InvalidPrefixListModification));

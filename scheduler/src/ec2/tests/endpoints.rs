@@ -192,7 +192,7 @@ async fn an_endpoint_makes_its_routes_and_takes_them_away() {
     // A table goes with its route, and the endpoint stays.
     bench.get(ec2::DeleteRouteTableRequest { route_table_id: table, dry_run: None }).await;
     bench.get(modify(&id, &[&main], &[])).await;
-    assert_eq!(bench.get(named(&[&id])).await.vpc_endpoints[0].route_table_ids, [main.clone()]);
+    assert_eq!(bench.get(named(&[&id])).await.vpc_endpoints[0].route_table_ids, std::slice::from_ref(&main));
     assert_eq!(bench.ask(TWO, delete(&[&id])).await.expect("an answer").unsuccessful.len(), 1, "another account's");
     let left = bench.get(delete(&[&id, ABSENT])).await.unsuccessful;
     let error = left[0].error.as_ref().and_then(|error| error.code.as_deref());
@@ -250,7 +250,7 @@ async fn the_cloud_s_own_lists_are_seen_by_all_and_are_what_the_operator_says() 
         let group = crate::hosts::desired::security_group(store.reader(), &group).await.expect("a read").expect("a group");
         (group.generation, group.rules.iter().filter(|rule| rule.from_port == 443).count())
     };
-    let (generation, none) = rules(&store).await;
+    let (generation, none) = rules(store).await;
     assert_eq!(none, 0);
 
     // The operator says what addresses the service has, and starts it again; and then that it has none.
@@ -258,14 +258,14 @@ async fn the_cloud_s_own_lists_are_seen_by_all_and_are_what_the_operator_says() 
         let blocks = blocks.iter().map(|block| block.parse().expect("a block")).collect();
         let config = Config { endpoint_services: [("s3".into(), blocks)].into(), ..Config::default() };
         let settings = crate::Settings::try_from(&config).expect("valid");
-        crate::network::prefix_list::cloud::bring(&store, &settings).await.expect("in line");
-        let (now, found) = rules(&store).await;
+        crate::network::prefix_list::cloud::bring(store, &settings).await.expect("in line");
+        let (now, found) = rules(store).await;
         assert!(found == count && now > generation, "{now} {found}");
         let shown = ec2::DescribePrefixListsRequest { prefix_list_ids: strings(&[&id]), ..Default::default() };
         assert_eq!(lab.ok(shown).await.prefix_lists[0].cidrs.len(), count);
-        let before = rules(&store).await;
-        crate::network::prefix_list::cloud::bring(&store, &settings).await.expect("in line");
-        assert_eq!(rules(&store).await, before, "what is so already is not stated again");
+        let before = rules(store).await;
+        crate::network::prefix_list::cloud::bring(store, &settings).await.expect("in line");
+        assert_eq!(rules(store).await, before, "what is so already is not stated again");
     }
 }
 

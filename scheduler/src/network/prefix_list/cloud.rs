@@ -22,8 +22,8 @@ pub fn service_id(service: &str) -> String {
 
 fn stable_id(prefix: &str, service: &str) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, format!("{prefix} of {service}").as_bytes());
-    let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{prefix}-{}", &hex[..17])
+    let number = digest.as_ref().first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes));
+    format!("{prefix}-{:017x}", number >> (128 - 4 * 17))
 }
 
 /// Makes the lists what the configuration says, and tells hosts where that changes something.
