@@ -24,7 +24,8 @@ const ROUNDS: usize = 9;
 const CONNECTIONS: u32 = 200;
 const ROUND_TRIPS: u32 = 3_000;
 const CHUNK: usize = 64 << 10;
-const CHUNKS: u32 = 1_024;
+const MEBIBYTES: u32 = 64;
+const CHUNKS: u32 = 16 * MEBIBYTES;
 
 /// From where to whom.
 struct Way {
@@ -108,8 +109,7 @@ fn sample(way: &'static Way) -> Result<[f64; 3], Failure> {
         (0..CHUNKS).try_for_each(|_| stream.write_all(&chunk))?;
         stream.shutdown(Shutdown::Write)?;
         stream.read_exact(&mut byte)?;
-        let mebibytes = f64::from(CHUNKS) * CHUNK as f64 / f64::from(1 << 20);
-        Ok([connection, round_trip, began.elapsed().as_secs_f64() * 1e6 / mebibytes])
+        Ok([connection, round_trip, began.elapsed().as_secs_f64() * 1e6 / f64::from(MEBIBYTES)])
     });
     let figures = client.join().map_err(|_| "a client failed")??;
     server.join().map_err(|_| "a server failed")??;

@@ -23,26 +23,26 @@ fn a_host_that_is_cut_off_serves_its_guests_and_believes_nobody_who_took_another
         let cut_off = on(1, 5, "sg-cut-off").public("198.18.0.5");
         let stays = on(2, 6, "sg-members").public("198.18.0.6");
         let goes = on(2, 7, "sg-members");
-        let mover = on(2, 8, "sg-members").public("198.18.0.8");
+        let nomad = on(2, 8, "sg-members").public("198.18.0.8");
         let mut cluster = Cluster::wire(3);
-        plug(&[&cut_off, &stays, &goes, &mover]);
-        let before = [&cut_off, &stays, &goes, &mover];
+        plug(&[&cut_off, &stays, &goes, &nomad]);
+        let before = [&cut_off, &stays, &goes, &nomad];
         cluster.start(&world(rules()), &before).await;
         let _listeners = [&cut_off, &stays].map(|guest| Listener::start(&guest.name(), 80));
-        let listener = Listener::start(&mover.name(), 80);
+        let listener = Listener::start(&nomad.name(), 80);
         let mut talk = Conversation::start(&stays, &cut_off);
         talk.goes_on("before");
-        for member in [&stays, &goes, &mover] {
+        for member in [&stays, &goes, &nomad] {
             assert_eq!(reach(member, "172.31.0.5", 80).as_ref(), Some(&member.address));
         }
         assert_eq!(reach(&cut_off, "198.18.0.8", 80).as_deref(), Some("198.18.0.5"));
 
         // One comes, one goes and its address is another's who is no member, one moves with both of its addresses.
         drop(listener);
-        run(&format!("ip netns del {}; ip netns del {}", goes.name(), mover.name()));
+        run(&format!("ip netns del {}; ip netns del {}", goes.name(), nomad.name()));
         let comes = on(3, 9, "sg-members");
         let heir = Guest { number: 10, ..on(3, 7, "sg-open") };
-        let moved = mover.clone().on(&host_id(3));
+        let moved = nomad.clone().on(&host_id(3));
         plug(&[&comes, &heir, &moved]);
         let after = [&cut_off, &stays, &comes, &heir, &moved];
         for number in [2, 3] {
