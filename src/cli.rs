@@ -263,8 +263,14 @@ pub enum Pool {
     Ls,
     /// Add one
     ///
-    /// Its addresses must be routed to the hosts, or be masqueraded there (`agent.network.masquerade`).
-    Add { cidr_block: String },
+    /// Your network must route its addresses to the hosts that have them; where it does not, guests get out with --masquerade, and are reached from
+    /// hosts and other guests alone.
+    Add {
+        cidr_block: String,
+        /// Let what bears its addresses leave a host under the host's own address
+        #[arg(long)]
+        masquerade: bool,
+    },
     /// Give out no more addresses of one; what it gave stays where it is
     Close {
         cidr_block: String,

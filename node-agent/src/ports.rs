@@ -80,6 +80,7 @@ fn with_network(desired: &Desired) -> Desired {
         nat_gateways: desired.nat_gateways.clone(),
         interfaces_elsewhere: desired.interfaces_elsewhere.clone(),
         public_elsewhere: desired.public_elsewhere.clone(),
+        translated: desired.translated.clone(),
         ..Desired::default()
     };
     let real = desired.instances.iter().filter(|(_, instance)| instance.driver != "simulated");
@@ -98,6 +99,7 @@ fn same(before: &Desired, after: &Desired) -> bool {
         && shared(&before.nat_gateways, &after.nat_gateways)
         && shared(&before.interfaces_elsewhere, &after.interfaces_elsewhere)
         && shared(&before.public_elsewhere, &after.public_elsewhere)
+        && shared(&before.translated, &after.translated)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! For the tests of this crate: a whole scheduler on a real database, with a clock that the test moves, and agents that speak the real
 //! stream to it. Nothing here decides; the scheduler under test is the product's own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -185,6 +185,8 @@ pub struct Told {
     pub elsewhere: BTreeMap<String, InterfaceElsewhere>,
     /// Public addresses elsewhere, each with its host's tunnel address.
     pub public_elsewhere: BTreeMap<String, String>,
+    /// Blocks of public addresses that nobody beyond the hosts knows.
+    pub translated: BTreeSet<String>,
     /// How many statements there were of public addresses elsewhere.
     pub public_statements: usize,
     /// How many statements there were of VPCs, of groups and of interfaces elsewhere.
@@ -317,6 +319,8 @@ fn note_down(told: &mut Told, kind: to_agent::Kind) {
                 told.elsewhere.insert(interface.network_interface_id.clone(), interface);
             }
         }
+        to_agent::Kind::TranslatedBlock(block) if block.withdrawn => _ = told.translated.remove(&block.cidr_block),
+        to_agent::Kind::TranslatedBlock(block) => _ = told.translated.insert(block.cidr_block),
         to_agent::Kind::PublicAddressElsewhere(public) => {
             told.public_statements += 1;
             if public.tunnel_address.is_empty() {

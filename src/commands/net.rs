@@ -86,6 +86,7 @@ fn planned(network: &HostNetwork) -> Result<(HostPlan, Vec<String>), Failure> {
             Some(to_agent::Kind::PublicAddressElsewhere(public)) => {
                 drop(desired.public_elsewhere.insert(public.public_ip_address.clone(), Arc::new(public)));
             }
+            Some(to_agent::Kind::TranslatedBlock(block)) => drop(desired.translated.insert(block.cidr_block.clone(), Arc::new(block))),
             _ => {}
         }
     }

@@ -18,22 +18,29 @@ struct Shown {
     closed: bool,
     addresses: u64,
     taken: u64,
+    masquerade: bool,
 }
 
 impl From<AddressPool> for Shown {
     fn from(pool: AddressPool) -> Self {
-        let AddressPool { cidr_block, configured, closed, addresses, taken } = pool;
-        Self { cidr_block, configured, closed, addresses, taken }
+        let AddressPool { cidr_block, configured, closed, addresses, taken, translated } = pool;
+        Self { cidr_block, configured, closed, addresses, taken, masquerade: translated }
     }
 }
 
 impl Row for Shown {
-    const HEADINGS: &'static [&'static str] = &["POOL", "FROM", "STATE", "ADDRESSES", "TAKEN"];
+    const HEADINGS: &'static [&'static str] = &["POOL", "FROM", "STATE", "ADDRESSES", "TAKEN", "LEAVES AS"];
 
     fn cells(&self) -> Vec<String> {
         let from = if self.configured { "the configuration" } else { "a command" };
         let state = if self.closed { "closed" } else { "open" };
-        vec![self.cidr_block.clone(), from.into(), state.into(), self.addresses.to_string(), self.taken.to_string()]
+        let leaves = match (self.masquerade, self.configured) {
+            (true, _) => "its host",
+            (false, true) => "each host is configured",
+            (false, false) => "itself",
+        };
+        let (addresses, taken) = (self.addresses.to_string(), self.taken.to_string());
+        vec![self.cidr_block.clone(), from.into(), state.into(), addresses, taken, leaves.into()]
     }
 }
 
@@ -42,7 +49,10 @@ pub async fn run(config: &Config, output: Output, command: Pool) -> Result<(), F
     let mut operator = operator::connect(config);
     let pools = match command {
         Pool::Ls => operator::call(&socket, operator.list_address_pools(ListAddressPoolsRequest {})).await?.pools,
-        Pool::Add { cidr_block } => vec![operator::call(&socket, operator.add_address_pool(AddAddressPoolRequest { cidr_block })).await?],
+        Pool::Add { cidr_block, masquerade } => {
+            let request = AddAddressPoolRequest { cidr_block, translated: masquerade };
+            vec![operator::call(&socket, operator.add_address_pool(request)).await?]
+        }
         Pool::Close { cidr_block, reopen } => {
             vec![operator::call(&socket, operator.close_address_pool(CloseAddressPoolRequest { cidr_block, reopen })).await?]
         }

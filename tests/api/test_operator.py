@@ -137,10 +137,10 @@ def test_pools_of_public_addresses_are_added_closed_and_removed(cloud):
     assert (configured["cidr_block"], configured["configured"], configured["closed"]) == ("198.18.0.0/15", True, False)
     wrong = pool("add", "198.18.4.0/24", check=False)
     assert wrong.returncode != 0 and "overlaps with the pool 198.18.0.0/15" in wrong.stderr
-    pool("add", "203.0.113.0/28")
+    pool("add", "203.0.113.0/28", "--masquerade")
     ec2 = cloud.create_account("pools").client("ec2")
     address = ec2.allocate_address(Address="203.0.113.7")
-    assert listed()["203.0.113.0/28"] == {"cidr_block": "203.0.113.0/28", "configured": False, "closed": False, "addresses": 14, "taken": 1}
+    assert listed()["203.0.113.0/28"] == {"cidr_block": "203.0.113.0/28", "configured": False, "closed": False, "addresses": 14, "taken": 1, "masquerade": True}
     kept = pool("rm", "203.0.113.0/28", check=False)
     assert kept.returncode != 0 and "203.0.113.7 among them" in kept.stderr
     pool("close", "203.0.113.0/28")

@@ -56,6 +56,8 @@ pub struct HostPlan {
     pub faults: Vec<Fault>,
     /// Public addresses on other hosts.
     pub elsewhere: PublicElsewhere,
+    /// Public addresses in these blocks mean nothing beyond the hosts, says the scheduler.
+    pub translated: BTreeSet<Ipv4Net>,
 }
 
 /// One VPC's share of this host: a namespace and what is in it.
@@ -272,6 +274,12 @@ impl HostPlan {
             vpc.ruleset = Arc::new(filter::ruleset(&vpc));
             plan.vpcs.insert(vpc_id.to_owned(), Arc::new(vpc));
         }
+        for id in desired.translated.keys() {
+            match id.parse::<Ipv4Net>() {
+                Ok(block) => drop(plan.translated.insert(block.trunc())),
+                Err(_) => plan.fault(id, "it is not a CIDR block, so what bears its addresses leaves as it is"),
+            }
+        }
         plan.elsewhere = PublicElsewhere::new(desired, &plan.public(), &mut plan.faults);
         plan
     }
@@ -294,7 +302,7 @@ impl HostPlan {
 /// What the host's rules must know beyond `Desired`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outside {
-    /// Public addresses in these ranges mean nothing beyond this host, so they leave it under the host's own address.
+    /// By the host's own configuration: public addresses in these ranges mean nothing beyond this host, so they leave it under the host's own address.
     pub masquerade: Vec<Ipv4Net>,
     /// Interfaces on which the data plane itself switched forwarding on: only guests may profit from it.
     pub opened: BTreeSet<String>,

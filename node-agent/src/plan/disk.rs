@@ -1,5 +1,5 @@
 //! The plan's files: `KIND/ID`, each a sealed protobuf message; `tombstones/ID`, each a sealed number; `quarantined/ID`, empty;
-//! `elsewhere/0` to `elsewhere/f`, and the same of `public`, each a sealed row of messages.
+//! `elsewhere/0` to `elsewhere/f`, and the same of `public` and `translated`, each a sealed row of messages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,8 @@ use crate::durable::DurableError;
 
 const TOMBSTONES: &str = "tombstones";
 const QUARANTINED: &str = "quarantined";
-const FOLDERS: [&str; 8] = ["instances", "vpcs", "security-groups", "nat-gateways", TOMBSTONES, QUARANTINED, "elsewhere", "public"];
+const FOLDERS: [&str; 9] =
+    ["instances", "vpcs", "security-groups", "nat-gateways", TOMBSTONES, QUARANTINED, "elsewhere", "public", "translated"];
 
 #[derive(Debug)]
 pub(super) struct Disk {

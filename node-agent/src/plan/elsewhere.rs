@@ -1,4 +1,4 @@
-//! What is known of other hosts: the interfaces on them, and the public addresses. It is about others and nothing that this host holds: no
+//! What is known beyond this host: interfaces and public addresses on others, pools of the cloud. It is nothing that this host holds: no
 //! tombstone is needed to forget it, and it has no generation, since a stream keeps its order and each one begins with all of it.
 //!
 //! Of each kind kept in sixteen files, so that one that changes costs the writing of one of them, and ten thousand that come at once cost no more
@@ -9,7 +9,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use freehold_proto::id::{NetworkInterfaceId, VpcId};
-use freehold_proto::internal::host::{InterfaceElsewhere, PublicAddressElsewhere};
+use freehold_proto::internal::host::{InterfaceElsewhere, PublicAddressElsewhere, TranslatedBlock};
+use ipnet::Ipv4Net;
 use prost::Message;
 
 use super::Plan;
@@ -75,6 +76,30 @@ impl Knowledge for PublicAddressElsewhere {
 
     fn known_mut(desired: &mut Desired) -> &mut Known<Self> {
         &mut desired.public_elsewhere
+    }
+}
+
+impl Knowledge for TranslatedBlock {
+    const FOLDER: &'static str = "translated";
+
+    fn id(&self) -> &str {
+        &self.cidr_block
+    }
+
+    fn is_gone(&self) -> bool {
+        self.withdrawn
+    }
+
+    fn well_formed(&self) -> bool {
+        self.cidr_block.parse::<Ipv4Net>().is_ok()
+    }
+
+    fn known(desired: &Desired) -> &Known<Self> {
+        &desired.translated
+    }
+
+    fn known_mut(desired: &mut Desired) -> &mut Known<Self> {
+        &mut desired.translated
     }
 }
 

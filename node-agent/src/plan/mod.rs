@@ -17,7 +17,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use freehold_proto::internal::host::{
-    InstanceDesired, InterfaceElsewhere, NatGatewayDesired, PublicAddressElsewhere, SecurityGroupDesired, Tombstone, VpcDesired,
+    InstanceDesired, InterfaceElsewhere, NatGatewayDesired, PublicAddressElsewhere, SecurityGroupDesired, Tombstone, TranslatedBlock,
+    VpcDesired,
 };
 use tokio::sync::watch;
 
@@ -39,6 +40,7 @@ pub enum Statement {
     NatGateway(NatGatewayDesired),
     Elsewhere(InterfaceElsewhere),
     PublicElsewhere(PublicAddressElsewhere),
+    Translated(TranslatedBlock),
 }
 
 /// What should become of one instance, as far as this host knows.
@@ -82,6 +84,8 @@ struct Taken {
     elsewhere: Option<elsewhere::Known<InterfaceElsewhere>>,
     /// The same of public addresses.
     public_elsewhere: Option<elsewhere::Known<PublicAddressElsewhere>>,
+    /// And of pools.
+    translated: Option<elsewhere::Known<TranslatedBlock>>,
 }
 
 #[derive(Debug)]
@@ -104,6 +108,7 @@ impl Plan {
             nat_gateways: disk.load::<NatGatewayDesired>()?,
             interfaces_elsewhere: disk.load_elsewhere()?,
             public_elsewhere: disk.load_elsewhere()?,
+            translated: disk.load_elsewhere()?,
         };
         let tombstones = disk.load_tombstones()?;
         let quarantined = disk.load_quarantined()?;
@@ -127,7 +132,7 @@ impl Plan {
         let _writer = self.write();
         let mut taken = Taken::default();
         let mut released = BTreeSet::new();
-        let (mut elsewhere, mut public) = (Vec::new(), Vec::new());
+        let (mut elsewhere, mut public, mut translated) = (Vec::new(), Vec::new(), Vec::new());
         for statement in statements {
             match statement {
                 Statement::Instance(instance) => {
@@ -141,11 +146,13 @@ impl Plan {
                 Statement::NatGateway(gateway) => self.write_down(gateway, &mut taken)?,
                 Statement::Elsewhere(interface) => elsewhere.push(interface),
                 Statement::PublicElsewhere(address) => public.push(address),
+                Statement::Translated(block) => translated.push(block),
             }
         }
         self.disk.sync(&taken.folders)?;
         taken.elsewhere = self.learn(elsewhere)?;
         taken.public_elsewhere = self.learn(public)?;
+        taken.translated = self.learn(translated)?;
         released.iter().try_for_each(|id| self.disk.remove_quarantined(id))?;
         let changed = released.iter().chain(taken.statements.instances.keys()).cloned().collect::<BTreeSet<_>>().into_iter().collect();
         self.take_over(taken, &released);
@@ -177,8 +184,8 @@ impl Plan {
     }
 
     fn take_over(&self, taken: Taken, released: &BTreeSet<String>) {
-        let Taken { statements, news, elsewhere, public_elsewhere, .. } = taken;
-        let news = news || elsewhere.is_some() || public_elsewhere.is_some();
+        let Taken { statements, news, elsewhere, public_elsewhere, translated, .. } = taken;
+        let news = news || elsewhere.is_some() || public_elsewhere.is_some() || translated.is_some();
         let mut state = self.lock();
         state.desired.instances.extend(statements.instances);
         state.desired.vpcs.extend(statements.vpcs);
@@ -189,6 +196,9 @@ impl Plan {
         }
         if let Some(public) = public_elsewhere {
             state.desired.public_elsewhere = public;
+        }
+        if let Some(translated) = translated {
+            state.desired.translated = translated;
         }
         for id in released {
             state.quarantined.remove(id);
@@ -218,7 +228,8 @@ impl Plan {
         self.lock().quarantined.extend(fresh.iter().cloned());
         let interfaces = self.keep_elsewhere(|known: &InterfaceElsewhere| mentioned.contains(&known.network_interface_id))?;
         let public = self.keep_elsewhere(|known: &PublicAddressElsewhere| mentioned.contains(&known.public_ip_address))?;
-        if interfaces || public {
+        let translated = self.keep_elsewhere(|known: &TranslatedBlock| mentioned.contains(&known.cidr_block))?;
+        if interfaces || public || translated {
             self.publish();
         }
         Ok(fresh)

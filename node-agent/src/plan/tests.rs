@@ -235,6 +235,21 @@ fn what_is_known_of_public_addresses_elsewhere_is_what_was_said_last_and_was_men
     assert_eq!(known(&Plan::open(durable::Disk::default(), folder.path()).unwrap()), ["10.9.0.7"]);
 }
 
+#[test]
+fn pools_that_nobody_beyond_the_hosts_knows_are_those_that_were_said_last_and_were_mentioned() {
+    let (folder, plan) = plan();
+    let said = |block: &str, withdrawn| Statement::Translated(TranslatedBlock { cidr_block: block.into(), withdrawn });
+    let known = |plan: &Plan| plan.all().translated.keys().cloned().collect::<Vec<_>>();
+    plan.state(vec![said("203.0.113.0/28", false), said("198.51.100.0/24", false), said("everything", false)]).unwrap();
+    assert_eq!(known(&plan), ["198.51.100.0/24", "203.0.113.0/28"]);
+    plan.state(vec![said("198.51.100.0/24", true), said("192.0.2.0/24", false)]).unwrap();
+    drop(plan);
+    let plan = Plan::open(durable::Disk::default(), folder.path()).unwrap();
+    assert_eq!(known(&plan), ["192.0.2.0/24", "203.0.113.0/28"]);
+    plan.complete(&BTreeSet::from(["203.0.113.0/28".to_owned()])).unwrap();
+    assert_eq!(known(&Plan::open(durable::Disk::default(), folder.path()).unwrap()), ["203.0.113.0/28"]);
+}
+
 /// Counts what costs: the rest is the machine's.
 #[derive(Debug, Default)]
 struct Counting(std::sync::atomic::AtomicUsize);

@@ -66,6 +66,13 @@ pub(crate) async fn deliver(
                 statements.push(Statement::PublicElsewhere(public));
                 continue;
             }
+            to_agent::Kind::TranslatedBlock(block) => {
+                if let Some(mentioned) = mentioned {
+                    mentioned.insert(block.cidr_block.clone());
+                }
+                statements.push(Statement::Translated(block));
+                continue;
+            }
             _ => {}
         }
         state(around, std::mem::take(&mut statements)).await?;
@@ -85,7 +92,8 @@ pub(crate) async fn deliver(
             | to_agent::Kind::SecurityGroup(_)
             | to_agent::Kind::NatGateway(_)
             | to_agent::Kind::InterfaceElsewhere(_)
-            | to_agent::Kind::PublicAddressElsewhere(_) => {}
+            | to_agent::Kind::PublicAddressElsewhere(_)
+            | to_agent::Kind::TranslatedBlock(_) => {}
         }
     }
     state(around, statements).await?;

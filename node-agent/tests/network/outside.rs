@@ -1,5 +1,7 @@
 //! The way to the world, past whatever firewall the host has.
 
+use freehold_proto::internal::host::TranslatedBlock;
+
 use crate::lab::{Guest, Lab, Listener, World, all_egress, ingress, machine, output, outside, reach, run};
 
 fn world(guests: &[&Guest]) -> World {
@@ -141,6 +143,32 @@ fn each_private_address_has_a_public_one_of_its_own() {
             "it means another"
         );
         lab.plane.teardown().await.unwrap();
+    });
+}
+
+#[test]
+fn what_nobody_beyond_the_hosts_knows_leaves_under_the_host_s_address() {
+    machine("what_nobody_beyond_the_hosts_knows_leaves_under_the_host_s_address", || async {
+        outside();
+        let guest = Guest::new(5, "vpc-1", &["sg-1"]).public("192.0.2.5");
+        guest.plug().addressed();
+        let stated = |blocks: &[&str]| {
+            let mut desired = world(&[&guest]).0;
+            for block in blocks {
+                let stated = TranslatedBlock { cidr_block: (*block).into(), withdrawn: false };
+                desired.translated.insert((*block).into(), std::sync::Arc::new(stated));
+            }
+            desired
+        };
+        let lab = Lab::start(stated(&[])).await;
+        let _web = Listener::start("world", 80);
+        assert_eq!(reach(&guest, "203.0.113.254", 80), None, "no answer finds its way to an address that the world does not know");
+        lab.state(&stated(&["192.0.2.0/24", "198.51.100.0/24"])).await;
+        assert_eq!(reach(&guest, "203.0.113.254", 80).as_deref(), Some("203.0.113.1"));
+        lab.state(&stated(&["198.51.100.0/24"])).await;
+        assert_eq!(reach(&guest, "203.0.113.254", 80), None);
+        run("ip -n world route add 192.0.2.0/24 via 203.0.113.1");
+        assert_eq!(reach(&guest, "203.0.113.254", 80).as_deref(), Some("192.0.2.5"), "the world knows it by now");
     });
 }
 

@@ -77,7 +77,7 @@ pub struct ToAgent {
     /// W3C Trace Context of the request that this follows from, where one is known. For logs, never for a decision.
     #[prost(string, tag = "20")]
     pub traceparent: ::prost::alloc::string::String,
-    #[prost(oneof = "to_agent::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    #[prost(oneof = "to_agent::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
     pub kind: ::core::option::Option<to_agent::Kind>,
 }
 /// Nested message and enum types in `ToAgent`.
@@ -107,6 +107,8 @@ pub mod to_agent {
         NatGateway(super::NatGatewayDesired),
         #[prost(message, tag = "11")]
         PublicAddressElsewhere(super::PublicAddressElsewhere),
+        #[prost(message, tag = "12")]
+        TranslatedBlock(super::TranslatedBlock),
     }
 }
 /// Lets this host, and no other, fetch one image from the image store. Stated before the instances that need it, and again well before it
@@ -493,6 +495,16 @@ pub struct PublicAddressElsewhere {
     /// The other host's. Empty: the address is on no other host any more.
     #[prost(string, tag = "2")]
     pub tunnel_address: ::prost::alloc::string::String,
+}
+/// Public addresses that mean nothing beyond the hosts: what bears one of them leaves a host under the host's own address. Like InterfaceElsewhere
+/// it is told once and on change, and what was not mentioned by DesiredComplete is forgotten.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TranslatedBlock {
+    #[prost(string, tag = "1")]
+    pub cidr_block: ::prost::alloc::string::String,
+    /// It no longer is.
+    #[prost(bool, tag = "2")]
+    pub withdrawn: bool,
 }
 /// A group's rules. Who is in it follows from the interfaces, those here and those elsewhere.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -502,11 +502,16 @@ pub struct AddressPool {
     pub addresses: u64,
     #[prost(uint64, tag = "5")]
     pub taken: u64,
+    /// What bears its addresses leaves a host under the host's own address.
+    #[prost(bool, tag = "6")]
+    pub translated: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AddAddressPoolRequest {
     #[prost(string, tag = "1")]
     pub cidr_block: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub translated: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CloseAddressPoolRequest {

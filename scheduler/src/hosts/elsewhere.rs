@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use freehold_proto::internal::host::{InterfaceElsewhere, PublicAddress, PublicAddressElsewhere};
+use freehold_proto::internal::host::{InterfaceElsewhere, PublicAddress, PublicAddressElsewhere, TranslatedBlock};
 use prost::Message;
 
 use super::desired::meaning;
@@ -35,6 +35,8 @@ struct Memory {
     hosts: BTreeMap<String, String>,
     /// What was said of public addresses.
     public: public::Memory,
+    /// The blocks of those that nobody beyond the hosts knows.
+    translated: BTreeSet<String>,
 }
 
 impl Said {
@@ -90,6 +92,15 @@ impl Said {
     /// What of them follows for the host from these changes.
     pub fn public_of_changes(&self, rows: &Rows, changes: &BTreeSet<(Kind, String)>) -> Vec<PublicAddressElsewhere> {
         if self.alone { Vec::new() } else { self.memory().public.of_changes(rows, &self.host_id, changes) }
+    }
+
+    /// What follows for the host from these blocks being the ones whose addresses nobody beyond the hosts knows.
+    pub fn translated(&self, now: BTreeSet<String>) -> Vec<TranslatedBlock> {
+        let mut memory = self.memory();
+        let before = std::mem::replace(&mut memory.translated, now);
+        let gone = before.difference(&memory.translated).map(|block| (block, true));
+        let come = memory.translated.difference(&before).map(|block| (block, false));
+        gone.chain(come).map(|(block, withdrawn)| TranslatedBlock { cidr_block: block.clone(), withdrawn }).collect()
     }
 
     /// Those that are not what was said of them. Of an address that goes from one to another the one that loses it comes first.

@@ -22,6 +22,7 @@ use super::{Hosts, Seat, bury, console, desired, gateways, observed, presence, r
 use crate::lifecycle::step::State;
 use crate::network::nat::state::PENDING;
 use crate::network::peering::with_peers_in;
+use crate::network::pool;
 use crate::store::{Change, Kind, Outcome, Select, Store};
 
 /// How often an order to bury is repeated.
@@ -213,6 +214,7 @@ impl Session {
         self.state_public(public).await?;
         self.state_instances(&Select::All).await?;
         self.state_gateways(&Select::All).await?;
+        self.state_translated().await?;
         self.state_tombstones().await?;
         self.say(to_agent::Kind::DesiredComplete(DesiredComplete {})).await?;
         self.relay().await
@@ -260,6 +262,9 @@ impl Session {
         }
         if !gateways.is_empty() {
             self.state_gateways(&Select::Ids(gateways)).await?;
+        }
+        if of(Kind::AddressPool).next().is_some() {
+            self.state_translated().await?;
         }
         if of(Kind::Tombstone).any(|host_id| host_id == self.host_id) {
             self.state_tombstones().await?;
@@ -323,6 +328,14 @@ impl Session {
     async fn state_elsewhere(&self, interfaces: Vec<InterfaceElsewhere>) -> Result<(), End> {
         for interface in interfaces {
             self.say(to_agent::Kind::InterfaceElsewhere(interface)).await?;
+        }
+        Ok(())
+    }
+
+    /// The pools of which nobody beyond the hosts knows the addresses.
+    async fn state_translated(&self) -> Result<(), End> {
+        for block in self.said.translated(pool::translated(self.store.reader()).await?) {
+            self.say(to_agent::Kind::TranslatedBlock(block)).await?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 
 use freehold_proto::{ErrorCode, Fault};
 use ipnet::Ipv4Net;
-use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, ModelTrait, Set};
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter, Set};
 
 use super::cidr;
 use crate::Settings;
@@ -22,6 +22,8 @@ pub struct Pool {
     /// It is `scheduler.public_addresses`.
     pub configured: bool,
     pub closed: bool,
+    /// Its addresses leave a host under the host's own. Of the configured one each host's configuration says that.
+    pub translated: bool,
 }
 
 /// All there are, the configured one first.
@@ -32,11 +34,11 @@ pub async fn all(db: &impl ConnectionTrait, settings: &Settings) -> Outcome<Vec<
         .into_iter()
         .map(|row| {
             let block = cidr::stored(&row.cidr_block)?;
-            Ok(Pool { block, configured: block == configured, closed: row.closed })
+            Ok(Pool { block, configured: block == configured, closed: row.closed, translated: row.translated })
         })
         .collect::<Result<Vec<_>, Fault>>()?;
     if !pools.iter().any(|pool| pool.configured) {
-        pools.push(Pool { block: configured, configured: true, closed: false });
+        pools.push(Pool { block: configured, configured: true, closed: false, translated: false });
     }
     pools.sort_by_key(|pool| (!pool.configured, pool.block));
     Ok(pools)
@@ -45,6 +47,12 @@ pub async fn all(db: &impl ConnectionTrait, settings: &Settings) -> Outcome<Vec<
 /// Those that addresses may be drawn from.
 pub async fn open(tx: &Tx) -> Outcome<Vec<Ipv4Net>> {
     Ok(all(tx.db(), tx.settings()).await?.into_iter().filter(|pool| !pool.closed).map(|pool| pool.block).collect())
+}
+
+/// The blocks of which hosts are told that nobody beyond them knows them.
+pub async fn translated(db: &impl ConnectionTrait) -> Result<BTreeSet<String>, DbErr> {
+    let rows = address_pool::Entity::find().filter(address_pool::Column::Translated.eq(true)).all(db).await?;
+    Ok(rows.into_iter().map(|row| row.cidr_block).collect())
 }
 
 /// The addresses that somebody has, for now or to keep.
@@ -56,7 +64,7 @@ pub async fn taken(db: &impl ConnectionTrait) -> Outcome<BTreeSet<Ipv4Addr>> {
 }
 
 /// Adds a pool.
-pub async fn add(tx: &Tx, text: &str) -> Outcome<Ipv4Net> {
+pub async fn add(tx: &Tx, text: &str, translated: bool) -> Outcome<Ipv4Net> {
     let block = read(text)?;
     if !(WIDEST..=NARROWEST).contains(&block.prefix_len()) {
         return Err(refuse(format!("{block} can be no pool: it is to have between /{WIDEST} and /{NARROWEST}.")));
@@ -73,7 +81,7 @@ pub async fn add(tx: &Tx, text: &str) -> Outcome<Ipv4Net> {
     if let Some(other) = all(tx.db(), tx.settings()).await?.iter().find(|pool| cidr::overlap(&pool.block, &block)) {
         return Err(refuse(format!("{block} overlaps with the pool {}.", other.block)));
     }
-    let row = address_pool::Model { cidr_block: block.to_string(), closed: false, created: tx.now() };
+    let row = address_pool::Model { cidr_block: block.to_string(), closed: false, translated, created: tx.now() };
     row.into_active_model().insert(tx.db()).await?;
     Ok(block)
 }
@@ -88,7 +96,7 @@ pub async fn set_closed(tx: &Tx, text: &str, closed: bool) -> Outcome<Ipv4Net> {
         row.update(tx.db()).await?;
     } else {
         // The configured one has a row from the first time on that it is closed.
-        let row = address_pool::Model { cidr_block: pool.block.to_string(), closed, created: tx.now() };
+        let row = address_pool::Model { cidr_block: pool.block.to_string(), closed, translated: false, created: tx.now() };
         row.into_active_model().insert(tx.db()).await?;
     }
     Ok(pool.block)

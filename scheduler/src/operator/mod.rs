@@ -195,7 +195,7 @@ impl Operator for OperatorService {
     }
 
     async fn add_address_pool(&self, request: Request<proto::AddAddressPoolRequest>) -> Result<Response<proto::AddressPool>, Status> {
-        answered(pools::add(&self.store, &request.into_inner().cidr_block).await)
+        answered(pools::add(&self.store, &request.into_inner()).await)
     }
 
     async fn close_address_pool(&self, request: Request<proto::CloseAddressPoolRequest>) -> Result<Response<proto::AddressPool>, Status> {

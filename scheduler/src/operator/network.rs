@@ -15,6 +15,7 @@ use crate::hosts::elsewhere::Said;
 use crate::hosts::{desired, gateways};
 use crate::network::nat::state::STANDING;
 use crate::network::peering::with_peers_in;
+use crate::network::pool;
 use crate::store::read::chosen;
 use crate::store::{
     Failure, Outcome, Select, Store, host, instance, nat_gateway, network_interface_attachment, private_address, public_address,
@@ -72,6 +73,7 @@ async fn network(store: &Store, row: host::Model) -> Outcome<Network> {
         statements.extend(elsewhere.into_iter().map(to_agent::Kind::InterfaceElsewhere));
     }
     statements.extend(said.public(&store.world().rows()).into_iter().map(to_agent::Kind::PublicAddressElsewhere));
+    statements.extend(said.translated(pool::translated(db).await?).into_iter().map(to_agent::Kind::TranslatedBlock));
     let statements = statements.into_iter().map(|kind| ToAgent { kind: Some(kind), ..ToAgent::default() }.encode_to_vec().into());
     let told = proto::HostNetwork {
         host_id: row.host_id,

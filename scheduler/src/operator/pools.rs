@@ -19,6 +19,7 @@ async fn listed(db: &impl ConnectionTrait, settings: &Settings) -> Outcome<Vec<p
         cidr_block: one.block.to_string(),
         configured: one.configured,
         closed: one.closed,
+        translated: one.translated,
         // Neither the network's own address nor the last one is given out.
         addresses: (1_u64 << (32 - one.block.prefix_len())) - 2,
         taken: taken.iter().filter(|address| one.block.contains(*address)).count() as u64,
@@ -26,9 +27,9 @@ async fn listed(db: &impl ConnectionTrait, settings: &Settings) -> Outcome<Vec<p
     Ok(pool::all(db, settings).await?.into_iter().map(shown).collect())
 }
 
-pub async fn add(store: &Store, cidr_block: &str) -> Outcome<proto::AddressPool> {
+pub async fn add(store: &Store, request: &proto::AddAddressPoolRequest) -> Outcome<proto::AddressPool> {
     let tx = store.begin("").await?;
-    let block = pool::add(&tx, cidr_block).await?;
+    let block = pool::add(&tx, &request.cidr_block, request.translated).await?;
     tx.commit().await?;
     one(store, block).await
 }

@@ -435,8 +435,9 @@ async fn public_addresses_come_from_every_open_pool_and_a_pool_that_is_used_stay
         let request = ec2::AllocateAddressRequest { address: address.map(str::to_owned), ..Default::default() };
         lab.call(ALICE, request).await.map(|made| made.public_ip.expect("an address")).map_err(|fault| fault.code)
     };
+    let add = |block: &str, translated| proto::AddAddressPoolRequest { cidr_block: block.into(), translated };
     let refused = async |block: &str| {
-        let failure = pools::add(lab.store(), block).await.expect_err(block);
+        let failure = pools::add(lab.store(), &add(block, false)).await.expect_err(block);
         freehold_proto::Fault::from(failure).message
     };
     for (block, why) in [
@@ -458,7 +459,7 @@ async fn public_addresses_come_from_every_open_pool_and_a_pool_that_is_used_stay
     first.sort();
     assert_eq!(first, ["198.18.0.1", "198.18.0.2"]);
     assert_eq!(allocate(None).await, Err(ErrorCode::InsufficientAddressCapacity));
-    let added = pools::add(lab.store(), "203.0.113.0/29").await.expect("a pool");
+    let added = pools::add(lab.store(), &add("203.0.113.0/29", false)).await.expect("a pool");
     assert_eq!((added.addresses, added.taken, added.configured, added.closed), (6, 0, false, false));
     assert_eq!(allocate(Some("203.0.113.3")).await.as_deref(), Ok("203.0.113.3"));
     assert!(allocate(None).await.expect("one of the new").starts_with("203.0.113."));
@@ -483,4 +484,22 @@ async fn public_addresses_come_from_every_open_pool_and_a_pool_that_is_used_stay
     }
     pools::remove(lab.store(), "203.0.113.0/29").await.expect("nobody has an address of it");
     pools::remove(lab.store(), "203.0.113.0/29").await.expect_err("it is gone");
+}
+
+#[tokio::test]
+async fn hosts_are_told_of_pools_that_nobody_beyond_them_knows() {
+    use crate::operator::pools;
+    let lab = Lab::new().await;
+    let first = attend(&lab, "first", "us-east-1a").await;
+    let add = |block: &str, translated| proto::AddAddressPoolRequest { cidr_block: block.into(), translated };
+    pools::add(lab.store(), &add("203.0.113.0/28", true)).await.expect("a pool");
+    pools::add(lab.store(), &add("198.51.100.0/28", false)).await.expect("another one");
+    let only = std::collections::BTreeSet::from(["203.0.113.0/28".to_owned()]);
+    first.until_told("of the one", |told| told.translated == only).await;
+    let second = attend(&lab, "second", "us-east-1a").await;
+    assert_eq!(second.told().translated, only, "with everything else");
+    pools::remove(lab.store(), "203.0.113.0/28").await.expect("nobody has an address of it");
+    for agent in [&first, &second] {
+        agent.until_told("that it is gone", |told| told.translated.is_empty()).await;
+    }
 }

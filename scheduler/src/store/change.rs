@@ -9,6 +9,7 @@ use super::feed::triggers::Table;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     AccessKey,
+    AddressPool,
     /// `id` is the host that is asked, or that has answered.
     ConsoleQuestion,
     Host,
@@ -38,6 +39,7 @@ impl Kind {
     fn of_row(table: Table) -> Option<Self> {
         match table {
             Table::AccessKey => Some(Self::AccessKey),
+            Table::AddressPool => Some(Self::AddressPool),
             Table::Host => Some(Self::Host),
             Table::Instance => Some(Self::InstanceObserved),
             Table::NatGateway => Some(Self::NatGateway),
@@ -56,6 +58,7 @@ impl Kind {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::AccessKey => Table::AccessKey.name(),
+            Self::AddressPool => Table::AddressPool.name(),
             Self::ConsoleQuestion => CONSOLE_QUESTION,
             Self::Host => Table::Host.name(),
             Self::Instance => INSTANCE_TOLD,

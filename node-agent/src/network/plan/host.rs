@@ -12,7 +12,8 @@ pub fn ruleset(plan: &HostPlan, host_id: &str, outside: &Outside) -> Ruleset {
     let table = ruleset.table(&format!("inet {}", names::host_table(host_id)));
     let (ours, any) = (names::uplink_prefix(host_id), names::ANY_UPLINK);
     table.set("public", "ipv4_addr", plan.public());
-    table.set("translated", "ipv4_addr; flags interval; auto-merge", &outside.masquerade);
+    let translated: BTreeSet<_> = plan.translated.iter().chain(&outside.masquerade).collect();
+    table.set("translated", "ipv4_addr; flags interval; auto-merge", translated);
     table.set("opened", "ifname", outside.opened.iter().map(|name| format!("\"{name}\"")));
     table.set("host_ports", "inet_service", &outside.host_ports);
     let no_listener = [

@@ -9,6 +9,8 @@ pub struct Model {
     pub cidr_block: String,
     /// No address of it is given out any more.
     pub closed: bool,
+    /// Nobody beyond the hosts knows its addresses, which leave a host under its own.
+    pub translated: bool,
     pub created: i64,
 }
 

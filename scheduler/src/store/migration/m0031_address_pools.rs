@@ -21,6 +21,7 @@ const TABLE: &str = "
 CREATE TABLE address_pool (
     cidr_block TEXT PRIMARY KEY,
     closed BOOLEAN NOT NULL,
+    translated BOOLEAN NOT NULL,
     created BIGINT NOT NULL
 );
 ";
