@@ -39,6 +39,18 @@ disk_mib = 1000000000
 """
 
 
+class NotYet(str):
+    """A text in which something was looked for in vain: an answer that is not true, and that is shown."""
+
+    def __bool__(self):
+        return False
+
+
+def says(text, wanted):
+    """True where the text has what is wanted, else the end of the text."""
+    return wanted in text or NotYet(text[-2000:])
+
+
 def wait_until(what, check, seconds=60):
     """Polls `check` until it answers something true, and returns that."""
     deadline = time.monotonic() + seconds

@@ -1,7 +1,7 @@
 """An unmodified Debian with cloud-init, as somebody would launch it."""
 
 import pytest
-from cloud import wait_until
+from cloud import says, wait_until
 
 PATIENT = {"Delay": 5, "MaxAttempts": 120}
 # An emulated guest takes minutes for what a real one does in seconds.
@@ -36,7 +36,7 @@ def test_cloud_init_finds_ec2_by_itself_and_the_created_key_logs_in(cloud, ec2, 
     ec2.get_waiter("instance_running").wait(InstanceIds=[instance_id], WaiterConfig=PATIENT)
     instance = ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
 
-    wait_until("user-data says so on the console", lambda: "USER-DATA-WAS-HERE" in console(ec2, instance_id), BOOT_SECONDS)
+    wait_until("user-data says so on the console", lambda: says(console(ec2, instance_id), "USER-DATA-WAS-HERE"), BOOT_SECONDS)
     shell = ssh("debian", instance["PublicIpAddress"], key_file)
     assert not shell.answers(), "port 22 must be closed until it is authorized"
     open_port_22()

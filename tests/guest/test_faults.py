@@ -1,7 +1,7 @@
 """Parts killed with -9 around real guests: in the middle of a launch and of a terminate."""
 
 import pytest
-from cloud import wait_until
+from cloud import says, wait_until
 
 PATIENT = {"Delay": 1, "MaxAttempts": 300}
 
@@ -29,7 +29,7 @@ def test_a_killed_part_loses_no_launch_and_no_terminate(cloud, ec2, ami, part):
     ec2.get_waiter("instance_running").wait(InstanceIds=ids, WaiterConfig=PATIENT)
     wait_until("a guest for each instance", lambda: len(cloud.guests()) == 2)
     for instance_id in ids:
-        wait_until(f"{instance_id} booted", lambda: "freehold-tiny: ready" in console_of(ec2, instance_id), 300)
+        wait_until(f"{instance_id} booted", lambda: says(console_of(ec2, instance_id), "freehold-tiny: ready"), 300)
     assert len(cloud.guests()) == 2, "none was started twice"
 
     ec2.terminate_instances(InstanceIds=ids)

@@ -7,7 +7,7 @@ import socket
 import subprocess
 
 import pytest
-from cloud import wait_until
+from cloud import says, wait_until
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 PATIENT = {"Delay": 2, "MaxAttempts": 150}
@@ -101,7 +101,7 @@ def test_it_boots_and_its_default_group_is_closed(cloud, ec2, ami, key_file, sto
     answer = ec2.run_instances(UserData=script, MinCount=1, MaxCount=1, **launch)
     story.instance_id = answer["Instances"][0]["InstanceId"]
     wait(ec2, "running", story.instance_id)
-    wait_until("the guest says on its console that SSH is up", lambda: "freehold-tiny: ssh is up" in console(ec2, story.instance_id), 300)
+    wait_until("the guest says on its console that SSH is up", lambda: says(console(ec2, story.instance_id), "freehold-tiny: ssh is up"), 300)
     address = describe(ec2, story.instance_id)["PublicIpAddress"]
     assert not connects(address), "port 22 must be closed until it is authorized"
     assert len(cloud.guests()) == 1
