@@ -306,22 +306,27 @@ async fn hosts_of_either_vpc_are_told_of_both_while_the_connection_is_active() {
     lab.ok(accept(&id)).await;
     assert_eq!(state().await, "active");
     for (host, other) in [(&hosts[0], &instances[1]), (&hosts[1], &instances[0])] {
-        let told = host.until_told("both VPCs", |told| peered(told, &id, &vpcs) && told.elsewhere.len() == 1).await;
+        // A statement is read part by part, so what was committed meanwhile may be half in the one before.
+        let leads = |told: &Told| {
+            let routes = told.vpcs[&vpcs[0]].route_tables.iter().flat_map(|table| &table.routes);
+            routes.filter(|route| route.target == Some(route_desired::Target::VpcPeeringConnectionId(id.clone()))).count()
+        };
+        let whole = |told: &Told| peered(told, &id, &vpcs) && told.elsewhere.len() == 1 && leads(told) == 1;
+        let told = host.until_told("both VPCs, with the route", whole).await;
         let there = lab.instance(other).await.network_interfaces[0].network_interface_id.clone();
         assert_eq!(told.elsewhere.keys().next(), there.as_ref(), "and who is in the other one");
-        let routes = told.vpcs[&vpcs[0]].route_tables.iter().flat_map(|table| &table.routes);
-        let leads = routes.filter(|route| route.target == Some(route_desired::Target::VpcPeeringConnectionId(id.clone())));
-        assert_eq!(leads.count(), 1);
     }
-    // A host that comes back is told the same; one that comes to have an instance in the one learns of the other.
     lab.ok(delete(&id)).await;
     assert_eq!(state().await, "blackhole");
     let buried = |told: &Told, vpc_id: &str| told.tombstones.iter().any(|order| order.kind() == ResourceKind::Vpc && order.id == vpc_id);
     hosts[0].until_told("to bury the other VPC", |told| buried(told, &vpcs[1])).await;
     hosts[1].until_told("to bury the other VPC", |told| buried(told, &vpcs[0])).await;
     assert!(!buried(&hosts[0].told(), &vpcs[0]) && !buried(&hosts[1].told(), &vpcs[1]), "its own stays");
-    let own = hosts[0].until_told("of no peering", |told| told.vpcs[&vpcs[0]].peerings.is_empty()).await;
-    assert!(own.vpcs[&vpcs[0]].route_tables.iter().flat_map(|table| &table.routes).any(|route| route.target.is_none()));
+    let gone = |told: &Told| {
+        let own = &told.vpcs[&vpcs[0]];
+        own.peerings.is_empty() && own.route_tables.iter().flat_map(|table| &table.routes).any(|route| route.target.is_none())
+    };
+    hosts[0].until_told("of no peering, and of a route that leads nowhere", gone).await;
     let absent = lab.call(ALICE, ec2::CreateRouteRequest { destination_cidr_block: Some("10.9.1.0/24".into()), ..route }).await;
     assert_eq!(absent.expect_err("it is gone").code, ErrorCode::InvalidVpcPeeringConnectionIdNotFound);
 }
