@@ -1,6 +1,6 @@
 //! What a host should hold, as messages made of rows. Pure but for the reads.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use freehold_proto::internal::host::{
     DhcpOptionsDesired, InstanceDesired, InterfaceAttachment, Metadata, PeeringDesired, PowerState, PublicAddress, ResourceName,
@@ -146,7 +146,15 @@ fn metadata(view: &InstanceView, settings: &Settings) -> Metadata {
 
 /// Whether a host has an instance or a NAT gateway in a VPC, or in one that it is peered with.
 pub async fn uses(db: &impl ConnectionTrait, host_id: &str, vpc_id: &str) -> Result<bool, DbErr> {
-    let vpcs = peering::with_peers(db, vpc_id).await?;
+    // Asked of each group that is stated, and nearly always so by the VPC itself.
+    if has_something(db, host_id, BTreeSet::from([vpc_id.to_owned()])).await? {
+        return Ok(true);
+    }
+    let peers = peering::with_peers(db, vpc_id).await?;
+    Ok(peers.len() > 1 && has_something(db, host_id, peers).await?)
+}
+
+async fn has_something(db: &impl ConnectionTrait, host_id: &str, vpcs: BTreeSet<String>) -> Result<bool, DbErr> {
     let here = instance::Entity::find()
         .filter(instance::Column::HostId.eq(host_id))
         .filter(instance::Column::VpcId.is_in(vpcs.clone()))

@@ -262,7 +262,7 @@ pub async fn overlapped(tx: &Tx, vpc_id: &str, block: &ipnet::Ipv4Net) -> Outcom
     Ok(None)
 }
 
-/// What time has made due of it, at `now`: whoever has seen its end for long enough no longer does, and what nobody sees is gone.
+/// What time has made due of it: whoever has seen its end for long enough no longer does, and what nobody sees is gone.
 pub async fn settle(tx: &mut Tx, id: &str) -> Outcome<()> {
     let now = tx.now();
     let Some(row) = Entity::find_by_id(id).one(tx.db()).await? else { return Ok(()) };

@@ -2,18 +2,13 @@
 
 use freehold_proto::internal::operator as proto;
 use ipnet::Ipv4Net;
-use sea_orm::ConnectionTrait;
 
-use crate::Settings;
 use crate::network::pool;
 use crate::store::{Outcome, Store};
 
 /// The configured one first.
 pub async fn list(store: &Store) -> Outcome<Vec<proto::AddressPool>> {
-    listed(store.reader(), store.settings()).await
-}
-
-async fn listed(db: &impl ConnectionTrait, settings: &Settings) -> Outcome<Vec<proto::AddressPool>> {
+    let db = store.reader();
     let taken = pool::taken(db).await?;
     let shown = |one: pool::Pool| proto::AddressPool {
         cidr_block: one.block.to_string(),
@@ -24,7 +19,7 @@ async fn listed(db: &impl ConnectionTrait, settings: &Settings) -> Outcome<Vec<p
         addresses: (1_u64 << (32 - one.block.prefix_len())) - 2,
         taken: taken.iter().filter(|address| one.block.contains(*address)).count() as u64,
     };
-    Ok(pool::all(db, settings).await?.into_iter().map(shown).collect())
+    Ok(pool::all(db, store.settings()).await?.into_iter().map(shown).collect())
 }
 
 pub async fn add(store: &Store, request: &proto::AddAddressPoolRequest) -> Outcome<proto::AddressPool> {
@@ -51,3 +46,6 @@ async fn one(store: &Store, block: Ipv4Net) -> Outcome<proto::AddressPool> {
     let found = list(store).await?.into_iter().find(|pool| pool.cidr_block == block.to_string());
     Ok(found.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;
