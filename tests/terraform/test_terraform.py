@@ -21,7 +21,7 @@ def terraform(account, tmp_path):
     """Makes one of a configuration; what is left of it after a failure is destroyed."""
     made = []
 
-    def make(configuration, **options):
+    def make(configuration, account=account, **options):
         try:
             made.append(Terraform(tmp_path / configuration, configuration, account, **options))
         except NotToBeHad as reason:
@@ -244,3 +244,35 @@ def test_the_three_zone_network(terraform, account, cloud):
     assert ec2.describe_addresses()["Addresses"] == []
     assert len(ec2.describe_vpcs()["Vpcs"]) == 1
     assert ec2.describe_network_interfaces()["NetworkInterfaces"] == []
+
+
+def test_what_an_account_has_from_the_start_is_taken_over_and_let_go(terraform, cloud):
+    # Of its own: what is taken over is not as it was afterwards.
+    owner = cloud.create_account("adopter")
+    ec2 = owner.client()
+    (vpc,) = ec2.describe_vpcs()["Vpcs"]
+    before = {one["SubnetId"] for one in ec2.describe_subnets()["Subnets"]}
+    net = terraform("defaults", account=owner, variables={"ami": cloud.ami()})
+    net.apply()
+    net.nothing_to_do()
+    ids = net.outputs()["ids"]
+    assert ids["vpc"] == vpc["VpcId"] and {ids["subnet"], ids["other"]} < before
+    seen = {
+        "vpc": True, "subnet": True, "groups": 2, "rules": ["false tcp 22", "true -1 -1"], "acls": 1, "interfaces": True, "of_it": 2, "addresses": True,
+        "instance": True, "zone": "use1-az1", "region": True, "account": True,
+    }
+    assert net.outputs()["seen"] == seen
+    changed = {"aws_default_vpc.mine", "aws_default_vpc_dhcp_options.mine", "aws_default_subnet.a", "aws_default_security_group.mine"}
+    assert in_place(net.actions(stage=2)) == changed
+    net.apply(stage=2)
+    net.nothing_to_do(stage=2)
+    assert net.outputs()["seen"] == seen
+    net.imported("aws_default_network_acl.mine", ec2.describe_network_acls()["NetworkAcls"][0]["NetworkAclId"], stage=2)
+    net.destroy(stage=2)
+    # What was only taken over is there; what was to go went, and is made anew.
+    assert [one["VpcId"] for one in ec2.describe_vpcs()["Vpcs"]] == [ids["vpc"]]
+    assert {one["SubnetId"] for one in ec2.describe_subnets()["Subnets"]} == before - {ids["other"]}
+    net.apply(stage=2)
+    assert net.outputs()["ids"]["other"] not in before
+    net.nothing_to_do(stage=2)
+    net.destroy(stage=2)
