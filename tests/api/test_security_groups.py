@@ -85,7 +85,7 @@ def test_a_rule_that_is_there_is_a_duplicate_and_nothing_of_its_request_is_made(
         ({"IpProtocol": "tcp", "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}, "MissingParameter"),
         ({"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "UserIdGroupPairs": [{"GroupId": "sg-0123456789abcdef0"}]},
          "InvalidGroup.NotFound"),
-        ({"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}, "UnsupportedOperation"),
+        ({"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "Ipv6Ranges": [{"CidrIpv6": "::/200"}]}, "InvalidParameterValue"),
     ],
 )
 def test_a_rule_that_can_not_be_is_refused(ec2, group, wrong, code):

@@ -228,20 +228,6 @@ def revoked_pair(world, value):
     return code_of(revoke_pair, world, pair(world, GroupId=world.group["GroupId"], Description=value))
 
 
-# No group has an IPv6 rule, which clients ask to revoke all the same.
-
-
-def declare_ipv6(direction):
-    @parameter(f"RevokeSecurityGroup{direction}", "IpPermissions.Ipv6Ranges.CidrIpv6", ("::/0", "::/200"), ("InvalidPermission.NotFound", "InvalidParameterValue"))
-    def ipv6(world, value):
-        revoke = getattr(world.ec2, f"revoke_security_group_{direction.lower()}")
-        return code_of(revoke, GroupId=world.new_group(), IpPermissions=[{"IpProtocol": "-1", "Ipv6Ranges": [{"CidrIpv6": value}]}])
-
-
-for _direction in DIRECTIONS:
-    declare_ipv6(_direction)
-
-
 # The group and the rule
 
 

@@ -114,6 +114,7 @@ def test_security_groups_in_each_of_their_styles(terraform, account):
     assert (closed["IpPermissions"], closed["IpPermissionsEgress"]) == ([], [])
     assert in_place(filters.actions(stage=2)) == {
         "aws_security_group.inline", "aws_security_group_rule.ssh", "aws_network_acl.mine", "aws_vpc_security_group_ingress_rule.near", "aws_vpc_security_group_egress_rule.all",
+        "aws_vpc_security_group_egress_rule.sixth",
     }
     filters.apply(stage=2)
     filters.nothing_to_do(stage=2)

@@ -33,7 +33,6 @@ impl Command for ec2::ModifySecurityGroupRulesRequest {
         ErrorCode::InvalidSecurityGroupRuleIdNotFound,
         ErrorCode::MissingParameter,
         ErrorCode::RulesPerSecurityGroupLimitExceeded,
-        ErrorCode::UnsupportedOperation,
     ];
 
     async fn run(self, tx: &mut Tx) -> Outcome<ec2::ModifySecurityGroupRulesResult> {
@@ -104,14 +103,15 @@ async fn rewritten(
     let rule = read_permissions(tx, group, vec![permission], Reach::Now).await?.pop();
     let Rule { spec, description } = rule.ok_or_else(|| Fault::internal("a permission with a peer was read", "and there is no rule"))?;
     let words = spec.to_string();
-    let PeerColumns { cidr_ipv4, referenced_group_id, prefix_list_id } = authorize::peer_columns(spec.peer)?;
-    if cidr_ipv4.is_some() != row.cidr_ipv4.is_some() || prefix_list_id.is_some() != row.prefix_list_id.is_some() {
+    let PeerColumns { cidr_ipv4, cidr_ipv6, referenced_group_id, prefix_list_id } = authorize::peer_columns(spec.peer);
+    let kinds = [(&cidr_ipv4, &row.cidr_ipv4), (&cidr_ipv6, &row.cidr_ipv6), (&prefix_list_id, &row.prefix_list_id)];
+    if kinds.iter().any(|(asked, has)| asked.is_some() != has.is_some()) {
         let message = format!("The type of the rule '{}' cannot be changed. Revoke it and authorize another.", row.security_group_rule_id);
         return Err(invalid(message).into());
     }
     let (from_port, to_port) = (spec.ports.from, spec.ports.to);
     let ip_protocol = spec.protocol.to_string();
-    let row = security_group_rule::Model { cidr_ipv4, referenced_group_id, prefix_list_id, ..row };
+    let row = security_group_rule::Model { cidr_ipv4, cidr_ipv6, referenced_group_id, prefix_list_id, ..row };
     Ok((security_group_rule::Model { ip_protocol, from_port, to_port, description, ..row }, words))
 }
 
@@ -126,7 +126,7 @@ fn peer(given: &ec2::SecurityGroupRuleRequest) -> Result<PermissionPeer<'_>, Fau
     let mut given = peers.into_iter().flatten();
     match (given.next(), given.next()) {
         (Some(peer), None) => Ok(peer),
-        (None, _) => Err(missing("SecurityGroupRule.N.SecurityGroupRule.CidrIpv4, ReferencedGroupId or PrefixListId")),
-        _ => Err(combination("A rule is given exactly one of CidrIpv4, ReferencedGroupId and PrefixListId.")),
+        (None, _) => Err(missing("SecurityGroupRule.N.SecurityGroupRule.CidrIpv4, CidrIpv6, ReferencedGroupId or PrefixListId")),
+        _ => Err(combination("A rule is given exactly one of CidrIpv4, CidrIpv6, ReferencedGroupId and PrefixListId.")),
     }
 }

@@ -14,6 +14,7 @@ impl Command for ec2::ReplaceNetworkAclEntryRequest {
         ErrorCode::InvalidNetworkAclEntryNotFound,
         ErrorCode::InvalidNetworkAclIdMalformed,
         ErrorCode::InvalidNetworkAclIdNotFound,
+        ErrorCode::InvalidParameterCombination,
         ErrorCode::InvalidParameterValue,
         ErrorCode::MissingParameter,
     ];
@@ -26,6 +27,7 @@ impl Command for ec2::ReplaceNetworkAclEntryRequest {
             protocol: &self.protocol,
             rule_action: &self.rule_action,
             cidr_block: self.cidr_block.as_deref(),
+            ipv6_cidr_block: self.ipv6_cidr_block.as_deref(),
             port_range: self.port_range.as_ref(),
             icmp: self.icmp_type_code.as_ref(),
         };

@@ -22,18 +22,20 @@ pub async fn network_acls(db: &impl ConnectionTrait, subnets: &mut [SubnetDesire
     let entries = network_acl_entry::Entity::find().filter(network_acl_entry::Column::NetworkAclId.is_in(ids));
     let entries = entries.order_by_asc(network_acl_entry::Column::IsEgress).order_by_asc(network_acl_entry::Column::RuleNumber);
     for row in entries.all(db).await? {
-        acls.entry(row.network_acl_id.clone()).or_default().push(entry(row));
+        let rules = acls.entry(row.network_acl_id.clone()).or_default();
+        // One with an IPv6 block is met by no packet: nothing in a VPC has an IPv6 address.
+        rules.extend(row.cidr_block.clone().map(|block| entry(row, block)));
     }
     Ok(acls.into_iter().map(|(network_acl_id, entries)| NetworkAclDesired { network_acl_id, entries }).collect())
 }
 
-fn entry(row: network_acl_entry::Model) -> NetworkAclEntryDesired {
+fn entry(row: network_acl_entry::Model, cidr_block: String) -> NetworkAclEntryDesired {
     NetworkAclEntryDesired {
         egress: row.is_egress,
         rule_number: u32::try_from(row.rule_number).unwrap_or_default(),
         protocol: row.protocol,
         allow: row.rule_action == ALLOW,
-        cidr_block: row.cidr_block,
+        cidr_block,
         from_port: row.from_port.or(row.icmp_type).unwrap_or(-1),
         to_port: row.to_port.or(row.icmp_code).unwrap_or(-1),
     }

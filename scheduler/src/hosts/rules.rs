@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 use super::lists::Blocks;
 use crate::store::security_group_rule;
 
-/// One that names a prefix list is one for each of the list's blocks.
+/// One that names a prefix list is one for each of the list's blocks. One with an IPv6 block is none: nothing in a VPC has an IPv6 address.
 pub async fn desired(db: &impl ConnectionTrait, rows: Vec<security_group_rule::Model>) -> Result<Vec<RuleDesired>, DbErr> {
     let lists = Blocks::of(db, rows.iter().filter_map(|row| row.prefix_list_id.clone())).await?;
     let mut rules = Vec::with_capacity(rows.len());

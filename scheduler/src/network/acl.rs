@@ -66,6 +66,7 @@ pub struct Given<'a> {
     pub protocol: &'a str,
     pub rule_action: &'a str,
     pub cidr_block: Option<&'a str>,
+    pub ipv6_cidr_block: Option<&'a str>,
     pub port_range: Option<&'a ec2::PortRange>,
     pub icmp: Option<&'a ec2::IcmpTypeCode>,
 }
@@ -79,11 +80,13 @@ impl Given<'_> {
             return Err(invalid(message));
         }
         let protocol = number(self.protocol)?;
-        let block = self.cidr_block.filter(|text| !text.is_empty()).ok_or_else(|| missing("cidrBlock"))?;
+        let (cidr_block, ipv6_cidr_block) = self.block()?;
         let (mut ports, mut icmp) = (None, None);
         match protocol.as_str() {
             "6" | "17" => ports = Some(port_range(self.port_range)?),
             "1" => icmp = Some(type_and_code(self.icmp)?),
+            // Of IPv4 packets it says nothing.
+            "58" if ipv6_cidr_block.is_some() => icmp = Some(type_and_code(self.icmp)?),
             _ => {}
         }
         Ok(network_acl_entry::Model {
@@ -93,12 +96,27 @@ impl Given<'_> {
             account_id: acl.account_id.clone(),
             protocol,
             rule_action: self.rule_action.to_owned(),
-            cidr_block: cidr::parse("cidrBlock", block)?.to_string(),
+            cidr_block,
+            ipv6_cidr_block,
             from_port: ports.map(|(from, _)| from),
             to_port: ports.map(|(_, to)| to),
             icmp_type: icmp.map(|(kind, _)| kind),
             icmp_code: icmp.map(|(_, code)| code),
         })
+    }
+
+    /// The one of IPv4 or the one of IPv6.
+    fn block(&self) -> Result<(Option<String>, Option<String>), Fault> {
+        let given = |text: Option<&'_ str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+        match (given(self.cidr_block), given(self.ipv6_cidr_block)) {
+            (Some(block), None) => Ok((Some(cidr::parse("cidrBlock", &block)?.to_string()), None)),
+            (None, Some(block)) => Ok((None, Some(cidr::parse_ipv6("ipv6CidrBlock", &block)?.to_string()))),
+            (None, None) => Err(missing("cidrBlock or ipv6CidrBlock")),
+            (Some(_), Some(_)) => {
+                let message = "The parameter cidrBlock cannot be used with the parameter ipv6CidrBlock. Make a rule for each.";
+                Err(Fault::new(ErrorCode::InvalidParameterCombination, message))
+            }
+        }
     }
 }
 
@@ -133,7 +151,7 @@ fn port_range(given: Option<&ec2::PortRange>) -> Result<(i32, i32), Fault> {
 
 fn type_and_code(given: Option<&ec2::IcmpTypeCode>) -> Result<(i32, i32), Fault> {
     let (Some(kind), Some(code)) = (given.and_then(|icmp| icmp.r#type), given.and_then(|icmp| icmp.code)) else {
-        return Err(missing("icmpTypeCode, Type and Code, with protocol 1 (ICMP)"));
+        return Err(missing("icmpTypeCode, Type and Code, with protocol 1 (ICMP) or 58 (ICMPv6)"));
     };
     if !(-1..=255).contains(&kind) || !(-1..=255).contains(&code) || (kind == -1 && code != -1) {
         let message =

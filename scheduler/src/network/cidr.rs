@@ -6,7 +6,7 @@
 use std::net::Ipv4Addr;
 
 use freehold_proto::{ErrorCode, Fault};
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 
 /// Of a VPC's block as of a subnet's.
 const LARGEST: u8 = 16;
@@ -30,11 +30,17 @@ const fn net(first: u8, second: u8, prefix: u8) -> Ipv4Net {
 pub fn parse(parameter: &str, text: &str) -> Result<Ipv4Net, Fault> {
     // Only the one way to write it: leading zeros mean octal to some readers.
     let block = text.parse::<Ipv4Net>().ok().filter(|block| block.to_string() == text);
-    let malformed = || {
-        let message = format!("Value ({text}) for parameter {parameter} is invalid. This is not a valid CIDR block.");
-        Fault::new(ErrorCode::InvalidParameterValue, message)
-    };
-    Ok(block.ok_or_else(malformed)?.trunc())
+    Ok(block.ok_or_else(|| malformed(parameter, text))?.trunc())
+}
+
+/// The same of IPv6, where an address has many spellings.
+pub fn parse_ipv6(parameter: &str, text: &str) -> Result<Ipv6Net, Fault> {
+    Ok(text.parse::<Ipv6Net>().map_err(|_| malformed(parameter, text))?.trunc())
+}
+
+fn malformed(parameter: &str, text: &str) -> Fault {
+    let message = format!("Value ({text}) for parameter {parameter} is invalid. This is not a valid CIDR block.");
+    Fault::new(ErrorCode::InvalidParameterValue, message)
 }
 
 /// Whether two blocks share an address.

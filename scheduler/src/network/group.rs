@@ -47,6 +47,7 @@ async fn insert_all_traffic(
         from_port: -1,
         to_port: -1,
         cidr_ipv4,
+        cidr_ipv6: None,
         referenced_group_id,
         prefix_list_id: None,
         description: None,

@@ -34,7 +34,7 @@ impl fmt::Display for Direction {
 pub enum Peer {
     /// The network's own address: host bits are cleared, as EC2 does.
     Ipv4(Ipv4Net),
-    /// No rule has one: networks are IPv4 so far. Clients ask to revoke what EC2 would have made.
+    /// No packet meets it: a VPC has no IPv6 block so far, and EC2 takes rules with one into VPCs without, too.
     Ipv6(Ipv6Net),
     /// A group of the same account, by id.
     Group(String),

@@ -263,6 +263,56 @@ async fn public_addresses_of_an_older_store_mean_what_they_meant() {
     assert_eq!(meant, [Some("10.0.0.10"), None]);
 }
 
+/// Rules meant blocks of IPv4 alone.
+#[tokio::test]
+async fn rules_of_an_older_store_mean_what_they_meant_and_new_ones_name_one_peer() {
+    const ROWS: &str = "
+        INSERT INTO account (account_id, name, created) VALUES ('111122223333', 'a', 0);
+        INSERT INTO vpc (vpc_id, account_id, cidr_block, cidr_association_id, is_default, vni, dhcp_options_id, enable_dns_support,
+            enable_dns_hostnames, enable_network_address_usage_metrics, generation, created)
+            VALUES ('vpc-1', '111122223333', '10.0.0.0/16', 'vpc-cidr-assoc-1', FALSE, 5000, 'default', TRUE, TRUE, FALSE, 1, 0);
+        INSERT INTO security_group (group_id, account_id, vpc_id, group_name, description, generation, created)
+            VALUES ('sg-1', '111122223333', 'vpc-1', 'g', 'd', 1, 0);
+        INSERT INTO security_group_rule (security_group_rule_id, account_id, group_id, is_egress, ip_protocol, from_port, to_port, cidr_ipv4, created)
+            VALUES ('sgr-1', '111122223333', 'sg-1', FALSE, 'tcp', 22, 22, '10.0.0.0/8', 0);
+        INSERT INTO network_acl (network_acl_id, account_id, vpc_id, is_default, created) VALUES ('acl-1', '111122223333', 'vpc-1', TRUE, 0);
+        INSERT INTO network_acl_entry (network_acl_id, is_egress, rule_number, account_id, protocol, rule_action, cidr_block)
+            VALUES ('acl-1', FALSE, 100, '111122223333', '-1', 'allow', '0.0.0.0/0');";
+    let ground = Ground::new().await;
+    std::fs::create_dir_all(ground.config().data).expect("a folder");
+    super::migration::tests::before(&ground.place(), "m0035_ipv6_in_rules", ROWS).await;
+    let store = open_in(&ground).await;
+    let (rules, entries) = (super::security_group_rule::Entity::find(), super::network_acl_entry::Entity::find());
+    let rule = rules.one(store.reader()).await.expect("read").expect("the rule");
+    assert_eq!((rule.cidr_ipv4.as_deref(), rule.cidr_ipv6.as_deref()), (Some("10.0.0.0/8"), None));
+    let entry = entries.one(store.reader()).await.expect("read").expect("the entry");
+    assert_eq!((entry.cidr_block.as_deref(), entry.ipv6_cidr_block.as_deref()), (Some("0.0.0.0/0"), None));
+    let other = |cidr_ipv4: Option<&str>| super::security_group_rule::Model {
+        security_group_rule_id: "sgr-2".into(),
+        cidr_ipv4: cidr_ipv4.map(str::to_owned),
+        cidr_ipv6: Some("::/0".into()),
+        ..rule.clone()
+    };
+    let numbered = |cidr_block: Option<&str>, ipv6: Option<&str>| super::network_acl_entry::Model {
+        rule_number: 101,
+        cidr_block: cidr_block.map(str::to_owned),
+        ipv6_cidr_block: ipv6.map(str::to_owned),
+        ..entry.clone()
+    };
+    let begin = || store.begin("111122223333");
+    let tx = begin().await.expect("begin");
+    other(None).into_active_model().insert(tx.db()).await.expect("a rule of IPv6");
+    numbered(None, Some("::/0")).into_active_model().insert(tx.db()).await.expect("an entry of IPv6");
+    drop(tx);
+    let tx = begin().await.expect("begin");
+    other(Some("10.0.0.0/8")).into_active_model().insert(tx.db()).await.expect_err("two peers");
+    drop(tx);
+    for (ipv4, ipv6) in [(None, None), (Some("10.0.0.0/8"), Some("::/0"))] {
+        let tx = begin().await.expect("begin");
+        numbered(ipv4, ipv6).into_active_model().insert(tx.db()).await.expect_err("not one block");
+    }
+}
+
 #[tokio::test]
 async fn the_tests_run_on_the_store_that_they_were_asked_to() {
     let (_ground, store) = empty_store().await;

@@ -26,7 +26,6 @@ pub const ERRORS: &[ErrorCode] = &[
     ErrorCode::MissingParameter,
     ErrorCode::RulesPerSecurityGroupLimitExceeded,
     ErrorCode::TagLimitExceeded,
-    ErrorCode::UnsupportedOperation,
 ];
 
 pub async fn authorize(
@@ -41,7 +40,7 @@ pub async fn authorize(
     let mut made = Vec::with_capacity(rules.len());
     for rule in rules {
         let words = rule.spec.to_string();
-        let row = insert(tx, row(tx, &group, direction, rule)?, &words).await?;
+        let row = insert(tx, row(tx, &group, direction, rule), &words).await?;
         insert_tags(tx, &row.security_group_rule_id, SECURITY_GROUP_RULE.resource_type, &tags).await?;
         made.push(row);
     }
@@ -55,9 +54,9 @@ pub async fn authorize(
     Ok(made.iter().map(shown).collect())
 }
 
-fn row(tx: &Tx, group: &security_group::Model, direction: Direction, rule: Rule) -> Result<security_group_rule::Model, Fault> {
-    let PeerColumns { cidr_ipv4, referenced_group_id, prefix_list_id } = peer_columns(rule.spec.peer)?;
-    Ok(security_group_rule::Model {
+fn row(tx: &Tx, group: &security_group::Model, direction: Direction, rule: Rule) -> security_group_rule::Model {
+    let PeerColumns { cidr_ipv4, cidr_ipv6, referenced_group_id, prefix_list_id } = peer_columns(rule.spec.peer);
+    security_group_rule::Model {
         security_group_rule_id: SecurityGroupRuleId::draw(tx.entropy()).into(),
         account_id: tx.account().to_owned(),
         group_id: group.group_id.clone(),
@@ -66,30 +65,30 @@ fn row(tx: &Tx, group: &security_group::Model, direction: Direction, rule: Rule)
         from_port: rule.spec.ports.from,
         to_port: rule.spec.ports.to,
         cidr_ipv4,
+        cidr_ipv6,
         referenced_group_id,
         prefix_list_id,
         description: rule.description,
         created: tx.now(),
-    })
+    }
 }
 
 /// What a rule matches by: one of these it has.
 #[derive(Default)]
 pub struct PeerColumns {
     pub cidr_ipv4: Option<String>,
+    pub cidr_ipv6: Option<String>,
     pub referenced_group_id: Option<String>,
     pub prefix_list_id: Option<String>,
 }
 
-pub fn peer_columns(peer: Peer) -> Result<PeerColumns, Fault> {
+pub fn peer_columns(peer: Peer) -> PeerColumns {
+    let none = PeerColumns::default();
     match peer {
-        Peer::Ipv4(net) => Ok(PeerColumns { cidr_ipv4: Some(net.to_string()), ..PeerColumns::default() }),
-        Peer::Group(group_id) => Ok(PeerColumns { referenced_group_id: Some(group_id), ..PeerColumns::default() }),
-        Peer::PrefixList(id) => Ok(PeerColumns { prefix_list_id: Some(id), ..PeerColumns::default() }),
-        Peer::Ipv6(net) => {
-            let message = format!("The range {net} is not supported: networks are IPv4 so far.");
-            Err(Fault::new(ErrorCode::UnsupportedOperation, message))
-        }
+        Peer::Ipv4(net) => PeerColumns { cidr_ipv4: Some(net.to_string()), ..none },
+        Peer::Ipv6(net) => PeerColumns { cidr_ipv6: Some(net.to_string()), ..none },
+        Peer::Group(group_id) => PeerColumns { referenced_group_id: Some(group_id), ..none },
+        Peer::PrefixList(id) => PeerColumns { prefix_list_id: Some(id), ..none },
     }
 }
 
@@ -104,10 +103,14 @@ pub async fn insert(tx: &Tx, row: security_group_rule::Model, words: &str) -> Ou
     }
 }
 
-/// A rule that names a prefix list counts as the list has room for.
+/// A rule that names a prefix list counts as the list has room for. Rules of IPv4 and of IPv6 are counted apart; what names a group or a list
+/// is of both.
 pub async fn check_limit(tx: &Tx, group: &security_group::Model, direction: Direction) -> Outcome<()> {
     let rules = present(tx, group, direction).await?;
-    if lists::weight(tx, rules.iter().map(|rule| rule.prefix_list_id.as_deref())).await? > MAX_RULES_PER_DIRECTION {
+    let of = |column: fn(&security_group_rule::Model) -> &Option<String>| rules.iter().filter(move |rule| column(rule).is_none());
+    let ipv4 = lists::weight(tx, of(|rule| &rule.cidr_ipv6).map(|rule| rule.prefix_list_id.as_deref())).await?;
+    let ipv6 = lists::weight(tx, of(|rule| &rule.cidr_ipv4).map(|rule| rule.prefix_list_id.as_deref())).await?;
+    if ipv4.max(ipv6) > MAX_RULES_PER_DIRECTION {
         let message =
             format!("The maximum number of rules per security group has been reached: {MAX_RULES_PER_DIRECTION} {direction} rules.");
         return Err(Fault::new(ErrorCode::RulesPerSecurityGroupLimitExceeded, message).into());

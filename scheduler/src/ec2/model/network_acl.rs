@@ -5,7 +5,7 @@ use freehold_proto::aws::ec2;
 
 use crate::Settings;
 use crate::ec2::message;
-use crate::ec2::shown::{Shown, Shows, never, shown};
+use crate::ec2::shown::{Shown, Shows, shown};
 use crate::filter::{Table, flag};
 use crate::store::network_acl_entry;
 use crate::store::read::networks::NetworkAclView;
@@ -19,7 +19,7 @@ pub const FILTERS: Table<Shown<NetworkAclView>> = Table {
         shown!("entry.cidr" => entries.cidr_block),
         shown!("entry.icmp.code" => entries.icmp_type_code.code),
         shown!("entry.icmp.type" => entries.icmp_type_code.r#type),
-        never!("entry.ipv6-cidr"),
+        shown!("entry.ipv6-cidr" => entries.ipv6_cidr_block),
         shown!("entry.port-range.from" => entries.port_range.from),
         shown!("entry.port-range.to" => entries.port_range.to),
         ("entry.protocol", |view, say| view.entries.iter().for_each(|row| say(protocol_word(&row.protocol)))),
@@ -66,13 +66,13 @@ impl Shows for NetworkAclView {
 
 fn entry(row: &network_acl_entry::Model) -> ec2::NetworkAclEntry {
     ec2::NetworkAclEntry {
-        cidr_block: Some(row.cidr_block.clone()),
+        cidr_block: row.cidr_block.clone(),
+        ipv6_cidr_block: row.ipv6_cidr_block.clone(),
         egress: Some(row.is_egress),
         icmp_type_code: row.icmp_type.map(|kind| ec2::IcmpTypeCode { r#type: Some(kind), code: row.icmp_code }),
         port_range: row.from_port.map(|from| ec2::PortRange { from: Some(from), to: row.to_port }),
         protocol: Some(row.protocol.clone()),
         rule_action: Some(row.rule_action.clone()),
         rule_number: Some(row.rule_number),
-        ..ec2::NetworkAclEntry::default()
     }
 }

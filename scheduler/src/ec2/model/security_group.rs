@@ -33,7 +33,7 @@ pub const FILTERS: Table<SecurityGroupView> = Table {
         by_rule!(false, "ip-permission.group-id", |rule, say| rule.referenced_group_id.iter().for_each(|id| say(id))),
         // A pair names its group by id alone.
         never!("ip-permission.group-name"),
-        never!("ip-permission.ipv6-cidr"),
+        by_rule!(false, "ip-permission.ipv6-cidr", |rule, say| rule.cidr_ipv6.iter().for_each(|cidr| say(cidr))),
         by_rule!(false, "ip-permission.prefix-list-id", |rule, say| rule.prefix_list_id.iter().for_each(|id| say(id))),
         by_rule!(false, "ip-permission.protocol", |rule, say| say(&rule.ip_protocol)),
         by_rule!(false, "ip-permission.to-port", |rule, say| say(&rule.to_port.to_string())),
@@ -42,7 +42,7 @@ pub const FILTERS: Table<SecurityGroupView> = Table {
         by_rule!(true, "egress.ip-permission.from-port", |rule, say| say(&rule.from_port.to_string())),
         by_rule!(true, "egress.ip-permission.group-id", |rule, say| rule.referenced_group_id.iter().for_each(|id| say(id))),
         never!("egress.ip-permission.group-name"),
-        never!("egress.ip-permission.ipv6-cidr"),
+        by_rule!(true, "egress.ip-permission.ipv6-cidr", |rule, say| rule.cidr_ipv6.iter().for_each(|cidr| say(cidr))),
         by_rule!(true, "egress.ip-permission.prefix-list-id", |rule, say| rule.prefix_list_id.iter().for_each(|id| say(id))),
         by_rule!(true, "egress.ip-permission.protocol", |rule, say| say(&rule.ip_protocol)),
         by_rule!(true, "egress.ip-permission.to-port", |rule, say| say(&rule.to_port.to_string())),
@@ -71,11 +71,13 @@ fn owners(view: &SecurityGroupView, egress: bool) -> impl Iterator<Item = &str> 
 
 /// A rule out of its row.
 pub fn rule(row: &security_group_rule::Model) -> Result<Rule, Fault> {
-    let peer = match (&row.cidr_ipv4, &row.referenced_group_id, &row.prefix_list_id) {
-        (Some(cidr), ..) => Peer::Ipv4(cidr.parse().map_err(|error| Fault::internal("a stored rule's CIDR block", error))?),
-        (None, Some(group_id), _) => Peer::Group(group_id.clone()),
-        (None, None, Some(list)) => Peer::PrefixList(list.clone()),
-        (None, None, None) => return Err(Fault::internal("a stored rule without a peer", row.security_group_rule_id.clone())),
+    let malformed = |error| Fault::internal("a stored rule's CIDR block", error);
+    let peer = match (&row.cidr_ipv4, &row.cidr_ipv6, &row.referenced_group_id, &row.prefix_list_id) {
+        (Some(cidr), ..) => Peer::Ipv4(cidr.parse().map_err(malformed)?),
+        (None, Some(cidr), ..) => Peer::Ipv6(cidr.parse().map_err(malformed)?),
+        (None, None, Some(group_id), _) => Peer::Group(group_id.clone()),
+        (None, None, None, Some(list)) => Peer::PrefixList(list.clone()),
+        (None, None, None, None) => return Err(Fault::internal("a stored rule without a peer", row.security_group_rule_id.clone())),
     };
     let spec = RuleSpec { protocol: Protocol::parse(&row.ip_protocol)?, ports: Ports { from: row.from_port, to: row.to_port }, peer };
     Ok(Rule { spec, description: row.description.clone() })
@@ -173,6 +175,7 @@ pub fn rule_message(
         from_port: Some(row.from_port),
         to_port: Some(row.to_port),
         cidr_ipv4: row.cidr_ipv4.clone(),
+        cidr_ipv6: row.cidr_ipv6.clone(),
         prefix_list_id: row.prefix_list_id.clone(),
         referenced_group_info: row.referenced_group_id.as_ref().map(referenced),
         description: row.description.clone(),
@@ -192,6 +195,7 @@ impl From<&security_group_rule::Model> for ec2::RevokedSecurityGroupRule {
             from_port: Some(row.from_port),
             to_port: Some(row.to_port),
             cidr_ipv4: row.cidr_ipv4.clone(),
+            cidr_ipv6: row.cidr_ipv6.clone(),
             referenced_group_id: row.referenced_group_id.clone(),
             prefix_list_id: row.prefix_list_id.clone(),
             description: row.description.clone(),

@@ -129,6 +129,37 @@ async fn a_subnet_changes_its_acl_and_hosts_are_told_which_it_has() {
     assert_eq!((rule.cidr_block.as_str(), rule.from_port, rule.to_port), ("10.0.0.0/8", 53, 53));
 }
 
+fn of_ipv6(entry: ec2::CreateNetworkAclEntryRequest, block: &str) -> ec2::CreateNetworkAclEntryRequest {
+    ec2::CreateNetworkAclEntryRequest { cidr_block: None, ipv6_cidr_block: Some(block.into()), ..entry }
+}
+
+#[tokio::test]
+async fn an_ipv6_rule_is_kept_and_no_host_is_told() {
+    let bench = Bench::new().await;
+    let vpc = new_vpc(&bench, "10.0.0.0/16").await.vpc_id.expect("an id");
+    bench.get(subnet_of(&vpc, "10.0.0.0/24")).await;
+    let acl = default_acl(&bench, &vpc).await.network_acl_id.expect("an id");
+    bench.get(of_ipv6(entry(&acl, 101), "2001:DB8:0::1/32")).await;
+    let icmp_type_code = Some(ec2::IcmpTypeCode { r#type: Some(128), code: Some(-1) });
+    bench.get(ec2::CreateNetworkAclEntryRequest { protocol: "icmpv6".into(), icmp_type_code, ..of_ipv6(entry(&acl, 102), "::/0") }).await;
+    let sixth = |entries: &[ec2::NetworkAclEntry]| -> Vec<(Option<String>, Option<String>)> {
+        let numbered = entries.iter().filter(|entry| entry.rule_number > Some(100) && entry.rule_number < Some(32767));
+        numbered.map(|entry| (entry.cidr_block.clone(), entry.ipv6_cidr_block.clone())).collect()
+    };
+    let entries = shown(&bench, &acl).await.entries;
+    assert_eq!(sixth(&entries), [(None, Some("2001:db8::/32".into())), (None, Some("::/0".into()))]);
+    let ping = entries.iter().find(|entry| entry.rule_number == Some(102)).expect("the rule");
+    assert_eq!((ping.protocol.as_deref(), ping.icmp_type_code), (Some("58"), icmp_type_code));
+    let found = ec2::DescribeNetworkAclsRequest { filters: vec![filter("entry.ipv6-cidr", &["2001:db8::/32"])], ..Default::default() };
+    assert_eq!(bench.get(found).await.network_acls.len(), 1);
+    let store = bench.scheduler.store();
+    let told = desired::vpc(store.reader(), store.settings(), &vpc).await.expect("a read").expect("the VPC");
+    let numbers: Vec<u32> = told.network_acls[0].entries.iter().map(|rule| rule.rule_number).collect();
+    assert_eq!(numbers, [100, 32767, 100, 32767]);
+    bench.get(replacing(entry(&acl, 101))).await;
+    assert_eq!(sixth(&shown(&bench, &acl).await.entries)[0], (Some("10.0.0.0/8".into()), None));
+}
+
 /// Every error code that the actions of network ACLs declare.
 pub async fn refusals(bench: &Bench) {
     let vpc = new_vpc(bench, "10.70.0.0/16").await.vpc_id.expect("an id");
@@ -178,6 +209,7 @@ async fn entries(bench: &Bench, acl: &str) {
         ec2::CreateNetworkAclEntryRequest { protocol: String::new(), ..one() },
         tcp(None),
         icmp(Some(8), None),
+        ec2::CreateNetworkAclEntryRequest { protocol: "58".into(), ..of_ipv6(one(), "::/0") },
     ] {
         bench.refused(ErrorCode::MissingParameter, missing.clone()).await;
         bench.refused(ErrorCode::MissingParameter, replacing(missing)).await;
@@ -191,10 +223,15 @@ async fn entries(bench: &Bench, acl: &str) {
         tcp(Some(ports(2, 1))),
         tcp(Some(ports(0, 65536))),
         icmp(Some(-1), Some(0)),
+        of_ipv6(one(), "::/129"),
+        of_ipv6(one(), "10.0.0.0/8"),
     ] {
         bench.refused(ErrorCode::InvalidParameterValue, wrong.clone()).await;
         bench.refused(ErrorCode::InvalidParameterValue, replacing(wrong)).await;
     }
+    let both = ec2::CreateNetworkAclEntryRequest { ipv6_cidr_block: Some("::/0".into()), ..one() };
+    bench.refused(ErrorCode::InvalidParameterCombination, both.clone()).await;
+    bench.refused(ErrorCode::InvalidParameterCombination, replacing(both)).await;
     bench.refused(ErrorCode::InvalidNetworkAclEntryNotFound, replacing(one())).await;
     bench.refused(ErrorCode::InvalidNetworkAclEntryNotFound, without(acl, 100)).await;
     bench.refused(ErrorCode::InvalidParameterValue, without(acl, 32767)).await;

@@ -89,7 +89,7 @@ async fn outbound(bench: &Bench, group: &str) {
     bench.refused(ErrorCode::MissingParameter, with(vec![])).await;
     bench.refused(ErrorCode::InvalidParameterValue, with(vec![permission("tcp", 1, &["10.0.0.0"])])).await;
     bench.refused(ErrorCode::InvalidPermissionMalformed, with(vec![permission("ip", 1, &["10.0.0.0/8"])])).await;
-    bench.refused(ErrorCode::UnsupportedOperation, with(vec![ipv6("tcp", "::/0")])).await;
+    bench.refused(ErrorCode::InvalidParameterValue, with(vec![ipv6("tcp", "::/200")])).await;
     let pair = ec2::UserIdGroupPair { group_id: Some(group.into()), group_name: Some("rules".into()), ..Default::default() };
     let both = ec2::IpPermission { user_id_group_pairs: vec![pair], ..permission("tcp", 1, &[]) };
     bench.refused(ErrorCode::InvalidParameterCombination, with(vec![both])).await;
@@ -157,10 +157,10 @@ async fn modified(bench: &Bench, group: &str) {
     bench.refused(ErrorCode::InvalidParameterValue, one(block("10.0.0.0"))).await;
     let naming = ec2::SecurityGroupRuleRequest { referenced_group_id: Some(group.into()), ..block("10.0.0.0/8") };
     bench.refused(ErrorCode::InvalidParameterCombination, one(naming.clone())).await;
-    // A rule with a block does not become one with a group.
+    // A rule with a block does not become one with a group, nor with a block of IPv6.
     bench.refused(ErrorCode::InvalidParameterValue, one(ec2::SecurityGroupRuleRequest { cidr_ipv4: None, ..naming })).await;
     let sixth = ec2::SecurityGroupRuleRequest { cidr_ipv4: None, cidr_ipv6: Some("::/0".into()), ..block("") };
-    bench.refused(ErrorCode::UnsupportedOperation, one(sixth)).await;
+    bench.refused(ErrorCode::InvalidParameterValue, one(sixth)).await;
     let unknown = ec2::SecurityGroupRuleRequest { ip_protocol: Some("ip".into()), ..block("10.0.0.0/8") };
     bench.refused(ErrorCode::InvalidPermissionMalformed, one(unknown)).await;
     let same = vec![update(ids[0], block("12.0.0.0/8")), update(ids[1], block("12.0.0.0/8"))];

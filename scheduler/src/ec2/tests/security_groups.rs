@@ -222,6 +222,35 @@ async fn the_directions_of_a_group_are_apart() {
 }
 
 #[tokio::test]
+async fn an_ipv6_rule_is_kept_and_counted_apart_and_no_host_is_told() {
+    let bench = Bench::new().await;
+    let id = group_of(&bench, "", "web").await;
+    let range = |cidr: &str| ec2::Ipv6Range { cidr_ipv6: Some(cidr.into()), description: Some("six".into()) };
+    let group = group_by_id(&bench, &id).await;
+    let both = || ec2::IpPermission { ipv6_ranges: vec![range("2001:DB8::1/32")], ..permission("tcp", 22, &["10.0.0.0/8"]) };
+    bench.get(authorize(&group, vec![both()])).await;
+    let shown = group_by_id(&bench, &id).await.ip_permissions;
+    assert_eq!((shown.len(), shown[0].ip_ranges.len()), (1, 1), "one permission of both");
+    assert_eq!(shown[0].ipv6_ranges, [range("2001:db8::/32")]);
+    let found = |filters| ec2::DescribeSecurityGroupsRequest { filters, ..Default::default() };
+    let found = bench.get(found(vec![filter("ip-permission.ipv6-cidr", &["2001:db8::/32"])])).await.security_groups;
+    assert_eq!(found[0].group_id.as_ref(), Some(&id));
+    bench.refused(ErrorCode::InvalidPermissionDuplicate, authorize(&group, vec![both()])).await;
+    // One of each is there.
+    let many: Vec<String> = (1..60).map(|n| format!("10.{n}.0.0/16")).collect();
+    let many = permission("tcp", 1, &many.iter().map(String::as_str).collect::<Vec<_>>());
+    let ranges = (1..60).map(|n| range(&format!("2001:db8:{n}::/48"))).collect();
+    bench.get(authorize(&group, vec![ec2::IpPermission { ipv6_ranges: ranges, ..many }])).await;
+    let one_more = ec2::IpPermission { ipv6_ranges: vec![range("::/0")], ..permission("tcp", 1, &[]) };
+    bench.refused(ErrorCode::RulesPerSecurityGroupLimitExceeded, authorize(&group, vec![one_more])).await;
+    let store = bench.scheduler.store();
+    let told = crate::hosts::desired::security_group(store.reader(), &id).await.expect("a read").expect("the group");
+    assert_eq!(told.rules.iter().filter(|rule| !rule.egress).count(), 60, "those of IPv4");
+    let revoked = bench.get(revoke(&group, vec![both()])).await.revoked_security_group_rules;
+    assert_eq!(revoked.iter().filter_map(|rule| rule.cidr_ipv6.as_deref()).collect::<Vec<_>>(), ["2001:db8::/32"]);
+}
+
+#[tokio::test]
 async fn a_modified_rule_keeps_its_id_and_its_tags_and_tells_the_hosts() {
     let bench = Bench::new().await;
     let id = group_of(&bench, "", "web").await;

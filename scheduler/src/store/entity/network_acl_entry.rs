@@ -15,7 +15,9 @@ pub struct Model {
     /// A number in decimal; `-1` for all.
     pub protocol: String,
     pub rule_action: String,
-    pub cidr_block: String,
+    /// This or an IPv6 block.
+    pub cidr_block: Option<String>,
+    pub ipv6_cidr_block: Option<String>,
     pub from_port: Option<i32>,
     pub to_port: Option<i32>,
     pub icmp_type: Option<i32>,

@@ -14,6 +14,7 @@ pub struct Model {
     pub from_port: i32,
     pub to_port: i32,
     pub cidr_ipv4: Option<String>,
+    pub cidr_ipv6: Option<String>,
     pub referenced_group_id: Option<String>,
     pub prefix_list_id: Option<String>,
     pub description: Option<String>,

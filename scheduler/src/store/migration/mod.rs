@@ -34,6 +34,7 @@ mod m0028_vpc_endpoints;
 mod m0029_vpc_peering;
 mod m0030_addresses_of_addresses;
 mod m0031_address_pools;
+mod m0035_ipv6_in_rules;
 
 use sea_orm::DatabaseConnection;
 use sea_orm_migration::prelude::*;
@@ -107,6 +108,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0029_vpc_peering::VpcPeering),
             Box::new(m0030_addresses_of_addresses::AddressesOfAddresses),
             Box::new(m0031_address_pools::AddressPools),
+            Box::new(m0035_ipv6_in_rules::Ipv6InRules),
         ]
     }
 }

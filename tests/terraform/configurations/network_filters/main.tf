@@ -14,6 +14,8 @@ resource "aws_security_group" "inline" {
     from_port   = 443
     to_port     = 443
     cidr_blocks = var.stage == 1 ? ["10.0.0.0/8", "192.0.2.0/24"] : ["10.0.0.0/8"]
+    # Of a VPC without such addresses, as most configurations have it.
+    ipv6_cidr_blocks = ["::/0"]
   }
 
   ingress {
@@ -77,6 +79,12 @@ resource "aws_vpc_security_group_egress_rule" "all" {
   security_group_id = aws_security_group.bare.id
   ip_protocol       = "-1"
   cidr_ipv4         = var.stage == 1 ? "0.0.0.0/0" : "10.0.0.0/8"
+}
+
+resource "aws_vpc_security_group_egress_rule" "sixth" {
+  security_group_id = aws_security_group.bare.id
+  ip_protocol       = "-1"
+  cidr_ipv6         = var.stage == 1 ? "::/0" : "2001:db8::/32"
 }
 
 # The VPC's own group, closed.

@@ -50,6 +50,24 @@ resource "aws_default_network_acl" "main" {
     to_port    = 0
   }
 
+  ingress {
+    protocol        = "-1"
+    rule_no         = 101
+    action          = "allow"
+    ipv6_cidr_block = "::/0"
+    from_port       = 0
+    to_port         = 0
+  }
+
+  egress {
+    protocol        = "-1"
+    rule_no         = 101
+    action          = "allow"
+    ipv6_cidr_block = "::/0"
+    from_port       = 0
+    to_port         = 0
+  }
+
   lifecycle { ignore_changes = [subnet_ids] }
 }
 
