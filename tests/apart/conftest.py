@@ -41,17 +41,17 @@ class Place:
     def signal(self, number):
         self.process.send_signal(number)
 
-    def freehold(self, *words, check=True, stdin=None):
-        """Runs the command line on this machine to its end."""
+    def freehold(self, *words, check=True, stdin=None, machine=None, seconds=120):
+        """Runs the command line on this machine, or with its configuration on another one, to its end."""
         done = subprocess.run(
-            self.machine.command(BINARY, "--config", self.config, *words),
-            env=self.apart.environment, input=stdin, stdin=None if stdin else subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+            (machine or self.machine).command(BINARY, "--config", self.config, *words),
+            env=self.apart.environment, input=stdin, stdin=None if stdin else subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds,
         )
         assert not check or done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         return done
 
-    def json(self, *words):
-        return json.loads(self.freehold("--output", "json", *words).stdout)
+    def json(self, *words, **options):
+        return json.loads(self.freehold("--output", "json", *words, **options).stdout)
 
     def start(self, *words):
         with open(self.folder / "log/out.log", "a") as log:
@@ -160,6 +160,10 @@ advertise = ["{{images}}:8775"]
     def hosts(self, of=None):
         listed = (of or self.scheduler).freehold("--output", "json", "host", "ls", check=False)
         return json.loads(listed.stdout) if listed.returncode == 0 else []
+
+    def tiny_ami(self):
+        """An AMI that boots. Its packages come by the machine that the tests run on, where guests are real: the others reach no package host."""
+        return self.scheduler.json("image", "build", "tiny", "--public", machine=self.a.machine, seconds=300)["image_id"]
 
     def ami(self):
         disk = self.folder / "disk.raw"

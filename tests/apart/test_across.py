@@ -57,7 +57,7 @@ class Guests:
 
     def __init__(self, apart):
         self.aws = apart.aws
-        image = apart.scheduler.json("image", "build", "tiny", "--public")["image_id"]
+        image = apart.tiny_ami()
         key = apart.folder / "id_ed25519"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", key], check=True)
         self.aws("ec2", "import-key-pair", "--key-name", "mine", "--public-key-material", f"fileb://{key}.pub")

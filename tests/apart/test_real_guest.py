@@ -43,7 +43,7 @@ def until(apart, instance_id, state):
 
 
 def test_it_boots_from_an_image_store_elsewhere_and_outlives_every_part(apart):
-    image = apart.scheduler.json("image", "build", "tiny", "--public")["image_id"]
+    image = apart.tiny_ami()
     key = apart.folder / "id_ed25519"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", key], check=True)
     apart.aws("ec2", "import-key-pair", "--key-name", "mine", "--public-key-material", f"fileb://{key}.pub")
