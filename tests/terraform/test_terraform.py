@@ -10,6 +10,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from runner import NotToBeHad, Terraform  # noqa: E402
 
+# Minutes each, of what tests/api asks of every change.
+AT_LENGTH = pytest.mark.skipif(not os.environ.get("FREEHOLD_FULL"), reason="deploy/test --full terraform runs it")
+
 
 @pytest.fixture(scope="module")
 def account(cloud):
@@ -173,6 +176,7 @@ def test_elastic_addresses(terraform, account, cloud):
     assert account.client().describe_addresses()["Addresses"] == []
 
 
+@AT_LENGTH
 def test_vpcs_that_are_peered(terraform, account):
     ec2 = account.client()
     net = terraform("peering")
@@ -192,6 +196,7 @@ def test_vpcs_that_are_peered(terraform, account):
     assert len(ec2.describe_vpcs()["Vpcs"]) == 1
 
 
+@AT_LENGTH
 def test_prefix_lists_and_gateway_endpoints(terraform, account):
     ec2 = account.client()
     before = ec2.describe_managed_prefix_lists()["PrefixLists"]
@@ -221,7 +226,7 @@ def test_prefix_lists_and_gateway_endpoints(terraform, account):
     assert len(ec2.describe_vpcs()["Vpcs"]) == 1
 
 
-@pytest.mark.skipif(not os.environ.get("FREEHOLD_FULL"), reason="NOT RUN: the three-zone network, which takes minutes; deploy/test --full terraform runs it")
+@AT_LENGTH
 def test_the_three_zone_network(terraform, account, cloud):
     ec2 = account.client()
     for zone in "bc":
@@ -247,6 +252,7 @@ def test_the_three_zone_network(terraform, account, cloud):
     assert ec2.describe_network_interfaces()["NetworkInterfaces"] == []
 
 
+@AT_LENGTH
 def test_what_an_account_has_from_the_start_is_taken_over_and_let_go(terraform, cloud):
     # Of its own: what is taken over is not as it was afterwards.
     owner = cloud.create_account("adopter")
