@@ -4,7 +4,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use freehold_proto::internal::host::ResourceKind;
+use freehold_proto::internal::host::{InterfaceAttachment, ResourceKind};
 use tokio::sync::watch;
 
 use crate::desired::Desired;
@@ -26,8 +26,8 @@ pub trait Ports: Send + Sync {
     /// Waits, for a bounded time, until the interface's tap, addresses and rules are in place.
     async fn ready(&self, network_interface_id: &str) -> Result<Tap, PortError>;
 
-    /// Waits, for a bounded time, until a NAT gateway with this interface passes packets on.
-    async fn translating(&self, network_interface_id: &str) -> Result<(), PortError>;
+    /// Waits, for a bounded time, until the NAT gateway with this interface passes packets on under all of its addresses.
+    async fn translating(&self, interface: &InterfaceAttachment) -> Result<(), PortError>;
 
     /// Waits, for a bounded time, until nothing of the resource, no longer desired, is left: for an instance its interfaces' taps, for
     /// a VPC or a NAT gateway its namespace.
@@ -45,7 +45,7 @@ impl Ports for NoPorts {
     }
 
     /// Where no guest sends packets a gateway is bookkeeping, as the guests are.
-    async fn translating(&self, _: &str) -> Result<(), PortError> {
+    async fn translating(&self, _: &InterfaceAttachment) -> Result<(), PortError> {
         Ok(())
     }
 

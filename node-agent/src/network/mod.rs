@@ -39,6 +39,7 @@ mod tunnel;
 mod turns;
 mod vpc;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -46,7 +47,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use freehold_proto::clock::Clock;
-use freehold_proto::internal::host::ResourceKind;
+use freehold_proto::internal::host::{InterfaceAttachment, ResourceKind};
 use ipnet::Ipv4Net;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -182,6 +183,18 @@ impl DataPlane {
         Err(Error::NotReady(why))
     }
 
+    /// Waits until the NAT gateway with this interface, as it is stated here, passes packets on.
+    pub async fn gateway_ready(&self, interface: &InterfaceAttachment) -> Result<(), Error> {
+        let id = &interface.network_interface_id;
+        let stated: Vec<&String> = [&interface.private_ip_address].into_iter().chain(&interface.secondary_private_ip_addresses).collect();
+        let has = |there: &BTreeSet<Ipv4Addr>| stated.iter().all(|text| text.parse().is_ok_and(|address| there.contains(&address)));
+        let mut applied = self.applied.clone();
+        match tokio::time::timeout(READY, applied.wait_for(|applied| applied.translating.get(id).is_some_and(has))).await {
+            Ok(found) => found.map(drop).map_err(|_| Error::Stopped),
+            Err(_) => Err(Error::NotReady(self.applied.borrow().why(id))),
+        }
+    }
+
     /// Waits until nothing of these interfaces is left on the host.
     pub async fn interfaces_gone(&self, network_interface_ids: &[String]) -> Result<(), Error> {
         let taps: Vec<String> = network_interface_ids.iter().map(|id| names::tap(id)).collect();
@@ -255,9 +268,8 @@ impl Ports for DataPlane {
         self.interface_ready(network_interface_id).await.map_err(|error| PortError(sentence(&error)))
     }
 
-    async fn translating(&self, network_interface_id: &str) -> Result<(), PortError> {
-        // A pass that has its interface ready has the rest of it ready.
-        self.interface_ready(network_interface_id).await.map(drop).map_err(|error| PortError(sentence(&error)))
+    async fn translating(&self, interface: &InterfaceAttachment) -> Result<(), PortError> {
+        self.gateway_ready(interface).await.map_err(|error| PortError(sentence(&error)))
     }
 
     async fn withdrawn(&self, kind: ResourceKind, id: &str, network_interface_ids: &[String]) -> Result<(), PortError> {

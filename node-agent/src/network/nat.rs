@@ -2,14 +2,18 @@
 //!
 //! ```text
 //!   VPC's namespace                                      │ NAT gateway's namespace freehold-HOST-NAT
-//!   guest ─ tap ─ groups ─ route to the gateway ─ tap… ══╪══ eth0 ─ forward ─ its own address and a port ─ eth0 ─┐
-//!   ext0 ─ private becomes public ─ its subnet's routes ─╪───────────────────────────────────────────────────────┘
+//!   guest ─ tap ─ groups ─ route to the gateway ─ tap… ══╪══ eth0 ─ forward ─ an own address and a port ─ eth0 ─┐
+//!   ext0 ─ private becomes public ─ its subnet's routes ─╪──────────────────────────────────────────────────────┘
 //! ```
+//!
+//! New connections get its addresses by turns, but for those that are to go; one that is open keeps what it began with, as the kernel's table of
+//! connections says, and ends with it: under an address that is gone nothing leaves any more.
 //!
 //! So a gateway is routed to, asked about by ACLs and published as every interface is, from whichever host its users are on. It passes on
 //! what a block of the VPC begins and answers to that, and nothing else; it has no service.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 
 use super::namespace::Namespace;
 use super::netlink::{Netlink, Route, Way};
@@ -39,7 +43,7 @@ pub async fn ensure(config: &Config, plan: &VpcPlan, interface: &Interface, vpc_
     }
     let index = netlink.index(LINK).await?.ok_or(Error::Missing("the pair of a NAT gateway"))?;
     netlink.configure(index, interface.mac, config.mtu).await?;
-    netlink.addresses(index, &BTreeSet::from([interface.address]), |_| false).await?;
+    netlink.addresses(index, &interface.addresses().collect::<BTreeSet<_>>(), |_| false).await?;
     netlink.add_neighbour(index, interface.gateway, vpc::GATEWAY_MAC).await?;
     let out = Route::main(ipnet::Ipv4Net::default(), Way::Via(index, interface.gateway));
     netlink.routes(&BTreeSet::from([out]), &BTreeSet::from([index])).await
@@ -47,7 +51,8 @@ pub async fn ensure(config: &Config, plan: &VpcPlan, interface: &Interface, vpc_
 
 fn ruleset(plan: &VpcPlan, interface: &Interface) -> String {
     let inside: Vec<String> = plan.blocks.iter().map(ToString::to_string).collect();
-    let (inside, own) = (inside.join(", "), interface.address);
+    let own: Vec<String> = interface.addresses().map(|address| address.to_string()).collect();
+    let (inside, own, given) = (inside.join(", "), own.join(", "), given(interface));
     format!(
         r#"table inet freehold
 delete table inet freehold
@@ -65,11 +70,25 @@ table inet freehold {{
 	}}
 	chain as_its_own {{
 		type nat hook postrouting priority srcnat; policy accept;
-		oifname "{LINK}" ip saddr @inside ip saddr != {own} snat ip to {own} fully-random
+		oifname "{LINK}" ip saddr @inside ip saddr != {{ {own} }} snat ip to {given} fully-random
+	}}
+	chain under_what_it_has {{
+		type filter hook postrouting priority srcnat + 10; policy accept;
+		oifname "{LINK}" ct direction original ip saddr != {{ {own} }} drop
 	}}
 }}
 "#
     )
+}
+
+/// The address of a new connection: of several each in its turn.
+fn given(interface: &Interface) -> String {
+    let given: Vec<Ipv4Addr> = interface.given().collect();
+    if let [only] = given.as_slice() {
+        return only.to_string();
+    }
+    let each: Vec<String> = given.iter().enumerate().map(|(turn, address)| format!("{turn} : {address}")).collect();
+    format!("numgen inc mod {} map {{ {} }}", given.len(), each.join(", "))
 }
 
 /// The kernel knows the setting once it follows connections.

@@ -31,7 +31,7 @@ use std::sync::Arc;
 pub use acl::Acl;
 pub use dhcp::DhcpOptions;
 pub use elsewhere::Remote;
-use freehold_proto::internal::host::{InstanceDesired, InterfaceAttachment, InterfaceElsewhere, VpcDesired};
+use freehold_proto::internal::host::{InstanceDesired, InterfaceAttachment, InterfaceElsewhere, NatGatewayDesired, VpcDesired};
 use ipnet::Ipv4Net;
 pub use peering::Peering;
 pub use public::PublicElsewhere;
@@ -142,6 +142,8 @@ pub struct Interface {
     pub address: Ipv4Addr,
     /// Others that it has beside its primary one.
     pub secondary: BTreeSet<Ipv4Addr>,
+    /// Those of these that a NAT gateway gives no new connection, since they are to go.
+    pub draining: BTreeSet<Ipv4Addr>,
     pub public: Option<Ipv4Addr>,
     /// Those of its secondary addresses, by these.
     pub other_public: BTreeMap<Ipv4Addr, Ipv4Addr>,
@@ -204,6 +206,11 @@ impl Interface {
         [self.address].into_iter().chain(self.secondary.iter().copied())
     }
 
+    /// Those that a NAT gateway gives new connections: its primary one always.
+    pub fn given(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
+        self.addresses().filter(|address| !self.draining.contains(address))
+    }
+
     pub fn has(&self, address: Ipv4Addr) -> bool {
         self.address == address || self.secondary.contains(&address)
     }
@@ -254,9 +261,7 @@ impl HostPlan {
             let Some(attachment) = &gateway.interface else { continue };
             plan.mention(host_id, attachment);
             plan.mentioned.namespaces.insert(names::namespace(host_id, &gateway.nat_gateway_id));
-            if let Err(reason) =
-                add(&mut vpcs, &mut plan.faults, (host_id, desired), Owner::NatGateway(&gateway.nat_gateway_id), attachment)
-            {
+            if let Err(reason) = add(&mut vpcs, &mut plan.faults, (host_id, desired), Owner::NatGateway(gateway), attachment) {
                 plan.fault(&attachment.network_interface_id, reason);
             }
         }
@@ -333,14 +338,14 @@ fn by_vpc(desired: &Desired) -> BTreeMap<&str, Vec<&InterfaceElsewhere>> {
 #[derive(Clone, Copy)]
 enum Owner<'a> {
     Instance(&'a Arc<InstanceDesired>),
-    NatGateway(&'a str),
+    NatGateway(&'a NatGatewayDesired),
 }
 
 impl Owner<'_> {
     fn id(&self) -> &str {
         match self {
             Self::Instance(instance) => &instance.instance_id,
-            Self::NatGateway(id) => id,
+            Self::NatGateway(gateway) => &gateway.nat_gateway_id,
         }
     }
 
@@ -349,6 +354,13 @@ impl Owner<'_> {
             Self::Instance(instance) => instance.metadata.as_ref().map(|metadata| metadata.private_dns_name.as_str()).unwrap_or_default(),
             Self::NatGateway(_) => "",
         }
+    }
+
+    /// Those of its addresses that are to go. What is none of them, or no address at all, is nothing to it.
+    fn draining(&self, secondary: &BTreeSet<Ipv4Addr>) -> BTreeSet<Ipv4Addr> {
+        let Self::NatGateway(gateway) = self else { return BTreeSet::new() };
+        let stated = gateway.draining_private_ip_addresses.iter().filter_map(|text| text.parse().ok());
+        stated.filter(|address| secondary.contains(address)).collect()
     }
 }
 
@@ -442,6 +454,7 @@ fn interface(vpc: &VpcPlan, stated: &VpcDesired, owner: Owner<'_>, attachment: &
         address,
         public: if attachment.public_ip_address.is_empty() { None } else { Some(self::address(&attachment.public_ip_address)?) },
         other_public: other_public(attachment, &secondary)?,
+        draining: owner.draining(&secondary),
         secondary,
         subnet: subnet.trunc(),
         gateway: nth(subnet, 1).ok_or("its subnet is too small for a gateway")?,

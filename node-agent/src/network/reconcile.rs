@@ -4,8 +4,8 @@
 //! A change costs what it changes: what earlier passes left is known, and only the difference is applied. The rules tell by themselves
 //! whether somebody else changed them. The rest does not, so from time to time a pass looks at everything: what somebody took away comes back.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +37,8 @@ pub struct Applied {
     /// Grows with every attempt.
     pub attempts: u64,
     pub taps: BTreeMap<String, Tap>,
+    /// By interface of a NAT gateway that passes packets on: under which addresses.
+    pub translating: BTreeMap<String, BTreeSet<Ipv4Addr>>,
     /// What the newest pass left on the host, if it did all it set out to do: nothing that is not mentioned here.
     pub complete: Option<Mentioned>,
     /// By interface, VPC or group; the empty subject is the host's own side.
@@ -80,6 +82,13 @@ pub struct Reconciler {
     asked: Option<oneshot::Sender<Result<(), Error>>>,
     /// Where this host takes other hosts' packets; none: nowhere.
     tunnel: Option<tunnel::Own>,
+}
+
+/// What the NAT gateways among the interfaces that are as they should be have.
+fn translating(plan: &HostPlan, taps: &BTreeMap<String, Tap>) -> BTreeMap<String, BTreeSet<Ipv4Addr>> {
+    let gateways = plan.vpcs.values().flat_map(|vpc| vpc.interfaces.values()).filter(|interface| interface.translates);
+    let there = gateways.filter(|interface| taps.contains_key(&interface.network_interface_id));
+    there.map(|interface| (interface.network_interface_id.clone(), interface.addresses().collect())).collect()
 }
 
 impl Reconciler {
@@ -162,8 +171,9 @@ impl Reconciler {
         }
         let whole = faults.len() == unplanned;
         tracing::debug!(interfaces = taps.len(), whole, "the network was applied");
+        let translating = translating(&plan, &taps);
         let complete = whole.then_some(plan.mentioned);
-        self.report(|applied| Applied { attempts: applied.attempts + 1, taps, complete, faults });
+        self.report(|applied| Applied { attempts: applied.attempts + 1, taps, translating, complete, faults });
         whole
     }
 

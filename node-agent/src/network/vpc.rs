@@ -119,7 +119,10 @@ impl Ways {
     fn has(&self, interface: &Interface, index: u32) -> bool {
         let before = self.plan.interfaces.get(&interface.network_interface_id);
         self.taps.contains_key(&index)
-            && before.is_some_and(|before| before.mac == interface.mac && before.addresses().eq(interface.addresses()))
+            && before.is_some_and(|before| {
+                let draining = before.draining == interface.draining;
+                draining && before.mac == interface.mac && before.addresses().eq(interface.addresses())
+            })
     }
 }
 

@@ -154,7 +154,7 @@ async fn bury_instance(around: &Surroundings, tombstone: Tombstone) -> Result<()
 /// Tells when a NAT gateway passes packets on, or why it does not.
 async fn translating(around: Surroundings, gateway: NatGatewayDesired) -> Option<from_agent::Kind> {
     let NatGatewayDesired { nat_gateway_id, generation, interface, .. } = gateway;
-    let translating = around.ports.translating(&interface?.network_interface_id).await;
+    let translating = around.ports.translating(&interface?).await;
     let fault_message = translating.err().map(|error| error.to_string()).unwrap_or_default();
     if !fault_message.is_empty() {
         tracing::warn!(nat_gateway_id, fault_message, "a NAT gateway can not be made");

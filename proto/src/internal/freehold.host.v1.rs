@@ -552,9 +552,15 @@ pub struct NatGatewayDesired {
     pub account_id: ::prost::alloc::string::String,
     #[prost(uint64, tag = "3")]
     pub generation: u64,
-    /// Without security groups: it lets everything pass that is sent to it to be passed on, and answers nobody else.
+    /// Without security groups: it lets everything pass that is sent to it to be passed on, and answers nobody else. New connections are spread over
+    /// all of its addresses.
     #[prost(message, optional, tag = "4")]
     pub interface: ::core::option::Option<InterfaceAttachment>,
+    /// Those of its secondary addresses that no new connection gets, since they are to go.
+    #[prost(string, repeated, tag = "5")]
+    pub draining_private_ip_addresses: ::prost::alloc::vec::Vec<
+        ::prost::alloc::string::String,
+    >,
 }
 /// Said once the host passes its packets on, and again whenever it was told of it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -36,6 +36,7 @@ async fn one(db: &impl ConnectionTrait, row: Model) -> Result<Option<NatGatewayD
         account_id: row.account_id,
         generation: u64::try_from(row.generation).unwrap_or_default(),
         interface: Some(interface),
+        draining_private_ip_addresses: Vec::new(),
     }))
 }
 

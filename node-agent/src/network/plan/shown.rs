@@ -36,6 +36,8 @@ pub struct Interface {
     pub mac: String,
     /// The primary one first.
     pub addresses: Vec<String>,
+    /// Those that a NAT gateway gives no new connection, since they are to go.
+    pub draining: Vec<String>,
     /// Each with the private one that it means.
     pub public: BTreeMap<String, String>,
     pub subnet: String,
@@ -99,6 +101,7 @@ impl Interface {
             tap: interface.tap.clone(),
             mac: interface.mac.to_string(),
             addresses: interface.addresses().map(|address| address.to_string()).collect(),
+            draining: interface.draining.iter().map(ToString::to_string).collect(),
             public: interface.public().map(|(public, private)| (public.to_string(), private.to_string())).collect(),
             subnet: interface.subnet.to_string(),
             route_table: interface.route_table.clone(),
@@ -111,8 +114,9 @@ impl Interface {
     fn line(&self) -> String {
         let public = self.public.iter().map(|(public, private)| format!(", {private} is {public} outside")).collect::<Vec<_>>().concat();
         let check = if self.source_dest_check { "" } else { ", forwards" };
+        let draining = self.draining.iter().map(|address| format!(", {address} is to go")).collect::<String>();
         format!(
-            "{} of {}: {}{public}, subnet {}, {}, {}{check}; {}",
+            "{} of {}: {}{draining}{public}, subnet {}, {}, {}{check}; {}",
             self.network_interface_id,
             self.instance_id,
             self.addresses.join(" "),
@@ -121,6 +125,23 @@ impl Interface {
             self.mac,
             [self.route_table.as_str(), self.network_acl.as_str(), &self.security_groups.join(" ")].join(" ").trim()
         )
+    }
+}
+
+impl super::Interface {
+    /// How whoever is handed packets by routes sends them on.
+    pub(super) fn onward(&self) -> String {
+        if !self.translates {
+            return "as it likes".to_owned();
+        }
+        let given: Vec<String> = self.given().map(|address| address.to_string()).collect();
+        format!("under {}", given.join(" or "))
+    }
+
+    /// Under which other public addresses than that of its primary one a NAT gateway's connections leave.
+    pub(super) fn by_turns(&self) -> String {
+        let others = self.given().filter(|_| self.translates).filter_map(|address| self.other_public.get(&address));
+        others.map(|public| format!(", or {public} in its turn")).collect()
     }
 }
 

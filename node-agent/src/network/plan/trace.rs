@@ -238,7 +238,7 @@ impl<'a> Walk<'a> {
                 };
                 self.leave(from, Some(router), packet)?;
                 self.arrive(router, Some(from), packet)?;
-                self.step("receiver", true, format!("{id} has it, and sends it on as it likes"))?;
+                self.step("receiver", true, format!("{id} has it, and sends it on {}", router.interface.onward()))?;
                 Some(End::Here)
             }
             Some((block, Some(Target::Peering(id)))) => self.over_a_peering(from, block, id, packet),
@@ -255,7 +255,7 @@ impl<'a> Walk<'a> {
             self.step("address", false, format!("{id} has no public address, so that the internet gateway does not take it"))?;
             return None;
         };
-        self.step("address", true, format!("{id} is {public} outside"))?;
+        self.step("address", true, format!("{id} is {public} outside{}", from.interface.by_turns()))?;
         let packet = Packet { source: public, ..packet };
         let receiver = self.plans.guests().find(|guest| guest.interface.meant_by(packet.destination).is_some());
         match receiver {
