@@ -170,6 +170,7 @@ error_codes! {
     MaxTemplateLimitExceeded = "MaxTemplateLimitExceeded", 400;
     MaxTemplateVersionLimitExceeded = "MaxTemplateVersionLimitExceeded", 400;
     NetworkInterfaceLimitExceeded = "NetworkInterfaceLimitExceeded", 400;
+    OperationInProgress = "OperationInProgress", 400;
     OperationNotPermitted = "OperationNotPermitted", 400;
     PrefixListMaxEntriesExceeded = "PrefixListMaxEntriesExceeded", 400;
     PrefixListVersionMismatch = "PrefixListVersionMismatch", 400;

@@ -6,7 +6,11 @@ from table import code_of, method_of, parameter
 CALLS = {
     "AcceptVpcPeeringConnection": lambda w: {"VpcPeeringConnectionId": w.new_peering()["VpcPeeringConnectionId"]},
     "AllocateAddress": lambda w: {},
+    "AssignPrivateNatGatewayAddress": lambda w: {"NatGatewayId": w.settled_nat()[0], "PrivateIpAddressCount": 1},
     "AssociateAddress": lambda w: w.address_and_interface(),
+    "AssociateNatGatewayAddress": lambda w: w.to_associate(),
+    "DisassociateNatGatewayAddress": lambda w: w.associated_nat(),
+    "UnassignPrivateNatGatewayAddress": lambda w: w.assigned_nat(),
     "AssociateDhcpOptions": lambda w: {"DhcpOptionsId": w.new_options(), "VpcId": w.other_vpc["VpcId"]},
     "AssociateRouteTable": lambda w: w.unassociated(),
     "AttachInternetGateway": lambda w: {"InternetGatewayId": w.new_gateway()["InternetGatewayId"], "VpcId": w.new_vpc()["VpcId"]},

@@ -196,6 +196,31 @@ class World:
         kind = {} if "AllocationId" in parameters or "ConnectivityType" in parameters else {"ConnectivityType": "private"}
         return self.ec2.create_nat_gateway(**{"SubnetId": self.subnet["SubnetId"]} | kind | parameters)["NatGateway"]
 
+    def settled_nat(self, **parameters):
+        """A NAT gateway that is available, so that its addresses can change; and what it has beside its primary one."""
+        nat_id = self.new_nat(**parameters)["NatGatewayId"]
+        self.ec2.get_waiter("nat_gateway_available").wait(NatGatewayIds=[nat_id], WaiterConfig=QUICK)
+        return nat_id, self.secondary_of(nat_id)
+
+    def secondary_of(self, nat_id):
+        (gateway,) = self.ec2.describe_nat_gateways(NatGatewayIds=[nat_id])["NatGateways"]
+        return [address for address in gateway["NatGatewayAddresses"] if not address["IsPrimary"]]
+
+    def public_nat(self, secondary=0):
+        more = {"SecondaryAllocationIds": [self.new_address()["AllocationId"] for _ in range(secondary)]} if secondary else {}
+        return self.settled_nat(AllocationId=self.new_address()["AllocationId"], **more)
+
+    def associated_nat(self):
+        nat_id, (one,) = self.public_nat(1)
+        return {"NatGatewayId": nat_id, "AssociationIds": [one["AssociationId"]]}
+
+    def assigned_nat(self):
+        nat_id, (one,) = self.settled_nat(SecondaryPrivateIpAddressCount=1)
+        return {"NatGatewayId": nat_id, "PrivateIpAddresses": [one["PrivateIp"]]}
+
+    def to_associate(self):
+        return {"NatGatewayId": self.public_nat()[0], "AllocationIds": [self.new_address()["AllocationId"]]}
+
     @cached_property
     def nats(self):
         """More NAT gateways than fit on the smallest page, all available."""

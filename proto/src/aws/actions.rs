@@ -628,6 +628,28 @@ impl Action for ec2::ModifyLaunchTemplateRequest {
     }
 }
 
+impl Action for ec2::AssignPrivateNatGatewayAddressRequest {
+    type Answer = ec2::AssignPrivateNatGatewayAddressResult;
+
+    const NAME: &'static str = "AssignPrivateNatGatewayAddress";
+    const PATH: &'static str = "/aws.ec2.NatGateways/AssignPrivateNatGatewayAddress";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::AssociateNatGatewayAddressRequest {
+    type Answer = ec2::AssociateNatGatewayAddressResult;
+
+    const NAME: &'static str = "AssociateNatGatewayAddress";
+    const PATH: &'static str = "/aws.ec2.NatGateways/AssociateNatGatewayAddress";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::CreateNatGatewayRequest {
     type Answer = ec2::CreateNatGatewayResult;
 
@@ -659,6 +681,28 @@ impl Action for ec2::DescribeNatGatewaysRequest {
 
     const NAME: &'static str = "DescribeNatGateways";
     const PATH: &'static str = "/aws.ec2.NatGateways/DescribeNatGateways";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DisassociateNatGatewayAddressRequest {
+    type Answer = ec2::DisassociateNatGatewayAddressResult;
+
+    const NAME: &'static str = "DisassociateNatGatewayAddress";
+    const PATH: &'static str = "/aws.ec2.NatGateways/DisassociateNatGatewayAddress";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::UnassignPrivateNatGatewayAddressRequest {
+    type Answer = ec2::UnassignPrivateNatGatewayAddressResult;
+
+    const NAME: &'static str = "UnassignPrivateNatGatewayAddress";
+    const PATH: &'static str = "/aws.ec2.NatGateways/UnassignPrivateNatGatewayAddress";
 
     fn dry_run(&self) -> bool {
         self.dry_run.unwrap_or_default()
@@ -1593,9 +1637,13 @@ macro_rules! for_each_action {
             $crate::aws::ec2::DescribeLaunchTemplatesRequest,
             $crate::aws::ec2::GetLaunchTemplateDataRequest,
             $crate::aws::ec2::ModifyLaunchTemplateRequest,
+            $crate::aws::ec2::AssignPrivateNatGatewayAddressRequest,
+            $crate::aws::ec2::AssociateNatGatewayAddressRequest,
             $crate::aws::ec2::CreateNatGatewayRequest,
             $crate::aws::ec2::DeleteNatGatewayRequest,
             $crate::aws::ec2::DescribeNatGatewaysRequest,
+            $crate::aws::ec2::DisassociateNatGatewayAddressRequest,
+            $crate::aws::ec2::UnassignPrivateNatGatewayAddressRequest,
             $crate::aws::ec2::CreateNetworkAclRequest,
             $crate::aws::ec2::CreateNetworkAclEntryRequest,
             $crate::aws::ec2::DeleteNetworkAclRequest,
@@ -1740,9 +1788,13 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::DescribeLaunchTemplatesRequest,
             $crate::aws::ec2::GetLaunchTemplateDataRequest,
             $crate::aws::ec2::ModifyLaunchTemplateRequest,
+            $crate::aws::ec2::AssignPrivateNatGatewayAddressRequest,
+            $crate::aws::ec2::AssociateNatGatewayAddressRequest,
             $crate::aws::ec2::CreateNatGatewayRequest,
             $crate::aws::ec2::DeleteNatGatewayRequest,
             $crate::aws::ec2::DescribeNatGatewaysRequest,
+            $crate::aws::ec2::DisassociateNatGatewayAddressRequest,
+            $crate::aws::ec2::UnassignPrivateNatGatewayAddressRequest,
             $crate::aws::ec2::CreateNetworkAclRequest,
             $crate::aws::ec2::CreateNetworkAclEntryRequest,
             $crate::aws::ec2::DeleteNetworkAclRequest,

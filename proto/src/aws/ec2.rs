@@ -3698,6 +3698,46 @@ pub struct ValidationWarning {
     pub errors: ::prost::alloc::vec::Vec<ValidationError>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AssignPrivateNatGatewayAddressRequest {
+    #[prost(string, tag = "1")]
+    pub nat_gateway_id: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "2")]
+    pub private_ip_addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "3")]
+    pub private_ip_address_count: ::core::option::Option<i32>,
+    #[prost(bool, optional, tag = "4")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AssignPrivateNatGatewayAddressResult {
+    #[prost(string, optional, tag = "1")]
+    pub nat_gateway_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "2")]
+    pub nat_gateway_addresses: ::prost::alloc::vec::Vec<NatGatewayAddress>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AssociateNatGatewayAddressRequest {
+    #[prost(string, tag = "1")]
+    pub nat_gateway_id: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "2")]
+    pub allocation_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "3")]
+    pub private_ip_addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "4")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "5")]
+    pub availability_zone: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub availability_zone_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AssociateNatGatewayAddressResult {
+    #[prost(string, optional, tag = "1")]
+    pub nat_gateway_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "2")]
+    pub nat_gateway_addresses: ::prost::alloc::vec::Vec<NatGatewayAddress>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AvailabilityZoneAddress {
     #[prost(string, optional, tag = "1")]
     pub availability_zone: ::core::option::Option<::prost::alloc::string::String>,
@@ -3773,6 +3813,24 @@ pub struct DescribeNatGatewaysResult {
     pub nat_gateways: ::prost::alloc::vec::Vec<NatGateway>,
     #[prost(string, optional, tag = "2")]
     pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DisassociateNatGatewayAddressRequest {
+    #[prost(string, tag = "1")]
+    pub nat_gateway_id: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "2")]
+    pub association_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "3")]
+    pub max_drain_duration_seconds: ::core::option::Option<i32>,
+    #[prost(bool, optional, tag = "4")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DisassociateNatGatewayAddressResult {
+    #[prost(string, optional, tag = "1")]
+    pub nat_gateway_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "2")]
+    pub nat_gateway_addresses: ::prost::alloc::vec::Vec<NatGatewayAddress>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NatGateway {
@@ -3863,6 +3921,24 @@ pub struct ProvisionedBandwidth {
     pub requested: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "5")]
     pub status: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnassignPrivateNatGatewayAddressRequest {
+    #[prost(string, tag = "1")]
+    pub nat_gateway_id: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "2")]
+    pub private_ip_addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "3")]
+    pub max_drain_duration_seconds: ::core::option::Option<i32>,
+    #[prost(bool, optional, tag = "4")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UnassignPrivateNatGatewayAddressResult {
+    #[prost(string, optional, tag = "1")]
+    pub nat_gateway_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "2")]
+    pub nat_gateway_addresses: ::prost::alloc::vec::Vec<NatGatewayAddress>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CreateNetworkAclEntryRequest {

@@ -82,8 +82,6 @@ fn volume(view: &VolumeView) -> Option<VolumeAttachment> {
 
 fn interface(view: &InterfaceView) -> Option<InterfaceAttachment> {
     let attachment = view.attachment.as_ref().filter(|attachment| attachment.status != attachment::DETACHING)?;
-    let secondary = view.private_addresses.iter().filter(|address| !address.is_primary);
-    let primary = view.primary_address();
     Some(InterfaceAttachment {
         network_interface_id: view.interface.network_interface_id.clone(),
         device_index: unsigned32(attachment.device_index),
@@ -94,13 +92,8 @@ fn interface(view: &InterfaceView) -> Option<InterfaceAttachment> {
         public_ip_address: view.public_address().unwrap_or_default().to_owned(),
         security_group_ids: view.groups.iter().map(|group| group.group_id.clone()).collect(),
         source_dest_check: view.interface.source_dest_check,
-        secondary_private_ip_addresses: secondary.map(|address| address.address.clone()).collect(),
-        other_public_ip_addresses: view
-            .public_addresses
-            .iter()
-            .filter(|row| row.private_ip_address != primary)
-            .map(|row| meaning(row))
-            .collect(),
+        secondary_private_ip_addresses: view.secondary_addresses().map(str::to_owned).collect(),
+        other_public_ip_addresses: view.other_public_addresses().map(meaning).collect(),
     })
 }
 

@@ -4,7 +4,9 @@ use freehold_proto::internal::host::{InterfaceAttachment, NatGatewayDesired, Nat
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 
 use super::Seat;
-use crate::network::nat::{self, state};
+use super::desired::meaning;
+use crate::network::nat::address::status::GOING;
+use crate::network::nat::{self, address, state};
 use crate::store::nat_gateway::{Column, Entity, Model};
 use crate::store::read::{chosen, interfaces};
 use crate::store::{Outcome, Select, Store};
@@ -29,14 +31,18 @@ async fn one(db: &impl ConnectionTrait, row: Model) -> Result<Option<NatGatewayD
         private_ip_address: view.primary_address().to_owned(),
         public_ip_address: view.public_address().unwrap_or_default().to_owned(),
         source_dest_check: view.interface.source_dest_check,
+        secondary_private_ip_addresses: view.secondary_addresses().map(str::to_owned).collect(),
+        other_public_ip_addresses: view.other_public_addresses().map(meaning).collect(),
         ..InterfaceAttachment::default()
     };
+    let addresses = address::of(db, &row.nat_gateway_id).await?;
+    let going = addresses.into_iter().filter(|address| GOING.contains(&address.status.as_str()));
     Ok(Some(NatGatewayDesired {
         nat_gateway_id: row.nat_gateway_id,
         account_id: row.account_id,
         generation: u64::try_from(row.generation).unwrap_or_default(),
         interface: Some(interface),
-        draining_private_ip_addresses: Vec::new(),
+        draining_private_ip_addresses: going.map(|address| address.private_ip_address).collect(),
     }))
 }
 
@@ -49,9 +55,12 @@ pub async fn apply(store: &Store, seat: &Seat, report: &NatGatewayObserved) -> O
     }
     let waits = |row: &Model| {
         let current = i64::try_from(report.generation).is_ok_and(|generation| generation == row.generation);
-        current && row.state == state::PENDING && row.host_id.as_deref() == Some(host_id)
+        current && state::STANDING.contains(&row.state.as_str()) && row.host_id.as_deref() == Some(host_id)
     };
     let Some(seen) = Entity::find_by_id(&report.nat_gateway_id).one(store.reader()).await?.filter(waits) else { return Ok(()) };
+    if seen.state == state::AVAILABLE && !address::any_coming(store.reader(), &seen.nat_gateway_id).await? {
+        return Ok(());
+    }
     let mut tx = store.begin(&seen.account_id).await?;
     if !seat.is_held(&tx).await? {
         return Ok(());

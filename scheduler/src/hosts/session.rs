@@ -20,6 +20,7 @@ use super::elsewhere::Said;
 use super::grants::Grants;
 use super::{Hosts, Seat, bury, console, desired, gateways, observed, presence, relay};
 use crate::lifecycle::step::State;
+use crate::network::nat::address::status::COMING;
 use crate::network::nat::state::PENDING;
 use crate::network::peering::with_peers_in;
 use crate::network::pool;
@@ -380,11 +381,12 @@ impl Session {
         Ok(())
     }
 
-    /// Those that are not up yet: their host tries again.
+    /// Those that are not up yet, or not under all of their addresses: their host tries again.
     fn pending_gateways(&self) -> Vec<String> {
         let rows = self.store.world().rows();
         let here = rows.nat_gateways.of(&self.host_id, None).filter_map(|id| rows.nat_gateways.one(id));
-        here.filter(|row| row.state == PENDING).map(|row| row.nat_gateway_id.clone()).collect()
+        let coming = |id: &str| rows.nat_gateway_addresses.get(id).iter().any(|address| COMING.contains(&address.status.as_str()));
+        here.filter(|row| row.state == PENDING || coming(&row.nat_gateway_id)).map(|row| row.nat_gateway_id.clone()).collect()
     }
 
     async fn state_tombstones(&self) -> Result<(), End> {

@@ -56,11 +56,20 @@ pub async fn create(tx: &Tx, new: New<'_>) -> Outcome<(network_interface::Model,
     };
     let row = row.into_active_model().insert(tx.db()).await?;
     let primary = match primary {
-        Some(chosen) => addresses::check_private(tx, subnet, chosen).await?,
-        None => addresses::free_private(tx, subnet).await?,
+        Some(chosen) => {
+            let primary = addresses::check_private(tx, subnet, chosen).await?;
+            give(tx, &row, primary, true).await?;
+            add_addresses(tx, &row, subnet, secondary).await?;
+            primary
+        }
+        // Drawn last, so that it is none of those that are named.
+        None => {
+            add_addresses(tx, &row, subnet, secondary).await?;
+            let primary = addresses::free_private(tx, subnet).await?;
+            give(tx, &row, primary, true).await?;
+            primary
+        }
     };
-    give(tx, &row, primary, true).await?;
-    add_addresses(tx, &row, subnet, secondary).await?;
     insert_groups(tx, &row.network_interface_id, group_ids.iter()).await?;
     Ok((row, primary))
 }

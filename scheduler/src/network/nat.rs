@@ -7,17 +7,21 @@
 //!
 //! One without a host, since none of the zone was there or its own was removed or drained, is placed by a reconciler. Its address goes along.
 
+pub mod address;
+
 use std::collections::HashMap;
 
 use freehold_proto::id::NatGatewayId;
+use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter, QueryOrder, Set};
 
+use self::address::Wanted;
 use super::interface::{self, Secondary};
 use super::{elastic, restate, route};
 use crate::hosts::{Driver, SIMULATED};
 use crate::lifecycle::terminate::{self, kind};
 use crate::store::nat_gateway::{Column, Entity, Model};
-use crate::store::{Outcome, Tx, elastic_address, host, internet_gateway, network_interface, subnet, tombstone};
+use crate::store::{Outcome, Tx, elastic_address, host, internet_gateway, nat_gateway_address, network_interface, subnet, tombstone};
 
 /// EC2's words for how it is.
 pub mod state {
@@ -44,11 +48,12 @@ pub struct New<'a> {
     pub address: Option<elastic_address::Model>,
     /// One that is free; none to have one drawn.
     pub private: Option<&'a str>,
+    pub secondary: Wanted,
 }
 
 /// Makes a gateway of the transaction's account. Where what it needs is missing it is there, and has failed.
 pub async fn create(tx: &mut Tx, new: New<'_>) -> Outcome<Model> {
-    let New { subnet, address, private } = new;
+    let New { subnet, address, private, secondary } = new;
     let row = Model {
         nat_gateway_id: NatGatewayId::draw(tx.entropy()).into(),
         account_id: tx.account().to_owned(),
@@ -70,26 +75,38 @@ pub async fn create(tx: &mut Tx, new: New<'_>) -> Outcome<Model> {
         created: tx.now(),
         ended: None,
     };
-    if let Some((code, message)) = unfit(tx, subnet, address.as_ref()).await? {
+    let addresses: Vec<&elastic_address::Model> = address.iter().chain(&secondary.elastic).collect();
+    if let Some((code, message)) = unfit(tx, subnet, &addresses).await? {
         let (state, ended) = (state::FAILED.into(), Some(tx.now()));
         let failed = Model { state, failure_code: code.into(), failure_message: message, ended, ..row };
-        return Ok(failed.into_active_model().insert(tx.db()).await?);
+        let failed = failed.into_active_model().insert(tx.db()).await?;
+        address::write_off(tx, &failed, &secondary.elastic).await?;
+        return Ok(failed);
     }
-    let row = connect(tx, row, subnet, private, address).await?;
-    let row = row.into_active_model().insert(tx.db()).await?;
+    let row = connect(tx, row, subnet, private, address, secondary).await?;
     place(tx, row, None).await
 }
 
 /// Why a gateway can not be public there, in EC2's words.
-async fn unfit(tx: &Tx, subnet: &subnet::Model, address: Option<&elastic_address::Model>) -> Outcome<Option<(&'static str, String)>> {
-    let Some(address) = address else { return Ok(None) };
-    if address.association_id.is_some() {
-        let message = format!("Elastic IP address [{}] is already associated", address.allocation_id);
-        return Ok(Some(("Resource.AlreadyAssociated", message)));
+async fn unfit(tx: &Tx, subnet: &subnet::Model, addresses: &[&elastic_address::Model]) -> Outcome<Option<(&'static str, String)>> {
+    if addresses.is_empty() {
+        return Ok(None);
+    }
+    if let Err(fault) = addresses.iter().try_for_each(|address| refuse_associated(address)) {
+        return Ok(Some((fault.code.as_str(), fault.message)));
     }
     let gateway = internet_gateway::Entity::find().filter(internet_gateway::Column::VpcId.eq(&subnet.vpc_id)).one(tx.db()).await?;
     let message = || format!("Network {} has no Internet gateway attached", subnet.vpc_id);
     Ok(gateway.is_none().then(|| ("Gateway.NotAttached", message())))
+}
+
+/// Refuses an address that is on an interface.
+pub fn refuse_associated(address: &elastic_address::Model) -> Result<(), Fault> {
+    if address.association_id.is_none() {
+        return Ok(());
+    }
+    let message = format!("Elastic IP address [{}] is already associated", address.allocation_id);
+    Err(Fault::new(ErrorCode::ResourceAlreadyAssociated, message))
 }
 
 /// Its interface, with its addresses.
@@ -99,13 +116,14 @@ async fn connect(
     subnet: &subnet::Model,
     private: Option<&str>,
     address: Option<elastic_address::Model>,
+    secondary: Wanted,
 ) -> Outcome<Model> {
     let new = interface::New {
         subnet,
         description: format!("Interface for NAT Gateway {}", row.nat_gateway_id),
         group_ids: &[],
         primary: private,
-        secondary: Secondary::Drawn(0),
+        secondary: Secondary::Named(&secondary.named),
     };
     let (interface, private) = interface::create(tx, new).await?;
     let mut forwarding = interface.into_active_model();
@@ -116,8 +134,11 @@ async fn connect(
         Some(address) => Some(elastic::associate(tx, address, &interface, &private.to_string()).await?),
         None => None,
     };
-    let network_interface_id = interface.network_interface_id;
-    Ok(Model { network_interface_id, private_ip_address: private.to_string(), public_ip, association_id, ..row })
+    let network_interface_id = interface.network_interface_id.clone();
+    let row = Model { network_interface_id, private_ip_address: private.to_string(), public_ip, association_id, ..row };
+    let row = row.into_active_model().insert(tx.db()).await?;
+    address::come_with(tx, &row, &interface, subnet, secondary).await?;
+    Ok(row)
 }
 
 /// Gives it the host of its zone that serves it best and has the fewest, if there is one that takes anything new, other than `except`; else it stays as it is.
@@ -155,14 +176,24 @@ async fn candidate(tx: &Tx, row: &Model, except: Option<&str>) -> Outcome<Option
     Ok(chosen.map(|host| host.host_id))
 }
 
+/// Whether no packet passes it, since its host has simulated guests alone, or it has no host.
+async fn sends_no_packets(tx: &Tx, row: &Model) -> Outcome<bool> {
+    let Some(host_id) = &row.host_id else { return Ok(true) };
+    Ok(host::Entity::find_by_id(host_id).one(tx.db()).await?.is_none_or(|host| is_simulated(&host)))
+}
+
 /// Whether nothing that is on the host sends packets.
 fn is_simulated(host: &host::Model) -> bool {
     let drivers: Vec<Driver> = serde_json::from_str(&host.drivers).unwrap_or_default();
     drivers.iter().all(|driver| driver.name == SIMULATED)
 }
 
-/// Its host says that it passes packets on.
+/// Its host says that it passes packets on, under all of its addresses.
 pub async fn came_up(tx: &mut Tx, row: Model) -> Outcome<()> {
+    address::came_up(tx, &row).await?;
+    if row.state == state::AVAILABLE {
+        return Ok(());
+    }
     let mut row = row.into_active_model();
     row.state = Set(state::AVAILABLE.into());
     let row = row.update(tx.db()).await?;
@@ -243,6 +274,10 @@ pub async fn of_interface(tx: &Tx, network_interface_id: &str) -> Outcome<Option
 /// Takes away what is no longer shown.
 pub async fn forget(tx: &Tx, row: Model) -> Outcome<()> {
     crate::ec2::create_tags::remove_tags(tx, &row.nat_gateway_id).await?;
+    nat_gateway_address::Entity::delete_many()
+        .filter(nat_gateway_address::Column::NatGatewayId.eq(&row.nat_gateway_id))
+        .exec(tx.db())
+        .await?;
     row.delete(tx.db()).await?;
     Ok(())
 }

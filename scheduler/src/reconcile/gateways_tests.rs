@@ -7,10 +7,10 @@ use freehold_proto::internal::operator;
 use sea_orm::{EntityTrait, PaginatorTrait, QueryOrder};
 
 use super::standard::{Rehearsal, Stage};
-use super::{ForgetNatGateways, PlaceNatGateways};
+use super::{ForgetNatGateways, PlaceNatGateways, ReleaseNatGatewayAddresses};
 use crate::lab::{Agent, Lab, hello};
 use crate::operator::hosts;
-use crate::store::{host, nat_gateway, private_address, tag, tombstone};
+use crate::store::{host, nat_gateway, nat_gateway_address, private_address, tag, tombstone};
 
 /// Three private gateways in one zone, tagged.
 async fn gateways(lab: &Lab) -> Vec<String> {
@@ -91,6 +91,49 @@ impl Rehearsal for ForgetNatGateways {
         let (gateways, tags) = (nat_gateway::Entity::find().count(db).await, tag::Entity::find().count(db).await);
         let addresses = private_address::Entity::find().count(db).await;
         format!("{:?}", (gateways.expect("a count"), tags.expect("a count"), addresses.expect("a count")))
+    }
+}
+
+impl Rehearsal for ReleaseNatGatewayAddresses {
+    const WAIT: Duration = Duration::from_secs(350);
+
+    /// Each gateway gives back one of its addresses, on a host whose guests send packets.
+    async fn stage() -> Stage {
+        let lab = Lab::new().await;
+        let mut real = hello("host-0123456789abcdef0");
+        real.drivers[0].name = "qemu".into();
+        let agent = Agent::attend(&lab, real, true).await;
+        for nat_gateway_id in gateways(&lab).await {
+            let state = async || nat_gateway::Entity::find_by_id(&nat_gateway_id).one(lab.store().reader()).await.expect("a read");
+            crate::lab::eventually("it is available", async || state().await.is_some_and(|row| row.state == "available")).await;
+            let assign = ec2::AssignPrivateNatGatewayAddressRequest {
+                nat_gateway_id: nat_gateway_id.clone(),
+                private_ip_address_count: Some(1),
+                ..Default::default()
+            };
+            let address = lab.ok(assign).await.nat_gateway_addresses.remove(0).private_ip.expect("an address");
+            let there = async || nat_gateway_address::Entity::find_by_id((nat_gateway_id.clone(), 1)).one(lab.store().reader()).await;
+            let used = async || there().await.expect("a read").is_some_and(|row| row.status == "succeeded");
+            crate::lab::eventually("it is used", used).await;
+            let unassign = ec2::UnassignPrivateNatGatewayAddressRequest {
+                nat_gateway_id: nat_gateway_id.clone(),
+                private_ip_addresses: vec![address],
+                ..Default::default()
+            };
+            lab.ok(unassign).await;
+        }
+        Stage { lab, agent }
+    }
+
+    async fn rows(lab: &Lab) -> String {
+        let all = nat_gateway_address::Entity::find().order_by_asc(nat_gateway_address::Column::NatGatewayId);
+        format!("{} {:?}", rows(lab).await, all.all(lab.store().reader()).await.expect("rows"))
+    }
+
+    async fn outcome(lab: &Lab) -> String {
+        let db = lab.store().reader();
+        let (addresses, private) = (nat_gateway_address::Entity::find().count(db).await, private_address::Entity::find().count(db).await);
+        format!("{:?}", (addresses.expect("a count"), private.expect("a count")))
     }
 }
 

@@ -17,6 +17,7 @@ mod peerings_tests;
 mod place_nat_gateways;
 mod prune_changes;
 mod reap_terminated;
+mod release_nat_gateway_addresses;
 mod settle_peerings;
 #[cfg(test)]
 mod standard;
@@ -42,6 +43,7 @@ pub use lead::NAME as LEASE;
 pub use place_nat_gateways::PlaceNatGateways;
 pub use prune_changes::PruneChanges;
 pub use reap_terminated::ReapTerminated;
+pub use release_nat_gateway_addresses::ReleaseNatGatewayAddresses;
 pub use settle_peerings::SettlePeerings;
 
 /// How often each looks, also if nothing wakes it.
@@ -149,5 +151,6 @@ reconcilers!(
     ForgetRefusals,
     PlaceNatGateways,
     PruneChanges,
+    ReleaseNatGatewayAddresses,
     SettlePeerings
 );

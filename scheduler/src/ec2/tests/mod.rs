@@ -13,6 +13,7 @@ mod launch_template_refusals;
 mod launch_templates;
 mod list_routes;
 mod list_rules;
+mod nat_gateway_addresses;
 mod nat_gateways;
 mod network_refusals;
 mod networks;

@@ -7,17 +7,17 @@ use crate::lab::{Agent, BOB, Lab, eventually};
 use crate::store::nat_gateway;
 use sea_orm::{EntityTrait, IntoActiveModel};
 
-const ABSENT: &str = "nat-0123456789abcdef0";
+pub const ABSENT: &str = "nat-0123456789abcdef0";
 
-fn create(subnet: &str) -> ec2::CreateNatGatewayRequest {
+pub fn create(subnet: &str) -> ec2::CreateNatGatewayRequest {
     ec2::CreateNatGatewayRequest { subnet_id: Some(subnet.into()), connectivity_type: Some("private".into()), ..Default::default() }
 }
 
-fn public(subnet: &str, allocation: &str) -> ec2::CreateNatGatewayRequest {
+pub fn public(subnet: &str, allocation: &str) -> ec2::CreateNatGatewayRequest {
     ec2::CreateNatGatewayRequest { subnet_id: Some(subnet.into()), allocation_id: Some(allocation.into()), ..Default::default() }
 }
 
-fn delete(id: &str) -> ec2::DeleteNatGatewayRequest {
+pub fn delete(id: &str) -> ec2::DeleteNatGatewayRequest {
     ec2::DeleteNatGatewayRequest { nat_gateway_id: id.into(), dry_run: None }
 }
 
@@ -100,16 +100,16 @@ async fn managed(bench: &Bench, made: &ec2::NatGateway) {
     bench.refused(ErrorCode::InvalidParameterValue, remove).await;
 }
 
-async fn default_subnet(lab: &Lab) -> ec2::Subnet {
+pub async fn default_subnet(lab: &Lab) -> ec2::Subnet {
     let filters = vec![filter("availability-zone", &["us-east-1a"]), filter("default-for-az", &["true"])];
     lab.ok(ec2::DescribeSubnetsRequest { filters, ..Default::default() }).await.subnets.remove(0)
 }
 
-async fn shown(lab: &Lab, id: &str) -> ec2::NatGateway {
+pub async fn shown(lab: &Lab, id: &str) -> ec2::NatGateway {
     lab.ok(ec2::DescribeNatGatewaysRequest { nat_gateway_ids: vec![id.into()], ..Default::default() }).await.nat_gateways.remove(0)
 }
 
-async fn is(lab: &Lab, id: &str, state: &str) {
+pub async fn is(lab: &Lab, id: &str, state: &str) {
     eventually(&format!("{id} is {state}"), async || shown(lab, id).await.state.as_deref() == Some(state)).await;
 }
 

@@ -36,6 +36,7 @@ pub mod launch_template;
 pub mod launch_template_version;
 pub mod lease;
 pub mod nat_gateway;
+pub mod nat_gateway_address;
 pub mod network_acl;
 pub mod network_acl_association;
 pub mod network_acl_entry;

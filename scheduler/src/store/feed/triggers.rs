@@ -55,6 +55,7 @@ followed! {
     LaunchTemplate = "launch_template" by "launch_template_id",
     LaunchTemplateVersion = "launch_template_version" by "launch_template_version_id",
     NatGateway = "nat_gateway" by "nat_gateway_id",
+    NatGatewayAddress = "nat_gateway_address" by "nat_gateway_id",
     NetworkAcl = "network_acl" by "network_acl_id",
     NetworkAclAssociation = "network_acl_association" by "network_acl_id",
     NetworkAclEntry = "network_acl_entry" by "network_acl_id",

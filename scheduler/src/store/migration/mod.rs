@@ -34,6 +34,7 @@ mod m0028_vpc_endpoints;
 mod m0029_vpc_peering;
 mod m0030_addresses_of_addresses;
 mod m0031_address_pools;
+mod m0032_nat_gateway_addresses;
 mod m0035_ipv6_in_rules;
 
 use sea_orm::DatabaseConnection;
@@ -108,6 +109,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0029_vpc_peering::VpcPeering),
             Box::new(m0030_addresses_of_addresses::AddressesOfAddresses),
             Box::new(m0031_address_pools::AddressPools),
+            Box::new(m0032_nat_gateway_addresses::NatGatewayAddresses),
             Box::new(m0035_ipv6_in_rules::Ipv6InRules),
         ]
     }

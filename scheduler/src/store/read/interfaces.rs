@@ -39,6 +39,15 @@ impl InterfaceView {
         self.private_addresses.first().map_or("", |address| &address.address)
     }
 
+    pub fn secondary_addresses(&self) -> impl Iterator<Item = &str> {
+        self.private_addresses.iter().filter(|address| !address.is_primary).map(|address| address.address.as_str())
+    }
+
+    /// Those of its secondary addresses.
+    pub fn other_public_addresses(&self) -> impl Iterator<Item = &public_address::Model> {
+        self.public_addresses.iter().filter(|row| row.private_ip_address != self.primary_address()).map(AsRef::as_ref)
+    }
+
     /// That of the primary address.
     pub fn public_address(&self) -> Option<&str> {
         self.public_of(self.primary_address())

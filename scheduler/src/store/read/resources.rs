@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::View;
 use crate::network::peering;
 use crate::store::{
-    Rows, dhcp_options, internet_gateway, key_pair, launch_template, nat_gateway, placement_group, security_group, security_group_rule,
-    subnet, vpc_peering_connection,
+    Rows, dhcp_options, internet_gateway, key_pair, launch_template, nat_gateway, nat_gateway_address, placement_group, security_group,
+    security_group_rule, subnet, vpc_peering_connection,
 };
 
 /// Something with its tags.
@@ -38,11 +38,34 @@ macro_rules! resources {
 resources! {
     dhcp_options.dhcp_options_id in dhcp_options,
     internet_gateway.internet_gateway_id in internet_gateways,
-    nat_gateway.nat_gateway_id in nat_gateways,
     key_pair.key_pair_id in key_pairs,
     placement_group.group_id in placement_groups,
     launch_template.launch_template_id in launch_templates,
     subnet.subnet_id in subnets,
+}
+
+/// A NAT gateway as Describe shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NatGatewayView {
+    pub gateway: Arc<nat_gateway::Model>,
+    /// Beside the primary one, in the order in which they came.
+    pub addresses: Vec<Arc<nat_gateway_address::Model>>,
+}
+
+impl View for Tagged<NatGatewayView> {
+    fn one(rows: &Rows, account: &str, id: &str) -> Option<Self> {
+        let gateway = Arc::clone(rows.nat_gateways.one(id).filter(|row| row.account_id == account)?);
+        let addresses = rows.nat_gateway_addresses.get(id).to_vec();
+        Some(Self { item: NatGatewayView { gateway, addresses }, tags: rows.tags_of(account, id) })
+    }
+
+    fn ids<'a>(rows: &'a Rows, account: &'a str, after: Option<&'a str>) -> Box<dyn Iterator<Item = &'a str> + 'a> {
+        Box::new(rows.nat_gateways.of(account, after))
+    }
+
+    fn id(&self) -> &str {
+        &self.item.gateway.nat_gateway_id
+    }
 }
 
 /// A security group as Describe shows it.

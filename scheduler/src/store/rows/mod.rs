@@ -16,7 +16,7 @@ use super::feed::triggers::Table;
 use super::read::{Select, chosen};
 use super::{
     dhcp_options, elastic_address, host, image, instance, interface_security_group, internet_gateway, key_pair, launch_template,
-    launch_template_version, nat_gateway, network_acl, network_acl_association, network_acl_entry, network_interface,
+    launch_template_version, nat_gateway, nat_gateway_address, network_acl, network_acl_association, network_acl_entry, network_interface,
     network_interface_attachment, part, placement_group, prefix_list, prefix_list_entry, private_address, public_address, route,
     route_table, route_table_association, security_group, security_group_rule, snapshot, subnet, tag, volume, volume_attachment, vpc,
     vpc_cidr_block, vpc_endpoint, vpc_peering_connection,
@@ -124,6 +124,8 @@ mirrored! {
         say(&row.network_interface_id);
         row.host_id.iter().for_each(|host_id| say(host_id));
     };
+    nat_gateway_addresses = nat_gateway_address (NatGatewayAddress) by NatGatewayId nat_gateway_id,
+        of |_, _| {}, ranked |row| (i64::from(row.number), "");
     network_acls = network_acl (NetworkAcl) by NetworkAclId network_acl_id, of |row, say| {
         say(&row.account_id);
         say(&row.vpc_id);

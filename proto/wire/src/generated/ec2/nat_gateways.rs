@@ -2,6 +2,44 @@
 
 use crate::table::{Field, Kind, Shape};
 
+pub(super) static ASSIGN_PRIVATE_NAT_GATEWAY_ADDRESS_REQUEST: Shape = Shape {
+    name: "AssignPrivateNatGatewayAddressRequest",
+    fields: &[
+        Field::new(1, "NatGatewayId", "natGatewayId", Kind::Id).required(),
+        Field::new(2, "PrivateIpAddress", "privateIpAddresses", Kind::Text).list("item"),
+        Field::new(3, "PrivateIpAddressCount", "privateIpAddressCount", Kind::Int32),
+        Field::new(4, "DryRun", "dryRun", Kind::Bool),
+    ],
+};
+
+pub(super) static ASSIGN_PRIVATE_NAT_GATEWAY_ADDRESS_RESULT: Shape = Shape {
+    name: "AssignPrivateNatGatewayAddressResult",
+    fields: &[
+        Field::new(1, "NatGatewayId", "natGatewayId", Kind::Id),
+        Field::new(2, "NatGatewayAddresses", "natGatewayAddressSet", Kind::Message(&super::nat_gateways::NAT_GATEWAY_ADDRESS)).list("item"),
+    ],
+};
+
+pub(super) static ASSOCIATE_NAT_GATEWAY_ADDRESS_REQUEST: Shape = Shape {
+    name: "AssociateNatGatewayAddressRequest",
+    fields: &[
+        Field::new(1, "NatGatewayId", "natGatewayId", Kind::Id).required(),
+        Field::new(2, "AllocationId", "allocationIds", Kind::Id).list("item").required(),
+        Field::new(3, "PrivateIpAddress", "privateIpAddresses", Kind::Text).list("item"),
+        Field::new(4, "DryRun", "dryRun", Kind::Bool),
+        Field::new(5, "AvailabilityZone", "availabilityZone", Kind::Text),
+        Field::new(6, "AvailabilityZoneId", "availabilityZoneId", Kind::Id),
+    ],
+};
+
+pub(super) static ASSOCIATE_NAT_GATEWAY_ADDRESS_RESULT: Shape = Shape {
+    name: "AssociateNatGatewayAddressResult",
+    fields: &[
+        Field::new(1, "NatGatewayId", "natGatewayId", Kind::Id),
+        Field::new(2, "NatGatewayAddresses", "natGatewayAddressSet", Kind::Message(&super::nat_gateways::NAT_GATEWAY_ADDRESS)).list("item"),
+    ],
+};
+
 pub(super) static AVAILABILITY_ZONE_ADDRESS: Shape = Shape {
     name: "AvailabilityZoneAddress",
     fields: &[
@@ -71,6 +109,24 @@ pub(super) static DESCRIBE_NAT_GATEWAYS_RESULT: Shape = Shape {
     ],
 };
 
+pub(super) static DISASSOCIATE_NAT_GATEWAY_ADDRESS_REQUEST: Shape = Shape {
+    name: "DisassociateNatGatewayAddressRequest",
+    fields: &[
+        Field::new(1, "NatGatewayId", "natGatewayId", Kind::Id).required(),
+        Field::new(2, "AssociationId", "associationIds", Kind::Id).list("item").required(),
+        Field::new(3, "MaxDrainDurationSeconds", "maxDrainDurationSeconds", Kind::Int32),
+        Field::new(4, "DryRun", "dryRun", Kind::Bool),
+    ],
+};
+
+pub(super) static DISASSOCIATE_NAT_GATEWAY_ADDRESS_RESULT: Shape = Shape {
+    name: "DisassociateNatGatewayAddressResult",
+    fields: &[
+        Field::new(1, "NatGatewayId", "natGatewayId", Kind::Id),
+        Field::new(2, "NatGatewayAddresses", "natGatewayAddressSet", Kind::Message(&super::nat_gateways::NAT_GATEWAY_ADDRESS)).list("item"),
+    ],
+};
+
 pub(super) static NAT_GATEWAY: Shape = Shape {
     name: "NatGateway",
     fields: &[
@@ -132,6 +188,24 @@ pub(super) static PROVISIONED_BANDWIDTH: Shape = Shape {
         Field::new(3, "RequestTime", "requestTime", Kind::Timestamp),
         Field::new(4, "Requested", "requested", Kind::Text),
         Field::new(5, "Status", "status", Kind::Text),
+    ],
+};
+
+pub(super) static UNASSIGN_PRIVATE_NAT_GATEWAY_ADDRESS_REQUEST: Shape = Shape {
+    name: "UnassignPrivateNatGatewayAddressRequest",
+    fields: &[
+        Field::new(1, "NatGatewayId", "natGatewayId", Kind::Id).required(),
+        Field::new(2, "PrivateIpAddress", "privateIpAddresses", Kind::Text).list("item").required(),
+        Field::new(3, "MaxDrainDurationSeconds", "maxDrainDurationSeconds", Kind::Int32),
+        Field::new(4, "DryRun", "dryRun", Kind::Bool),
+    ],
+};
+
+pub(super) static UNASSIGN_PRIVATE_NAT_GATEWAY_ADDRESS_RESULT: Shape = Shape {
+    name: "UnassignPrivateNatGatewayAddressResult",
+    fields: &[
+        Field::new(1, "NatGatewayId", "natGatewayId", Kind::Id),
+        Field::new(2, "NatGatewayAddresses", "natGatewayAddressSet", Kind::Message(&super::nat_gateways::NAT_GATEWAY_ADDRESS)).list("item"),
     ],
 };
 
