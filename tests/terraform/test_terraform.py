@@ -283,3 +283,31 @@ def test_what_an_account_has_from_the_start_is_taken_over_and_let_go(terraform, 
     assert net.outputs()["ids"]["other"] not in before
     net.nothing_to_do(stage=2)
     net.destroy(stage=2)
+
+
+@AT_LENGTH
+def test_nat_gateways_with_several_addresses(terraform, account):
+    ec2 = account.client()
+
+    def secondary(nat_id, key):
+        (gateway,) = ec2.describe_nat_gateways(NatGatewayIds=[nat_id])["NatGateways"]
+        assert {one["Status"] for one in gateway["NatGatewayAddresses"]} == {"succeeded"}
+        return {one[key] for one in gateway["NatGatewayAddresses"] if not one["IsPrimary"]}
+
+    net = terraform("nat_addresses")
+    net.apply()
+    net.nothing_to_do()
+    ids = net.outputs()["ids"]
+    for stage, named in (1, {"10.0.1.11", "10.0.1.12"}), (2, {"10.0.1.12", "10.0.1.13"}):
+        if stage == 2:
+            assert in_place(net.actions(stage)) == {"aws_nat_gateway.public", "aws_nat_gateway.named", "aws_nat_gateway.counted"}
+            net.apply(stage)
+            net.nothing_to_do(stage)
+        assert net.outputs()["ids"] == ids
+        assert secondary(ids["public"], "AllocationId") == {ids["eips"][stage]}
+        assert secondary(ids["named"], "PrivateIp") == named
+        assert len(secondary(ids["counted"], "PrivateIp")) == 2
+    net.destroy(stage=2)
+    assert ec2.describe_addresses()["Addresses"] == []
+    assert ec2.describe_network_interfaces()["NetworkInterfaces"] == []
+    assert len(ec2.describe_vpcs()["Vpcs"]) == 1
