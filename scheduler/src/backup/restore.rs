@@ -117,6 +117,7 @@ async fn begin_anew(db: &DatabaseConnection, newest_epoch: i64, now: i64) -> Res
         format!("UPDATE instance SET generation = MAX(generation + 1, {now}) WHERE state NOT IN ('shutting-down', 'terminated')"),
         format!("UPDATE vpc SET generation = MAX(generation + 1, {now})"),
         format!("UPDATE security_group SET generation = MAX(generation + 1, {now})"),
+        format!("UPDATE nat_gateway SET generation = MAX(generation + 1, {now}) WHERE state IN ('pending', 'available')"),
         // Tokens that were spent since are unspent in it, and parts have renewed their certificates for keys that it does not know.
         "DELETE FROM join_token".to_owned(),
         "UPDATE part SET current_key = '', previous_key = ''".to_owned(),

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use freehold_proto::aws::ec2;
 use freehold_proto::clock::Clock;
 use freehold_proto::id::OsEntropy;
 use freehold_proto::internal::host::{GuestState, Hello, InstanceObserved, ResourceKind};
@@ -150,6 +151,10 @@ async fn a_store_of_yesterday_under_a_live_agent_destroys_nothing_and_shows_what
     obey(&agent, &lab, &kept, "running").await;
     obey(&agent, &lab, &gone, "running").await;
     lab.terminate(&gone).await;
+    let subnet_id = lab.instance(&kept).await.subnet_id;
+    let private = ec2::CreateNatGatewayRequest { subnet_id, connectivity_type: Some("private".into()), ..Default::default() };
+    let gateway = lab.ok(private).await.nat_gateway.expect("a gateway").nat_gateway_id.expect("an id");
+    agent.until_told("of the gateway", |told| told.nat_gateways.contains_key(&gateway)).await;
     // A network that was to be buried yesterday, and has been entered again since.
     let vpc = lab.instance(&kept).await.vpc_id.expect("a VPC");
     let tx = lab.store().begin(ALICE).await.expect("begin");
@@ -179,6 +184,7 @@ async fn a_store_of_yesterday_under_a_live_agent_destroys_nothing_and_shows_what
         assert!(group.generation > seen.groups[id].generation);
     }
     assert!(told.vpcs[&vpc].generation > seen.vpcs[&vpc].generation);
+    assert!(told.nat_gateways[&gateway].generation > seen.nat_gateways[&gateway].generation);
     assert!(!told.instances.contains_key(&new), "the restored store does not know it");
     let ordered: Vec<(ResourceKind, &str)> = told.tombstones.iter().map(|tombstone| (tombstone.kind(), tombstone.id.as_str())).collect();
     assert_eq!(ordered, [(ResourceKind::Instance, gone.as_str())], "nothing but what was answered as terminated is to be destroyed");

@@ -55,20 +55,17 @@ pub async fn create(tx: &Tx, new: New<'_>) -> Outcome<(network_interface::Model,
         created: tx.now(),
     };
     let row = row.into_active_model().insert(tx.db()).await?;
-    let primary = match primary {
-        Some(chosen) => {
-            let primary = addresses::check_private(tx, subnet, chosen).await?;
-            give(tx, &row, primary, true).await?;
-            add_addresses(tx, &row, subnet, secondary).await?;
-            primary
-        }
+    let primary = if let Some(chosen) = primary {
+        let primary = addresses::check_private(tx, subnet, chosen).await?;
+        give(tx, &row, primary, true).await?;
+        add_addresses(tx, &row, subnet, secondary).await?;
+        primary
+    } else {
         // Drawn last, so that it is none of those that are named.
-        None => {
-            add_addresses(tx, &row, subnet, secondary).await?;
-            let primary = addresses::free_private(tx, subnet).await?;
-            give(tx, &row, primary, true).await?;
-            primary
-        }
+        add_addresses(tx, &row, subnet, secondary).await?;
+        let primary = addresses::free_private(tx, subnet).await?;
+        give(tx, &row, primary, true).await?;
+        primary
     };
     insert_groups(tx, &row.network_interface_id, group_ids.iter()).await?;
     Ok((row, primary))

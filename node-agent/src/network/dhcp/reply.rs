@@ -197,6 +197,7 @@ mod tests {
             mac: Mac(MAC),
             address: MINE,
             secondary: BTreeSet::new(),
+            draining: BTreeSet::new(),
             public: None,
             other_public: std::collections::BTreeMap::new(),
             subnet: "172.31.0.0/20".parse().unwrap(),

@@ -114,7 +114,7 @@ impl Interface {
     fn line(&self) -> String {
         let public = self.public.iter().map(|(public, private)| format!(", {private} is {public} outside")).collect::<Vec<_>>().concat();
         let check = if self.source_dest_check { "" } else { ", forwards" };
-        let draining = self.draining.iter().map(|address| format!(", {address} is to go")).collect::<String>();
+        let draining = self.draining.iter().map(|address| format!(", {address} is to go")).collect::<Vec<_>>().concat();
         format!(
             "{} of {}: {}{draining}{public}, subnet {}, {}, {}{check}; {}",
             self.network_interface_id,
@@ -141,7 +141,7 @@ impl super::Interface {
     /// Under which other public addresses than that of its primary one a NAT gateway's connections leave.
     pub(super) fn by_turns(&self) -> String {
         let others = self.given().filter(|_| self.translates).filter_map(|address| self.other_public.get(&address));
-        others.map(|public| format!(", or {public} in its turn")).collect()
+        others.map(|public| format!(", or {public} in its turn")).collect::<Vec<_>>().concat()
     }
 }
 

@@ -1,6 +1,6 @@
 use freehold_proto::internal::host::rule_desired::Peer;
 use freehold_proto::internal::host::{
-    Metadata, NetworkAclDesired, NetworkAclEntryDesired, RouteDesired, RouteTableDesired, RouterInterface, RuleDesired,
+    Metadata, NetworkAclDesired, NetworkAclEntryDesired, PublicAddress, RouteDesired, RouteTableDesired, RouterInterface, RuleDesired,
     SecurityGroupDesired, SubnetDesired, route_desired,
 };
 use proptest::prelude::*;
@@ -101,6 +101,39 @@ fn an_interface_has_its_gateway_resolver_tap_and_public_address() {
     assert!(vpc.ruleset.to_string().contains("\"tap000000000005\" . 0a:00:00:00:00:05 . 172.31.0.5"));
     assert!(vpc.ruleset.to_string().contains("198.18.0.5 : 172.31.0.5"));
     assert_eq!(vpc.interface_of(Ipv4Addr::new(172, 31, 0, 5)), Some(interface));
+}
+
+#[test]
+fn a_nat_gateway_gives_what_is_not_to_go_and_its_primary_address_always() {
+    let secondary = ["172.31.0.10", "172.31.0.11", "172.31.0.12"].map(str::to_owned).to_vec();
+    let other_public = PublicAddress { public_ip_address: "198.18.0.11".into(), private_ip_address: "172.31.0.11".into() };
+    let interface = InterfaceAttachment {
+        secondary_private_ip_addresses: secondary,
+        public_ip_address: "198.18.0.9".into(),
+        other_public_ip_addresses: vec![other_public],
+        source_dest_check: false,
+        ..attachment(9, "vpc-1")
+    };
+    let going = ["172.31.0.10", "172.31.0.9", "172.31.0.99", "odd"].map(str::to_owned).to_vec();
+    let nat_gateway_id = "nat-00000000000000009".to_owned();
+    let gateway = NatGatewayDesired {
+        nat_gateway_id: nat_gateway_id.clone(),
+        interface: Some(interface),
+        draining_private_ip_addresses: going,
+        ..NatGatewayDesired::default()
+    };
+    let mut desired = one();
+    desired.nat_gateways = [(nat_gateway_id.clone(), Arc::new(gateway))].into();
+    let plan = HostPlan::new(HOST, &desired);
+    assert_eq!(plan.faults, []);
+    let given: Vec<Ipv4Addr> = plan.vpcs["vpc-1"].interfaces["eni-00000000000000009"].given().collect();
+    assert_eq!(given, [9, 11, 12].map(|last| Ipv4Addr::new(172, 31, 0, last)));
+    assert!(plan.shown().lines().iter().any(|line| line.contains(", 172.31.0.10 is to go, 172.31.0.9 is 198.18.0.9 outside")));
+
+    let plans = trace::Plans(vec![("here".to_owned(), plan)]);
+    let place = |text: &str| plans.place(text, None).expect("a place");
+    let trace = plans.trace(place(&nat_gateway_id), place("203.0.113.9"), None, 6, Some(80));
+    assert!(trace.there.iter().any(|step| step.by.ends_with("is 198.18.0.9 outside, or 198.18.0.11 in its turn")), "{trace:?}");
 }
 
 fn routed(routes: &[(&str, Option<route_desired::Target>)]) -> HostPlan {

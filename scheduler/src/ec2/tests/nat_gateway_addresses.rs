@@ -156,11 +156,10 @@ async fn of_public(bench: &Bench, id: &str, taken: &str, allocations: &[&str]) {
         bench.refused(ErrorCode::InvalidParameterValue, odd).await;
     }
     // One that is somewhere else, and one that is on its way.
-    use elastic_address::{Column, Entity};
     let there = async |association: Option<&str>| {
         let tx = bench.scheduler.store().begin(ONE).await.expect("a transaction");
-        let update = Entity::update_many().filter(Column::AllocationId.eq(allocations[0]));
-        update.col_expr(Column::AssociationId, association.into()).exec(tx.db()).await.expect("a row");
+        let update = elastic_address::Entity::update_many().filter(elastic_address::Column::AllocationId.eq(allocations[0]));
+        update.col_expr(elastic_address::Column::AssociationId, association.into()).exec(tx.db()).await.expect("a row");
         tx.commit().await.expect("committed");
     };
     there(Some(absent)).await;
