@@ -98,6 +98,13 @@ class Made(World):
             self.ec2.create_tags(Resources=[self.keys[0]["KeyPairId"]], Tags=[{"Key": key, "Value": "v"}])
         return keys
 
+    @cached_property
+    def tagged_vpc(self):
+        """A VPC that says its id in a tag."""
+        vpc_id = self.new_vpc()["VpcId"]
+        self.ec2.create_tags(Resources=[vpc_id], Tags=[{"Key": "parameters", "Value": vpc_id}])
+        return vpc_id
+
     # More than a page
 
     @cached_property

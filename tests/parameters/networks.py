@@ -82,6 +82,7 @@ for _action, _path, _absent, _code, _parameters in [
     ("DeleteVpc", *NO_VPC, lambda w: {"VpcId": w.new_vpc()["VpcId"]}),
     ("DescribeVpcAttribute", *NO_VPC, lambda w: {"VpcId": w.vpc["VpcId"], "Attribute": "enableDnsSupport"}),
     ("ModifySubnetAttribute", *NO_SUBNET, lambda w: {"SubnetId": w.new_subnet()["SubnetId"], "MapPublicIpOnLaunch": {"Value": True}}),
+    ("ModifyVpcTenancy", *NO_VPC, lambda w: {"VpcId": w.new_vpc()["VpcId"], "InstanceTenancy": "default"}),
     ("ModifyVpcAttribute", *NO_VPC, lambda w: {"VpcId": w.new_vpc()["VpcId"], "EnableDnsSupport": {"Value": False}}),
 ]:
     declare_subject(_action, _path, _absent, _code, _parameters)
@@ -139,6 +140,11 @@ def declare_vpc_attribute(name):
 
 for _name in ("EnableDnsHostnames", "EnableDnsSupport", "EnableNetworkAddressUsageMetrics"):
     declare_vpc_attribute(_name)
+
+
+@parameter("ModifyVpcTenancy", "InstanceTenancy", ("default", "dedicated"), ("done", "InvalidParameterValue"))
+def tenancy(world, value):
+    return code_of(world.ec2.modify_vpc_tenancy, VpcId=world.other_vpc["VpcId"], InstanceTenancy=value)
 
 
 # Subnets

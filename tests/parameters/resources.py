@@ -50,6 +50,8 @@ for _row in [
     ("DescribeRegions", "RegionName", "RegionNames", "describe_regions", "us-nowhere-1", "InvalidParameterValue", lambda w: "us-east-1"),
     ("DescribeSecurityGroups", "GroupId", "GroupIds", "describe_security_groups", "sg-00000000000000000", "InvalidGroup.NotFound", lambda w: w.group["GroupId"]),
     ("DescribeSecurityGroups", "GroupName", "GroupNames", "describe_security_groups", "nobody", "InvalidGroup.NotFound", lambda w: "default"),
+    ("DescribeVpcClassicLink", "VpcId", "VpcIds", "describe_vpc_classic_link", "vpc-00000000000000000", "InvalidVpcID.NotFound", lambda w: w.vpc["VpcId"]),
+    ("DescribeVpcClassicLinkDnsSupport", "VpcIds", "VpcIds", "describe_vpc_classic_link_dns_support", "vpc-00000000000000000", "InvalidVpcID.NotFound", lambda w: w.vpc["VpcId"]),
     ("DescribeVpcs", "VpcId", "VpcIds", "describe_vpcs", "vpc-00000000000000000", "InvalidVpcID.NotFound", lambda w: w.vpc["VpcId"]),
 ]:
     declare_only(*_row)

@@ -1545,6 +1545,24 @@ impl Action for ec2::DescribeVpcAttributeRequest {
     }
 }
 
+impl Action for ec2::DescribeVpcClassicLinkRequest {
+    type Answer = ec2::DescribeVpcClassicLinkResult;
+
+    const NAME: &'static str = "DescribeVpcClassicLink";
+    const PATH: &'static str = "/aws.ec2.Vpcs/DescribeVpcClassicLink";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DescribeVpcClassicLinkDnsSupportRequest {
+    type Answer = ec2::DescribeVpcClassicLinkDnsSupportResult;
+
+    const NAME: &'static str = "DescribeVpcClassicLinkDnsSupport";
+    const PATH: &'static str = "/aws.ec2.Vpcs/DescribeVpcClassicLinkDnsSupport";
+}
+
 impl Action for ec2::DescribeVpcsRequest {
     type Answer = ec2::DescribeVpcsResult;
 
@@ -1568,6 +1586,17 @@ impl Action for ec2::ModifyVpcAttributeRequest {
 
     const NAME: &'static str = "ModifyVpcAttribute";
     const PATH: &'static str = "/aws.ec2.Vpcs/ModifyVpcAttribute";
+}
+
+impl Action for ec2::ModifyVpcTenancyRequest {
+    type Answer = ec2::ModifyVpcTenancyResult;
+
+    const NAME: &'static str = "ModifyVpcTenancy";
+    const PATH: &'static str = "/aws.ec2.Vpcs/ModifyVpcTenancy";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
 }
 
 impl Action for sts::GetCallerIdentityRequest {
@@ -1720,9 +1749,12 @@ macro_rules! for_each_action {
             $crate::aws::ec2::CreateVpcRequest,
             $crate::aws::ec2::DeleteVpcRequest,
             $crate::aws::ec2::DescribeVpcAttributeRequest,
+            $crate::aws::ec2::DescribeVpcClassicLinkRequest,
+            $crate::aws::ec2::DescribeVpcClassicLinkDnsSupportRequest,
             $crate::aws::ec2::DescribeVpcsRequest,
             $crate::aws::ec2::DisassociateVpcCidrBlockRequest,
             $crate::aws::ec2::ModifyVpcAttributeRequest,
+            $crate::aws::ec2::ModifyVpcTenancyRequest,
             $crate::aws::sts::GetCallerIdentityRequest,
         }
     };
@@ -1871,9 +1903,12 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::CreateVpcRequest,
             $crate::aws::ec2::DeleteVpcRequest,
             $crate::aws::ec2::DescribeVpcAttributeRequest,
+            $crate::aws::ec2::DescribeVpcClassicLinkRequest,
+            $crate::aws::ec2::DescribeVpcClassicLinkDnsSupportRequest,
             $crate::aws::ec2::DescribeVpcsRequest,
             $crate::aws::ec2::DisassociateVpcCidrBlockRequest,
             $crate::aws::ec2::ModifyVpcAttributeRequest,
+            $crate::aws::ec2::ModifyVpcTenancyRequest,
             $crate::aws::sts::GetCallerIdentityRequest,
         }
     };

@@ -6446,6 +6446,13 @@ pub struct AssociateVpcCidrBlockResult {
     #[prost(string, optional, tag = "3")]
     pub vpc_id: ::core::option::Option<::prost::alloc::string::String>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ClassicLinkDnsSupport {
+    #[prost(bool, optional, tag = "1")]
+    pub classic_link_dns_supported: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "2")]
+    pub vpc_id: ::core::option::Option<::prost::alloc::string::String>,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CreateDefaultVpcRequest {
     #[prost(bool, optional, tag = "1")]
@@ -6517,6 +6524,36 @@ pub struct DescribeVpcAttributeResult {
     #[prost(string, optional, tag = "4")]
     pub vpc_id: ::core::option::Option<::prost::alloc::string::String>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DescribeVpcClassicLinkDnsSupportRequest {
+    #[prost(string, repeated, tag = "1")]
+    pub vpc_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "2")]
+    pub max_results: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "3")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeVpcClassicLinkDnsSupportResult {
+    #[prost(string, optional, tag = "1")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "2")]
+    pub vpcs: ::prost::alloc::vec::Vec<ClassicLinkDnsSupport>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeVpcClassicLinkRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, repeated, tag = "2")]
+    pub vpc_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "3")]
+    pub filters: ::prost::alloc::vec::Vec<Filter>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeVpcClassicLinkResult {
+    #[prost(message, repeated, tag = "1")]
+    pub vpcs: ::prost::alloc::vec::Vec<VpcClassicLink>,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DescribeVpcsRequest {
     #[prost(message, repeated, tag = "1")]
@@ -6562,6 +6599,20 @@ pub struct ModifyVpcAttributeRequest {
     #[prost(message, optional, tag = "4")]
     pub enable_network_address_usage_metrics: ::core::option::Option<AttributeBooleanValue>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModifyVpcTenancyRequest {
+    #[prost(string, tag = "1")]
+    pub vpc_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub instance_tenancy: ::prost::alloc::string::String,
+    #[prost(bool, optional, tag = "3")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModifyVpcTenancyResult {
+    #[prost(bool, optional, tag = "1")]
+    pub return_value: ::core::option::Option<bool>,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Vpc {
     #[prost(string, optional, tag = "1")]
@@ -6604,6 +6655,15 @@ pub struct VpcCidrBlockState {
     pub state: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "2")]
     pub status_message: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct VpcClassicLink {
+    #[prost(bool, optional, tag = "1")]
+    pub classic_link_enabled: ::core::option::Option<bool>,
+    #[prost(message, repeated, tag = "2")]
+    pub tags: ::prost::alloc::vec::Vec<Tag>,
+    #[prost(string, optional, tag = "3")]
+    pub vpc_id: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct VpcEncryptionControl {

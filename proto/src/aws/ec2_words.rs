@@ -999,3 +999,7 @@ pub mod vpc_state {
     pub const PENDING: &str = "pending";
     pub const AVAILABLE: &str = "available";
 }
+
+pub mod vpc_tenancy {
+    pub const DEFAULT: &str = "default";
+}

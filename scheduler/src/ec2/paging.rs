@@ -9,6 +9,13 @@ use crate::page::Paged;
 
 macro_rules! paged {
     ($($request:ident, $bounds:expr, $($ids:ident = $word:literal),*;)*) => {$(
+        paged!(@one $request, $bounds, [$($ids = $word),*], [dry_run: None,]);
+    )*};
+    // Some can not be asked to be tried only.
+    (without dry runs: $($request:ident, $bounds:expr, $($ids:ident = $word:literal),*;)*) => {$(
+        paged!(@one $request, $bounds, [$($ids = $word),*], []);
+    )*};
+    (@one $request:ident, $bounds:expr, [$($ids:ident = $word:literal),*], [$($dry_run:tt)*]) => {
         impl Paged for ec2::$request {
             const ACTION: &'static str = <Self as Action>::NAME;
             const BOUNDS: RangeInclusive<i32> = $bounds;
@@ -26,10 +33,14 @@ macro_rules! paged {
             }
 
             fn question(&self) -> Self {
-                Self { max_results: None, next_token: None, dry_run: None, ..self.clone() }
+                Self { max_results: None, next_token: None, $($dry_run)* ..self.clone() }
             }
         }
-    )*};
+    };
+}
+paged! {
+    without dry runs:
+    DescribeVpcClassicLinkDnsSupportRequest, 5..=255, vpc_ids = "vpcIds";
 }
 paged! {
     DescribeAddressesAttributeRequest, 1..=1000, allocation_ids = "allocationIdSet";

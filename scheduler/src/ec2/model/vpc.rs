@@ -11,6 +11,8 @@ use crate::store::vpc_cidr_block;
 /// A VPC is available from the transaction that makes it on, and a block associated.
 const STATE: &str = "available";
 const ASSOCIATED: &str = "associated";
+/// What instances share hosts with: anybody's.
+pub const TENANCY: &str = "default";
 
 pub const FILTERS: Table<VpcView> = Table {
     names: &[
@@ -50,7 +52,7 @@ impl From<&VpcView> for ec2::Vpc {
             cidr_block: Some(row.cidr_block.clone()),
             cidr_block_association_set: view.associations().map(|(id, block)| association(id, block, ASSOCIATED)).collect(),
             dhcp_options_id: Some(row.dhcp_options_id.clone()),
-            instance_tenancy: Some("default".into()),
+            instance_tenancy: Some(TENANCY.into()),
             is_default: Some(row.is_default),
             state: Some(STATE.into()),
             tags: message::tags(&view.tags),

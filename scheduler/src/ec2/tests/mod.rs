@@ -3,6 +3,7 @@
 mod acls;
 mod addresses;
 mod attachments;
+mod classic_link;
 mod dhcp;
 mod endpoints;
 mod group_refusals;

@@ -50,6 +50,7 @@ async fn every_declared_code_is_provoked() {
     placement_groups(&bench).await;
     images(&bench).await;
     super::acls::refusals(&bench).await;
+    super::classic_link::refusals(&bench).await;
     super::dhcp::refusals(&bench).await;
     super::group_refusals::refusals(&bench).await;
     super::nat_gateway_addresses::refusals(&bench).await;

@@ -27,6 +27,11 @@ pub(super) static ASSOCIATE_VPC_CIDR_BLOCK_RESULT: Shape = Shape {
     ],
 };
 
+pub(super) static CLASSIC_LINK_DNS_SUPPORT: Shape = Shape {
+    name: "ClassicLinkDnsSupport",
+    fields: &[Field::new(1, "ClassicLinkDnsSupported", "classicLinkDnsSupported", Kind::Bool), Field::new(2, "VpcId", "vpcId", Kind::Id)],
+};
+
 pub(super) static CREATE_DEFAULT_VPC_REQUEST: Shape =
     Shape { name: "CreateDefaultVpcRequest", fields: &[Field::new(1, "DryRun", "dryRun", Kind::Bool)] };
 
@@ -84,6 +89,37 @@ pub(super) static DESCRIBE_VPC_ATTRIBUTE_RESULT: Shape = Shape {
     ],
 };
 
+pub(super) static DESCRIBE_VPC_CLASSIC_LINK_DNS_SUPPORT_REQUEST: Shape = Shape {
+    name: "DescribeVpcClassicLinkDnsSupportRequest",
+    fields: &[
+        Field::new(1, "VpcIds", "vpcIds", Kind::Id).list("item"),
+        Field::new(2, "MaxResults", "maxResults", Kind::Int32),
+        Field::new(3, "NextToken", "nextToken", Kind::Text),
+    ],
+};
+
+pub(super) static DESCRIBE_VPC_CLASSIC_LINK_DNS_SUPPORT_RESULT: Shape = Shape {
+    name: "DescribeVpcClassicLinkDnsSupportResult",
+    fields: &[
+        Field::new(1, "NextToken", "nextToken", Kind::Text),
+        Field::new(2, "Vpcs", "vpcs", Kind::Message(&super::vpcs::CLASSIC_LINK_DNS_SUPPORT)).list("item"),
+    ],
+};
+
+pub(super) static DESCRIBE_VPC_CLASSIC_LINK_REQUEST: Shape = Shape {
+    name: "DescribeVpcClassicLinkRequest",
+    fields: &[
+        Field::new(1, "DryRun", "dryRun", Kind::Bool),
+        Field::new(2, "VpcId", "vpcIds", Kind::Id).list("item"),
+        Field::new(3, "Filter", "filters", Kind::Message(&super::common::FILTER)).list("item"),
+    ],
+};
+
+pub(super) static DESCRIBE_VPC_CLASSIC_LINK_RESULT: Shape = Shape {
+    name: "DescribeVpcClassicLinkResult",
+    fields: &[Field::new(1, "Vpcs", "vpcSet", Kind::Message(&super::vpcs::VPC_CLASSIC_LINK)).list("item")],
+};
+
 pub(super) static DESCRIBE_VPCS_REQUEST: Shape = Shape {
     name: "DescribeVpcsRequest",
     fields: &[
@@ -130,6 +166,18 @@ pub(super) static MODIFY_VPC_ATTRIBUTE_REQUEST: Shape = Shape {
     ],
 };
 
+pub(super) static MODIFY_VPC_TENANCY_REQUEST: Shape = Shape {
+    name: "ModifyVpcTenancyRequest",
+    fields: &[
+        Field::new(1, "VpcId", "vpcId", Kind::Id).required(),
+        Field::new(2, "InstanceTenancy", "instanceTenancy", Kind::Words(super::vpcs::VPC_TENANCY)).required(),
+        Field::new(3, "DryRun", "dryRun", Kind::Bool),
+    ],
+};
+
+pub(super) static MODIFY_VPC_TENANCY_RESULT: Shape =
+    Shape { name: "ModifyVpcTenancyResult", fields: &[Field::new(1, "ReturnValue", "return", Kind::Bool)] };
+
 pub(super) static VPC: Shape = Shape {
     name: "Vpc",
     fields: &[
@@ -169,6 +217,15 @@ pub(super) static VPC_CIDR_BLOCK_STATE: Shape = Shape {
     fields: &[
         Field::new(1, "State", "state", Kind::Words(super::vpcs::VPC_CIDR_BLOCK_STATE_CODE)),
         Field::new(2, "StatusMessage", "statusMessage", Kind::Text),
+    ],
+};
+
+pub(super) static VPC_CLASSIC_LINK: Shape = Shape {
+    name: "VpcClassicLink",
+    fields: &[
+        Field::new(1, "ClassicLinkEnabled", "classicLinkEnabled", Kind::Bool),
+        Field::new(2, "Tags", "tagSet", Kind::Message(&super::common::TAG)).list("item"),
+        Field::new(3, "VpcId", "vpcId", Kind::Id),
     ],
 };
 
@@ -284,3 +341,5 @@ pub(super) static VPC_ENCRYPTION_CONTROL_STATE: &[&str] = &[
 ];
 
 pub(super) static VPC_STATE: &[&str] = &["pending", "available"];
+
+pub(super) static VPC_TENANCY: &[&str] = &["default"];
