@@ -149,6 +149,8 @@ error_codes! {
     InvalidServiceName = "InvalidServiceName", 400;
     InvalidSnapshotIdMalformed = "InvalidSnapshotID.Malformed", 400;
     InvalidSnapshotNotFound = "InvalidSnapshot.NotFound", 400;
+    InvalidSubnetCidrReservationIdMalformed = "InvalidSubnetCidrReservationID.Malformed", 400;
+    InvalidSubnetCidrReservationIdNotFound = "InvalidSubnetCidrReservationID.NotFound", 400;
     InvalidSubnetConflict = "InvalidSubnet.Conflict", 400;
     InvalidSubnetIdMalformed = "InvalidSubnetID.Malformed", 400;
     InvalidSubnetIdNotFound = "InvalidSubnetID.NotFound", 400;

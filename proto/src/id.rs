@@ -92,6 +92,7 @@ ids! {
     VolumeId = "vol";
     VpcId = "vpc";
     SubnetId = "subnet";
+    SubnetCidrReservationId = "scr";
     SecurityGroupId = "sg";
     SecurityGroupRuleId = "sgr";
     NetworkInterfaceId = "eni";

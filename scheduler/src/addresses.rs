@@ -11,7 +11,7 @@ use freehold_proto::{ErrorCode, Fault};
 use ipnet::Ipv4Net;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
-use crate::network::pool;
+use crate::network::{cidr_reservation, pool};
 use crate::store::{
     Failure, Outcome, Tx, elastic_address, network_interface, network_interface_attachment, private_address, public_address, subnet,
 };
@@ -41,6 +41,24 @@ impl Range {
         u32::from(address).checked_sub(self.first).is_some_and(|offset| offset < self.count)
     }
 
+    /// What is left of it without some blocks.
+    fn without(self, blocks: &[Ipv4Net]) -> Vec<Self> {
+        let mut blocks: Vec<(u64, u64)> =
+            blocks.iter().map(|block| (u32::from(block.network()).into(), u64::from(u32::from(block.broadcast())) + 1)).collect();
+        blocks.sort_unstable();
+        let end = u64::from(self.first) + u64::from(self.count);
+        let (mut left, mut next) = (Vec::new(), u64::from(self.first));
+        for (from, to) in blocks.into_iter().chain([(end, end)]) {
+            if let (Ok(first), Ok(count)) = (u32::try_from(next), u32::try_from(from.min(end).saturating_sub(next)))
+                && count > 0
+            {
+                left.push(Self { first, count });
+            }
+            next = next.max(to);
+        }
+        left
+    }
+
     fn lowest_free(&self, taken: &BTreeSet<String>) -> Option<Ipv4Addr> {
         (0..self.count).map(|offset| Ipv4Addr::from(self.first + offset)).find(|address| !taken.contains(&address.to_string()))
     }
@@ -50,25 +68,33 @@ fn parse(net: &str) -> Result<Ipv4Net, Fault> {
     net.parse().map_err(|error| Fault::internal("a stored network is unreadable", error))
 }
 
-/// A free private address in `subnet`.
+/// How many addresses a subnet with these reservations gives out unasked.
+pub fn capacity(cidr_block: Ipv4Net, reserved: &[Ipv4Net]) -> usize {
+    let free = Range::of(cidr_block, RESERVED_FIRST, RESERVED_LAST).without(reserved);
+    free.iter().map(|range| range.count as usize).sum()
+}
+
+/// A free private address in `subnet`, of none of its reservations.
 pub async fn free_private(tx: &Tx, subnet: &subnet::Model) -> Outcome<Ipv4Addr> {
     use private_address::{Column, Entity};
     let range = Range::of(parse(&subnet.cidr_block)?, RESERVED_FIRST, RESERVED_LAST);
+    let ranges = range.without(&cidr_reservation::blocks(tx, &subnet.subnet_id).await?);
     for _ in 0..DRAWS {
-        let Some(address) = draw_of(std::slice::from_ref(&range), tx.entropy()) else { break };
+        let Some(address) = draw_of(&ranges, tx.entropy()) else { break };
         if Entity::find_by_id((subnet.subnet_id.clone(), address.to_string())).one(tx.db()).await?.is_none() {
             return Ok(address);
         }
     }
     let taken = Entity::find().filter(Column::SubnetId.eq(&subnet.subnet_id)).all(tx.db()).await?;
-    range.lowest_free(&taken.into_iter().map(|row| row.address).collect()).ok_or_else(|| {
+    let taken = taken.into_iter().map(|row| row.address).collect();
+    ranges.iter().find_map(|range| range.lowest_free(&taken)).ok_or_else(|| {
         let message =
             format!("There are not enough free addresses in subnet '{}' to satisfy the requested number of instances.", subnet.subnet_id);
         Failure::refuse(ErrorCode::InsufficientFreeAddressesInSubnet, message)
     })
 }
 
-/// Checks an address that a client chose.
+/// Checks an address that a client chose. It may be of a reservation, of either type: these keep back what is given out unasked.
 pub async fn check_private(tx: &Tx, subnet: &subnet::Model, address: &str) -> Outcome<Ipv4Addr> {
     let refuse = |message: String| Failure::refuse(ErrorCode::InvalidParameterValue, message);
     let parsed: Ipv4Addr =
@@ -212,9 +238,25 @@ mod tests {
         assert_eq!(range.lowest_free(&["10.0.0.4".to_owned()].into()), Some(Ipv4Addr::new(10, 0, 0, 5)));
         let full = ["10.0.0.4", "10.0.0.5", "10.0.0.6"].map(str::to_owned).into();
         assert_eq!(range.lowest_free(&full), None);
+        let nets = |texts: &[&str]| texts.iter().map(|text| text.parse().expect("a net")).collect::<Vec<Ipv4Net>>();
+        let left = |blocks: &[&str]| {
+            let range = Range::of("10.0.0.0/24".parse().expect("a net"), RESERVED_FIRST, RESERVED_LAST);
+            let left = range.without(&nets(blocks)).into_iter();
+            left.map(|range| (Ipv4Addr::from(range.first).octets()[3], range.count)).collect::<Vec<_>>()
+        };
+        assert_eq!(left(&[]), [(4, 251)]);
+        assert_eq!(left(&["10.0.0.64/28", "10.0.0.0/28", "10.0.0.80/28"]), [(16, 48), (96, 159)]);
+        assert_eq!(left(&["10.0.0.128/25", "10.0.0.4/32"]), [(5, 123)]);
+        assert_eq!(left(&["10.0.0.0/24"]), []);
+        let capacity = |block: &str, reserved: &[&str]| capacity(block.parse().expect("a net"), &nets(reserved));
+        assert_eq!(
+            (capacity("172.31.0.0/20", &[]), capacity("10.0.0.0/28", &[]), capacity("10.0.0.0/28", &["10.0.0.8/29"])),
+            (4091, 11, 4)
+        );
         let two = ["10.0.0.0/30", "10.1.0.0/31", "10.2.0.0/30"].map(|block| Range::of(block.parse().expect("a net"), 1, 1));
         let all: BTreeSet<String> = (0..100).filter_map(|_| draw_of(&two, &OsEntropy)).map(|address| address.to_string()).collect();
         assert_eq!(all.iter().map(String::as_str).collect::<Vec<_>>(), ["10.0.0.1", "10.0.0.2", "10.2.0.1", "10.2.0.2"]);
+        assert!(draw_of(&[], &OsEntropy).is_none());
         assert!(draw_of(&[Range::of("10.0.0.0/32".parse().expect("a net"), 1, 1)], &OsEntropy).is_none());
     }
 }

@@ -33,6 +33,7 @@ CALLS = {
     "CreateRouteTable": lambda w: {"VpcId": w.other_vpc["VpcId"]},
     "CreateSecurityGroup": lambda w: {"GroupName": w.unique("dry"), "Description": "of a test"},
     "CreateSubnet": lambda w: {"VpcId": w.other_vpc["VpcId"], "CidrBlock": w.free_block()},
+    "CreateSubnetCidrReservation": lambda w: w.to_reserve(),
     "CreateTags": lambda w: {"Resources": [w.key()["KeyPairId"]], "Tags": [{"Key": "a", "Value": "b"}]},
     "CreateVpcEndpoint": lambda w: {"VpcId": w.other_vpc["VpcId"], "ServiceName": "com.amazonaws.us-east-1.s3"},
     "CreateVpc": lambda w: {"CidrBlock": "10.0.0.0/16"},
@@ -56,6 +57,7 @@ CALLS = {
     "DeleteRouteTable": lambda w: {"RouteTableId": w.new_table()["RouteTableId"]},
     "DeleteSecurityGroup": lambda w: {"GroupId": w.new_group()},
     "DeleteSubnet": lambda w: {"SubnetId": w.new_subnet()["SubnetId"]},
+    "DeleteSubnetCidrReservation": lambda w: {"SubnetCidrReservationId": w.new_reservation()["SubnetCidrReservationId"]},
     "DeleteTags": lambda w: {"Resources": [w.key()["KeyPairId"]], "Tags": [{"Key": "a"}]},
     "DeleteVpcEndpoints": lambda w: {"VpcEndpointIds": [w.new_endpoint()["VpcEndpointId"]]},
     "DeleteVpc": lambda w: {"VpcId": w.new_vpc()["VpcId"]},
@@ -104,6 +106,7 @@ CALLS = {
     "GetConsoleScreenshot": lambda w: {"InstanceId": w.pair[0]["InstanceId"]},
     "GetManagedPrefixListAssociations": lambda w: {"PrefixListId": w.lists[0]["PrefixListId"]},
     "GetManagedPrefixListEntries": lambda w: {"PrefixListId": w.lists[0]["PrefixListId"]},
+    "GetSubnetCidrReservations": lambda w: {"SubnetId": w.other_subnet["SubnetId"]},
     "GetPasswordData": lambda w: {"InstanceId": w.pair[0]["InstanceId"]},
     "GetInstanceTypesFromInstanceRequirements": lambda w: {
         "ArchitectureTypes": ["x86_64"], "VirtualizationTypes": ["hvm"],

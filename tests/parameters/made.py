@@ -14,6 +14,7 @@ class Made(World):
     def __init__(self, cloud, account):
         super().__init__(cloud, account)
         self._port = 10_000
+        self._reserved = 0
 
     def port(self):
         """A port that no other rule has."""
@@ -104,6 +105,30 @@ class Made(World):
         vpc_id = self.new_vpc()["VpcId"]
         self.ec2.create_tags(Resources=[vpc_id], Tags=[{"Key": "parameters", "Value": vpc_id}])
         return vpc_id
+
+    # Reservations
+
+    @cached_property
+    def reserved_subnet(self):
+        """One that stays, of which nobody needs an address."""
+        return self.ec2.create_subnet(VpcId=self.new_vpc("10.80.0.0/16")["VpcId"], CidrBlock="10.80.0.0/16")["Subnet"]["SubnetId"]
+
+    def to_reserve(self):
+        """A block of that subnet that no reservation has."""
+        self._reserved += 1
+        return {"SubnetId": self.reserved_subnet, "Cidr": f"10.80.{self._reserved}.0/28", "ReservationType": "explicit"}
+
+    def new_reservation(self, **parameters):
+        return self.ec2.create_subnet_cidr_reservation(**self.to_reserve() | parameters)["SubnetCidrReservation"]
+
+    @cached_property
+    def six_reservations(self):
+        """A subnet with more reservations than fit on the smallest page: one for prefixes, five explicit ones."""
+        subnet_id = self.new_subnet()["SubnetId"]
+        block = self.ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"][0]["CidrBlock"].removesuffix(".0/24")
+        for number, kind in enumerate(["prefix"] + ["explicit"] * 5):
+            self.new_reservation(SubnetId=subnet_id, Cidr=f"{block}.{16 * number}/28", ReservationType=kind)
+        return subnet_id
 
     # More than a page
 

@@ -144,13 +144,16 @@ def test_route_tables_of_a_vpc(terraform, account, cloud):
     assert net.outputs()["seen"] == seen
     # A route gets another target in place, a table another route, and a subnet another table.
     changed = {"aws_route_table.public", "aws_route.out", "aws_route_table_association.private"}
-    assert in_place(net.actions(stage=2)) == changed
+    actions = net.actions(stage=2)
+    assert in_place(actions) == changed
+    assert actions["aws_ec2_subnet_cidr_reservation.pods"] == ["delete", "create"]
     net.apply(stage=2)
     net.nothing_to_do(stage=2)
     assert net.outputs()["seen"] == seen | {"private": False, "out": False}
     ids = net.outputs()["ids"]
     for address, identifier in [
         ("aws_route_table.public", ids["table"]), ("aws_route.out", ids["route"]), ("aws_route_table_association.public", ids["association"]),
+        ("aws_ec2_subnet_cidr_reservation.pods", ids["reservation"]),
     ]:
         net.imported(address, identifier, stage=2)
     net.nothing_to_do(stage=2)

@@ -1296,6 +1296,17 @@ impl Action for ec2::CreateSubnetRequest {
     }
 }
 
+impl Action for ec2::CreateSubnetCidrReservationRequest {
+    type Answer = ec2::CreateSubnetCidrReservationResult;
+
+    const NAME: &'static str = "CreateSubnetCidrReservation";
+    const PATH: &'static str = "/aws.ec2.Subnets/CreateSubnetCidrReservation";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::DeleteSubnetRequest {
     type Answer = ();
 
@@ -1307,11 +1318,33 @@ impl Action for ec2::DeleteSubnetRequest {
     }
 }
 
+impl Action for ec2::DeleteSubnetCidrReservationRequest {
+    type Answer = ec2::DeleteSubnetCidrReservationResult;
+
+    const NAME: &'static str = "DeleteSubnetCidrReservation";
+    const PATH: &'static str = "/aws.ec2.Subnets/DeleteSubnetCidrReservation";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::DescribeSubnetsRequest {
     type Answer = ec2::DescribeSubnetsResult;
 
     const NAME: &'static str = "DescribeSubnets";
     const PATH: &'static str = "/aws.ec2.Subnets/DescribeSubnets";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::GetSubnetCidrReservationsRequest {
+    type Answer = ec2::GetSubnetCidrReservationsResult;
+
+    const NAME: &'static str = "GetSubnetCidrReservations";
+    const PATH: &'static str = "/aws.ec2.Subnets/GetSubnetCidrReservations";
 
     fn dry_run(&self) -> bool {
         self.dry_run.unwrap_or_default()
@@ -1726,8 +1759,11 @@ macro_rules! for_each_action {
             $crate::aws::ec2::UpdateSecurityGroupRuleDescriptionsIngressRequest,
             $crate::aws::ec2::CreateDefaultSubnetRequest,
             $crate::aws::ec2::CreateSubnetRequest,
+            $crate::aws::ec2::CreateSubnetCidrReservationRequest,
             $crate::aws::ec2::DeleteSubnetRequest,
+            $crate::aws::ec2::DeleteSubnetCidrReservationRequest,
             $crate::aws::ec2::DescribeSubnetsRequest,
+            $crate::aws::ec2::GetSubnetCidrReservationsRequest,
             $crate::aws::ec2::ModifySubnetAttributeRequest,
             $crate::aws::ec2::CreateTagsRequest,
             $crate::aws::ec2::DeleteTagsRequest,
@@ -1880,8 +1916,11 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::UpdateSecurityGroupRuleDescriptionsIngressRequest,
             $crate::aws::ec2::CreateDefaultSubnetRequest,
             $crate::aws::ec2::CreateSubnetRequest,
+            $crate::aws::ec2::CreateSubnetCidrReservationRequest,
             $crate::aws::ec2::DeleteSubnetRequest,
+            $crate::aws::ec2::DeleteSubnetCidrReservationRequest,
             $crate::aws::ec2::DescribeSubnetsRequest,
+            $crate::aws::ec2::GetSubnetCidrReservationsRequest,
             $crate::aws::ec2::ModifySubnetAttributeRequest,
             $crate::aws::ec2::CreateTagsRequest,
             $crate::aws::ec2::DeleteTagsRequest,

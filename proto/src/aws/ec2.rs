@@ -5637,6 +5637,26 @@ pub struct CreateDefaultSubnetResult {
     pub subnet: ::core::option::Option<Subnet>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateSubnetCidrReservationRequest {
+    #[prost(string, tag = "1")]
+    pub subnet_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub cidr: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub reservation_type: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "4")]
+    pub description: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "5")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(message, repeated, tag = "6")]
+    pub tag_specifications: ::prost::alloc::vec::Vec<TagSpecification>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateSubnetCidrReservationResult {
+    #[prost(message, optional, tag = "1")]
+    pub subnet_cidr_reservation: ::core::option::Option<SubnetCidrReservation>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CreateSubnetRequest {
     #[prost(message, repeated, tag = "1")]
     pub tag_specifications: ::prost::alloc::vec::Vec<TagSpecification>,
@@ -5671,6 +5691,18 @@ pub struct CreateSubnetResult {
     pub subnet: ::core::option::Option<Subnet>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteSubnetCidrReservationRequest {
+    #[prost(string, tag = "1")]
+    pub subnet_cidr_reservation_id: ::prost::alloc::string::String,
+    #[prost(bool, optional, tag = "2")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeleteSubnetCidrReservationResult {
+    #[prost(message, optional, tag = "1")]
+    pub deleted_subnet_cidr_reservation: ::core::option::Option<SubnetCidrReservation>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeleteSubnetRequest {
     #[prost(string, tag = "1")]
     pub subnet_id: ::prost::alloc::string::String,
@@ -5696,6 +5728,28 @@ pub struct DescribeSubnetsResult {
     pub next_token: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(message, repeated, tag = "2")]
     pub subnets: ::prost::alloc::vec::Vec<Subnet>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetSubnetCidrReservationsRequest {
+    #[prost(message, repeated, tag = "1")]
+    pub filters: ::prost::alloc::vec::Vec<Filter>,
+    #[prost(string, tag = "2")]
+    pub subnet_id: ::prost::alloc::string::String,
+    #[prost(bool, optional, tag = "3")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "4")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "5")]
+    pub max_results: ::core::option::Option<i32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetSubnetCidrReservationsResult {
+    #[prost(message, repeated, tag = "1")]
+    pub subnet_ipv4_cidr_reservations: ::prost::alloc::vec::Vec<SubnetCidrReservation>,
+    #[prost(message, repeated, tag = "2")]
+    pub subnet_ipv6_cidr_reservations: ::prost::alloc::vec::Vec<SubnetCidrReservation>,
+    #[prost(string, optional, tag = "3")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ModifySubnetAttributeRequest {
@@ -5786,6 +5840,23 @@ pub struct SubnetCidrBlockState {
     pub state: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "2")]
     pub status_message: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SubnetCidrReservation {
+    #[prost(string, optional, tag = "1")]
+    pub subnet_cidr_reservation_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub subnet_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub cidr: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub reservation_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub owner_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub description: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "7")]
+    pub tags: ::prost::alloc::vec::Vec<Tag>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SubnetIpv6CidrBlockAssociation {

@@ -855,6 +855,11 @@ pub mod subnet_cidr_block_state_code {
     pub const FAILED: &str = "failed";
 }
 
+pub mod subnet_cidr_reservation_type {
+    pub const PREFIX: &str = "prefix";
+    pub const EXPLICIT: &str = "explicit";
+}
+
 pub mod subnet_state {
     pub const PENDING: &str = "pending";
     pub const AVAILABLE: &str = "available";

@@ -10,6 +10,7 @@ use super::message::{self, missing};
 use super::model::subnet::SubnetView;
 use super::resolve::{SUBNET, VPC};
 use super::run_instances::{combination, invalid};
+use crate::addresses::capacity;
 use crate::engine::Command;
 use crate::network::subnet;
 use crate::settings::Zone;
@@ -78,5 +79,6 @@ async fn emptiest_zone(tx: &Tx, vpc_id: &str) -> Outcome<String> {
 
 /// A subnet that nobody is in yet.
 pub fn message_of(tx: &Tx, row: subnet_row::Model, tags: Tags) -> ec2::Subnet {
-    (&SubnetView::new(Tagged { item: Arc::new(row), tags }, tx.settings(), 0)).into()
+    let available = row.cidr_block.parse().map_or(0, |block| capacity(block, &[]));
+    (&SubnetView::new(Tagged { item: Arc::new(row), tags }, tx.settings(), available)).into()
 }

@@ -11,8 +11,8 @@ use crate::engine::Command;
 use crate::network::peering;
 use crate::store::{
     Outcome, Tx, dhcp_options, elastic_address, image, instance, internet_gateway, key_pair, launch_template, nat_gateway, network_acl,
-    network_interface, placement_group, prefix_list, route_table, security_group, security_group_rule, snapshot, subnet, tag, volume, vpc,
-    vpc_endpoint,
+    network_interface, placement_group, prefix_list, route_table, security_group, security_group_rule, snapshot, subnet,
+    subnet_cidr_reservation, tag, volume, vpc, vpc_endpoint,
 };
 use crate::tags::{self, Tags};
 
@@ -65,6 +65,8 @@ pub(super) const TAGGING_ERRORS: &[ErrorCode] = &[
     ErrorCode::InvalidSecurityGroupRuleIdNotFound,
     ErrorCode::InvalidSnapshotIdMalformed,
     ErrorCode::InvalidSnapshotNotFound,
+    ErrorCode::InvalidSubnetCidrReservationIdMalformed,
+    ErrorCode::InvalidSubnetCidrReservationIdNotFound,
     ErrorCode::InvalidSubnetIdMalformed,
     ErrorCode::InvalidSubnetIdNotFound,
     ErrorCode::InvalidVolumeIdMalformed,
@@ -122,6 +124,7 @@ async fn exists(tx: &Tx, id: &str, kind: &Kind) -> Outcome<bool> {
         "security-group" => owned!(security_group, GroupId).await?,
         "security-group-rule" => owned!(security_group_rule, SecurityGroupRuleId).await?,
         "snapshot" => owned!(snapshot, SnapshotId).await?,
+        "subnet-cidr-reservation" => owned!(subnet_cidr_reservation, SubnetCidrReservationId).await?,
         "subnet" => owned!(subnet, SubnetId).await?,
         "volume" => owned!(volume, VolumeId).await?,
         "vpc-endpoint" => owned!(vpc_endpoint, VpcEndpointId).await?,

@@ -73,4 +73,5 @@ paged! {
     GetInstanceTypesFromInstanceRequirementsRequest, 1..=1000, ;
     GetManagedPrefixListAssociationsRequest, 5..=255, ;
     GetManagedPrefixListEntriesRequest, 1..=100, ;
+    GetSubnetCidrReservationsRequest, 5..=1000, ;
 }

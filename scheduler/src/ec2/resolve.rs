@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use freehold_proto::id::{
     DhcpOptionsId, ElasticAddressAssociationId, ElasticAddressId, ImageId, InstanceId, InternetGatewayId, KeyPairId, LaunchTemplateId,
     NatGatewayId, NetworkAclAssociationId, NetworkAclId, NetworkInterfaceId, PlacementGroupId, PrefixListId, RouteTableAssociationId,
-    RouteTableId, SecurityGroupId, SecurityGroupRuleId, SnapshotId, SubnetId, VolumeId, VpcCidrAssociationId, VpcEndpointId, VpcId,
-    VpcPeeringConnectionId,
+    RouteTableId, SecurityGroupId, SecurityGroupRuleId, SnapshotId, SubnetCidrReservationId, SubnetId, VolumeId, VpcCidrAssociationId,
+    VpcEndpointId, VpcId, VpcPeeringConnectionId,
 };
 use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{EntityTrait, PrimaryKeyTrait};
@@ -15,7 +15,8 @@ use sea_orm::{EntityTrait, PrimaryKeyTrait};
 use crate::store::read::Select;
 use crate::store::{
     Outcome, Tx, dhcp_options, elastic_address, instance, internet_gateway, nat_gateway, network_acl, network_acl_association,
-    network_interface, route_table, route_table_association, security_group, subnet, vpc, vpc_cidr_block, vpc_endpoint,
+    network_interface, route_table, route_table_association, security_group, subnet, subnet_cidr_reservation, vpc, vpc_cidr_block,
+    vpc_endpoint,
 };
 
 /// A kind of resource as EC2 speaks of its ids.
@@ -68,6 +69,7 @@ kinds! {
     SECURITY_GROUP: SecurityGroupId, "security-group", InvalidGroupIdMalformed, InvalidGroupNotFound, "security group";
     SECURITY_GROUP_RULE: SecurityGroupRuleId, "security-group-rule", InvalidSecurityGroupRuleIdMalformed, InvalidSecurityGroupRuleIdNotFound, "security group rule ID";
     SNAPSHOT: SnapshotId, "snapshot", InvalidSnapshotIdMalformed, InvalidSnapshotNotFound, "snapshot";
+    SUBNET_CIDR_RESERVATION: SubnetCidrReservationId, "subnet-cidr-reservation", InvalidSubnetCidrReservationIdMalformed, InvalidSubnetCidrReservationIdNotFound, "subnet CIDR reservation ID";
     SUBNET: SubnetId, "subnet", InvalidSubnetIdMalformed, InvalidSubnetIdNotFound, "subnet ID";
     VOLUME: VolumeId, "volume", InvalidVolumeIdMalformed, InvalidVolumeNotFound, "volume";
     VPC_ENDPOINT: VpcEndpointId, "vpc-endpoint", InvalidVpcEndpointIdMalformed, InvalidVpcEndpointIdNotFound, "Vpc Endpoint Id";
@@ -127,6 +129,7 @@ owned! {
     route_table_association,
     security_group,
     subnet,
+    subnet_cidr_reservation,
     vpc,
     vpc_cidr_block,
     vpc_endpoint,

@@ -8,6 +8,7 @@
 pub mod acl;
 pub mod attachment;
 pub mod cidr;
+pub mod cidr_reservation;
 pub mod default;
 pub mod dhcp;
 pub mod elastic;

@@ -5,7 +5,7 @@ use freehold_proto::{ErrorCode, Fault};
 use ipnet::Ipv4Net;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, ModelTrait, QueryFilter};
 
-use super::{cidr, restate};
+use super::{cidr, cidr_reservation, restate};
 use crate::ec2::create_tags::remove_tags;
 use crate::store::{Outcome, Tx, network_acl, network_acl_association, network_interface, route_table_association, subnet, vpc};
 
@@ -81,6 +81,7 @@ pub async fn delete(tx: &mut Tx, row: subnet::Model) -> Outcome<()> {
     route_table_association::Entity::delete_many().filter(of_subnet).exec(tx.db()).await?;
     let of_subnet = network_acl_association::Column::SubnetId.eq(&row.subnet_id);
     network_acl_association::Entity::delete_many().filter(of_subnet).exec(tx.db()).await?;
+    cidr_reservation::leave(tx, &row.subnet_id).await?;
     remove_tags(tx, &row.subnet_id).await?;
     let vpc_id = row.vpc_id.clone();
     row.delete(tx.db()).await?;

@@ -18,6 +18,7 @@ pub mod prefix_list;
 pub mod route_table;
 pub mod security_group;
 pub mod subnet;
+pub mod subnet_cidr_reservation;
 pub mod tag;
 pub mod volume;
 pub mod vpc;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use freehold_proto::aws::ec2;
-use ipnet::Ipv4Net;
 
 use crate::Settings;
 use crate::ec2::message;
@@ -24,27 +23,18 @@ pub struct SubnetView {
 }
 
 const STATE: &str = "available";
-/// The first four addresses of a subnet and the last. Source: <https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html>.
-const RESERVED: usize = 5;
 
 impl SubnetView {
-    /// `used` are the addresses of it that are taken.
-    pub fn new(subnet: Subnet, settings: &Settings, used: usize) -> Self {
+    /// `available` are the addresses that it has for whoever comes next.
+    pub fn new(subnet: Subnet, settings: &Settings, available: usize) -> Self {
         let row = &subnet.item;
         Self {
             availability_zone_id: settings.zone(&row.availability_zone).map(|zone| zone.id.clone()).unwrap_or_default(),
             arn: format!("arn:aws:ec2:{}:{}:subnet/{}", settings.region, row.account_id, row.subnet_id),
-            available_ip_address_count: available_addresses(&row.cidr_block, used),
+            available_ip_address_count: i32::try_from(available).unwrap_or(i32::MAX),
             subnet,
         }
     }
-}
-
-/// The addresses that are left where `used` are taken.
-fn available_addresses(cidr_block: &str, used: usize) -> i32 {
-    let prefix = cidr_block.parse::<Ipv4Net>().map_or(32, |net| net.prefix_len());
-    let all = 1_usize << (32 - u32::from(prefix)).min(31);
-    i32::try_from(all.saturating_sub(RESERVED + used)).unwrap_or(i32::MAX)
 }
 
 pub const FILTERS: Table<SubnetView> = Table {
@@ -110,17 +100,5 @@ impl From<&SubnetView> for ec2::Subnet {
             tags: message::tags(tags),
             ..Self::default()
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::available_addresses;
-
-    #[test]
-    fn five_addresses_of_a_subnet_are_reserved() {
-        assert_eq!(available_addresses("172.31.0.0/20", 0), 4091);
-        assert_eq!(available_addresses("10.0.0.0/28", 3), 8);
-        assert_eq!(available_addresses("10.0.0.0/28", 11), 0);
     }
 }

@@ -26,6 +26,7 @@ mod refusals;
 mod route_refusals;
 mod routes;
 mod security_groups;
+mod subnet_cidr_reservations;
 mod tagging;
 
 use std::collections::BTreeSet;

@@ -59,6 +59,7 @@ pub mod security_group;
 pub mod security_group_rule;
 pub mod snapshot;
 pub mod subnet;
+pub mod subnet_cidr_reservation;
 pub mod tag;
 pub mod tombstone;
 pub mod volume;

@@ -48,6 +48,7 @@ async fn every_entity_matches_its_table() {
         security_group_rule
         snapshot
         subnet
+        subnet_cidr_reservation
         tag
         tombstone
         volume

@@ -75,6 +75,7 @@ followed! {
     SecurityGroupRule = "security_group_rule" by "group_id",
     Snapshot = "snapshot" by "snapshot_id",
     Subnet = "subnet" by "subnet_id",
+    SubnetCidrReservation = "subnet_cidr_reservation" by "subnet_cidr_reservation_id",
     Tag = "tag" by "resource_id",
     Tombstone = "tombstone" by "host_id",
     Volume = "volume" by "volume_id",

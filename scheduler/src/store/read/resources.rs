@@ -7,7 +7,7 @@ use super::View;
 use crate::network::peering;
 use crate::store::{
     Rows, dhcp_options, internet_gateway, key_pair, launch_template, nat_gateway, nat_gateway_address, placement_group, security_group,
-    security_group_rule, subnet, vpc_peering_connection,
+    security_group_rule, subnet, subnet_cidr_reservation, vpc_peering_connection,
 };
 
 /// Something with its tags.
@@ -42,6 +42,7 @@ resources! {
     placement_group.group_id in placement_groups,
     launch_template.launch_template_id in launch_templates,
     subnet.subnet_id in subnets,
+    subnet_cidr_reservation.subnet_cidr_reservation_id in subnet_cidr_reservations,
 }
 
 /// A NAT gateway as Describe shows it.

@@ -18,8 +18,8 @@ use super::{
     dhcp_options, elastic_address, host, image, instance, interface_security_group, internet_gateway, key_pair, launch_template,
     launch_template_version, nat_gateway, nat_gateway_address, network_acl, network_acl_association, network_acl_entry, network_interface,
     network_interface_attachment, part, placement_group, prefix_list, prefix_list_entry, private_address, public_address, route,
-    route_table, route_table_association, security_group, security_group_rule, snapshot, subnet, tag, volume, volume_attachment, vpc,
-    vpc_cidr_block, vpc_endpoint, vpc_peering_connection,
+    route_table, route_table_association, security_group, security_group_rule, snapshot, subnet, subnet_cidr_reservation, tag, volume,
+    volume_attachment, vpc, vpc_cidr_block, vpc_endpoint, vpc_peering_connection,
 };
 use crate::network::endpoint::endpoint_of;
 use crate::network::peering;
@@ -174,6 +174,11 @@ mirrored! {
         say(&row.account_id);
         say(&row.vpc_id);
     };
+    subnet_cidr_reservations = subnet_cidr_reservation (SubnetCidrReservation) by SubnetCidrReservationId subnet_cidr_reservation_id,
+        of |row, say| {
+            say(&row.account_id);
+            say(&row.subnet_id);
+        };
     tags = tag (Tag) by ResourceId resource_id, of |row, say| {
         say(&row.account_id);
         say(&tagged(&row.account_id, &row.key, &row.value));

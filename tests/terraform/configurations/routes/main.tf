@@ -29,6 +29,13 @@ resource "aws_subnet" "private" {
   depends_on        = [aws_vpc_ipv4_cidr_block_association.second]
 }
 
+resource "aws_ec2_subnet_cidr_reservation" "pods" {
+  subnet_id        = aws_subnet.private.id
+  cidr_block       = "10.1.1.64/28"
+  reservation_type = var.stage == 1 ? "prefix" : "explicit"
+  description      = "of a test"
+}
+
 # What the private subnet's packets go through.
 resource "aws_instance" "router" {
   ami               = var.ami
@@ -179,6 +186,7 @@ output "ids" {
     vpc         = aws_vpc.main.id
     table       = aws_route_table.public.id
     route       = "${aws_route_table.private.id}_0.0.0.0/0"
+    reservation = "${aws_subnet.private.id}:${aws_ec2_subnet_cidr_reservation.pods.id}"
     association = "${aws_subnet.public.id}/${aws_route_table.public.id}"
   }
 }

@@ -15,6 +15,23 @@ pub(super) static CREATE_DEFAULT_SUBNET_REQUEST: Shape = Shape {
 pub(super) static CREATE_DEFAULT_SUBNET_RESULT: Shape =
     Shape { name: "CreateDefaultSubnetResult", fields: &[Field::new(1, "Subnet", "subnet", Kind::Message(&super::subnets::SUBNET))] };
 
+pub(super) static CREATE_SUBNET_CIDR_RESERVATION_REQUEST: Shape = Shape {
+    name: "CreateSubnetCidrReservationRequest",
+    fields: &[
+        Field::new(1, "SubnetId", "subnetId", Kind::Id).required(),
+        Field::new(2, "Cidr", "cidr", Kind::Text).required(),
+        Field::new(3, "ReservationType", "reservationType", Kind::Words(super::subnets::SUBNET_CIDR_RESERVATION_TYPE)).required(),
+        Field::new(4, "Description", "description", Kind::Text),
+        Field::new(5, "DryRun", "dryRun", Kind::Bool),
+        Field::new(6, "TagSpecification", "tagSpecifications", Kind::Message(&super::common::TAG_SPECIFICATION)).list("item"),
+    ],
+};
+
+pub(super) static CREATE_SUBNET_CIDR_RESERVATION_RESULT: Shape = Shape {
+    name: "CreateSubnetCidrReservationResult",
+    fields: &[Field::new(1, "SubnetCidrReservation", "subnetCidrReservation", Kind::Message(&super::subnets::SUBNET_CIDR_RESERVATION))],
+};
+
 pub(super) static CREATE_SUBNET_REQUEST: Shape = Shape {
     name: "CreateSubnetRequest",
     fields: &[
@@ -37,6 +54,24 @@ pub(super) static CREATE_SUBNET_REQUEST: Shape = Shape {
 pub(super) static CREATE_SUBNET_RESULT: Shape =
     Shape { name: "CreateSubnetResult", fields: &[Field::new(1, "Subnet", "subnet", Kind::Message(&super::subnets::SUBNET))] };
 
+pub(super) static DELETE_SUBNET_CIDR_RESERVATION_REQUEST: Shape = Shape {
+    name: "DeleteSubnetCidrReservationRequest",
+    fields: &[
+        Field::new(1, "SubnetCidrReservationId", "subnetCidrReservationId", Kind::Id).required(),
+        Field::new(2, "DryRun", "dryRun", Kind::Bool),
+    ],
+};
+
+pub(super) static DELETE_SUBNET_CIDR_RESERVATION_RESULT: Shape = Shape {
+    name: "DeleteSubnetCidrReservationResult",
+    fields: &[Field::new(
+        1,
+        "DeletedSubnetCidrReservation",
+        "deletedSubnetCidrReservation",
+        Kind::Message(&super::subnets::SUBNET_CIDR_RESERVATION),
+    )],
+};
+
 pub(super) static DELETE_SUBNET_REQUEST: Shape = Shape {
     name: "DeleteSubnetRequest",
     fields: &[Field::new(1, "SubnetId", "subnetId", Kind::Id).required(), Field::new(2, "DryRun", "dryRun", Kind::Bool)],
@@ -58,6 +93,38 @@ pub(super) static DESCRIBE_SUBNETS_RESULT: Shape = Shape {
     fields: &[
         Field::new(1, "NextToken", "nextToken", Kind::Text),
         Field::new(2, "Subnets", "subnetSet", Kind::Message(&super::subnets::SUBNET)).list("item"),
+    ],
+};
+
+pub(super) static GET_SUBNET_CIDR_RESERVATIONS_REQUEST: Shape = Shape {
+    name: "GetSubnetCidrReservationsRequest",
+    fields: &[
+        Field::new(1, "Filter", "filters", Kind::Message(&super::common::FILTER)).list("item"),
+        Field::new(2, "SubnetId", "subnetId", Kind::Id).required(),
+        Field::new(3, "DryRun", "dryRun", Kind::Bool),
+        Field::new(4, "NextToken", "nextToken", Kind::Text),
+        Field::new(5, "MaxResults", "maxResults", Kind::Int32),
+    ],
+};
+
+pub(super) static GET_SUBNET_CIDR_RESERVATIONS_RESULT: Shape = Shape {
+    name: "GetSubnetCidrReservationsResult",
+    fields: &[
+        Field::new(
+            1,
+            "SubnetIpv4CidrReservations",
+            "subnetIpv4CidrReservationSet",
+            Kind::Message(&super::subnets::SUBNET_CIDR_RESERVATION),
+        )
+        .list("item"),
+        Field::new(
+            2,
+            "SubnetIpv6CidrReservations",
+            "subnetIpv6CidrReservationSet",
+            Kind::Message(&super::subnets::SUBNET_CIDR_RESERVATION),
+        )
+        .list("item"),
+        Field::new(3, "NextToken", "nextToken", Kind::Text),
     ],
 };
 
@@ -145,6 +212,19 @@ pub(super) static SUBNET_CIDR_BLOCK_STATE: Shape = Shape {
     ],
 };
 
+pub(super) static SUBNET_CIDR_RESERVATION: Shape = Shape {
+    name: "SubnetCidrReservation",
+    fields: &[
+        Field::new(1, "SubnetCidrReservationId", "subnetCidrReservationId", Kind::Id),
+        Field::new(2, "SubnetId", "subnetId", Kind::Id),
+        Field::new(3, "Cidr", "cidr", Kind::Text),
+        Field::new(4, "ReservationType", "reservationType", Kind::Words(super::subnets::SUBNET_CIDR_RESERVATION_TYPE)),
+        Field::new(5, "OwnerId", "ownerId", Kind::Id),
+        Field::new(6, "Description", "description", Kind::Text),
+        Field::new(7, "Tags", "tagSet", Kind::Message(&super::common::TAG)).list("item"),
+    ],
+};
+
 pub(super) static SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION: Shape = Shape {
     name: "SubnetIpv6CidrBlockAssociation",
     fields: &[
@@ -158,5 +238,7 @@ pub(super) static SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION: Shape = Shape {
 
 pub(super) static SUBNET_CIDR_BLOCK_STATE_CODE: &[&str] =
     &["associating", "associated", "disassociating", "disassociated", "failing", "failed"];
+
+pub(super) static SUBNET_CIDR_RESERVATION_TYPE: &[&str] = &["prefix", "explicit"];
 
 pub(super) static SUBNET_STATE: &[&str] = &["pending", "available", "unavailable", "failed", "failed-insufficient-capacity"];
