@@ -88,8 +88,10 @@ CALLS = {
     "DescribePrefixLists": lambda w: {},
     "DescribeRegions": lambda w: {},
     "DescribeRouteTables": lambda w: {},
+    "DescribeSecurityGroupReferences": lambda w: {"GroupId": [w.group["GroupId"]]},
     "DescribeSecurityGroupRules": lambda w: {},
     "DescribeSecurityGroups": lambda w: {},
+    "DescribeStaleSecurityGroups": lambda w: {"VpcId": w.vpc["VpcId"]},
     "DescribeSubnets": lambda w: {},
     "DescribeTags": lambda w: {},
     "DescribeVolumes": lambda w: {},
@@ -106,6 +108,7 @@ CALLS = {
     "GetConsoleScreenshot": lambda w: {"InstanceId": w.pair[0]["InstanceId"]},
     "GetManagedPrefixListAssociations": lambda w: {"PrefixListId": w.lists[0]["PrefixListId"]},
     "GetManagedPrefixListEntries": lambda w: {"PrefixListId": w.lists[0]["PrefixListId"]},
+    "GetSecurityGroupsForVpc": lambda w: {"VpcId": w.vpc["VpcId"]},
     "GetSubnetCidrReservations": lambda w: {"SubnetId": w.other_subnet["SubnetId"]},
     "GetPasswordData": lambda w: {"InstanceId": w.pair[0]["InstanceId"]},
     "GetInstanceTypesFromInstanceRequirements": lambda w: {

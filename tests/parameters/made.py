@@ -130,6 +130,21 @@ class Made(World):
             self.new_reservation(SubnetId=subnet_id, Cidr=f"{block}.{16 * number}/28", ReservationType=kind)
         return subnet_id
 
+    # Groups that name what is no longer to be reached
+
+    @cached_property
+    def stale_vpc(self):
+        """A VPC with six groups that name one of a former peer's, and its default group."""
+        both = self.to_peer()
+        peering = {"VpcPeeringConnectionId": self.ec2.create_vpc_peering_connection(**both)["VpcPeeringConnection"]["VpcPeeringConnectionId"]}
+        self.ec2.accept_vpc_peering_connection(**peering)
+        foreign = self.new_group(VpcId=both["PeerVpcId"])
+        rule = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "UserIdGroupPairs": [{"GroupId": foreign}]}
+        for _ in range(6):
+            self.ec2.authorize_security_group_ingress(GroupId=self.new_group(VpcId=both["VpcId"]), IpPermissions=[rule])
+        self.ec2.delete_vpc_peering_connection(**peering)
+        return both["VpcId"]
+
     # More than a page
 
     @cached_property

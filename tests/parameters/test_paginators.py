@@ -19,16 +19,20 @@ OFFICIAL = botocore.session.get_session().get_component("data_loader").load_serv
 SERVED = {entry.split(":")[0] for entry in listed("served")}
 # As everywhere.PAGES, for those that can not be asked without more.
 OTHERS = {
+    "DescribeStaleSecurityGroups": ("StaleSecurityGroupSet", 5, lambda w: w.stale_vpc),
     "DescribeLaunchTemplateVersions": ("LaunchTemplateVersions", 1, lambda w: w.templates()),
     "GetInstanceTypesFromInstanceRequirements": ("InstanceTypes", 1, lambda w: None),
     "GetManagedPrefixListAssociations": ("PrefixListAssociations", 5, lambda w: w.named_list),
     "GetManagedPrefixListEntries": ("Entries", 1, lambda w: w.long_list),
+    "GetSecurityGroupsForVpc": ("SecurityGroupForVpcs", 5, lambda w: w.stale_vpc),
 }
 ASKED = {
     "DescribeLaunchTemplateVersions": lambda w: {"LaunchTemplateId": w.templates()[0]["LaunchTemplateId"]},
+    "DescribeStaleSecurityGroups": lambda w: {"VpcId": w.stale_vpc},
     "GetInstanceTypesFromInstanceRequirements": lambda w: question(),
     "GetManagedPrefixListAssociations": lambda w: {"PrefixListId": w.named_list["PrefixListId"]},
     "GetManagedPrefixListEntries": lambda w: {"PrefixListId": w.long_list["PrefixListId"]},
+    "GetSecurityGroupsForVpc": lambda w: {"VpcId": w.stale_vpc},
 }
 
 

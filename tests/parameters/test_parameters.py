@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import acls, addresses, attributes, endpoints, everywhere, groups, instance_types, instances, interfaces, ipv6_rules, made_groups, nats, networks, options, peerings, placement, prefix_lists, reservations, resources, routes, templates  # noqa: E401, E402, F401
+import acls, addresses, attributes, endpoints, everywhere, foreign_groups, groups, instance_types, instances, interfaces, ipv6_rules, made_groups, nats, networks, options, peerings, placement, prefix_lists, reservations, resources, routes, templates  # noqa: E401, E402, F401
 from made import Made  # noqa: E402
 from table import ENTRIES, listed  # noqa: E402
 

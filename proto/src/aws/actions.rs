@@ -1197,6 +1197,17 @@ impl Action for ec2::DeleteSecurityGroupRequest {
     }
 }
 
+impl Action for ec2::DescribeSecurityGroupReferencesRequest {
+    type Answer = ec2::DescribeSecurityGroupReferencesResult;
+
+    const NAME: &'static str = "DescribeSecurityGroupReferences";
+    const PATH: &'static str = "/aws.ec2.SecurityGroups/DescribeSecurityGroupReferences";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::DescribeSecurityGroupRulesRequest {
     type Answer = ec2::DescribeSecurityGroupRulesResult;
 
@@ -1213,6 +1224,28 @@ impl Action for ec2::DescribeSecurityGroupsRequest {
 
     const NAME: &'static str = "DescribeSecurityGroups";
     const PATH: &'static str = "/aws.ec2.SecurityGroups/DescribeSecurityGroups";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::DescribeStaleSecurityGroupsRequest {
+    type Answer = ec2::DescribeStaleSecurityGroupsResult;
+
+    const NAME: &'static str = "DescribeStaleSecurityGroups";
+    const PATH: &'static str = "/aws.ec2.SecurityGroups/DescribeStaleSecurityGroups";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::GetSecurityGroupsForVpcRequest {
+    type Answer = ec2::GetSecurityGroupsForVpcResult;
+
+    const NAME: &'static str = "GetSecurityGroupsForVpc";
+    const PATH: &'static str = "/aws.ec2.SecurityGroups/GetSecurityGroupsForVpc";
 
     fn dry_run(&self) -> bool {
         self.dry_run.unwrap_or_default()
@@ -1750,8 +1783,11 @@ macro_rules! for_each_action {
             $crate::aws::ec2::AuthorizeSecurityGroupIngressRequest,
             $crate::aws::ec2::CreateSecurityGroupRequest,
             $crate::aws::ec2::DeleteSecurityGroupRequest,
+            $crate::aws::ec2::DescribeSecurityGroupReferencesRequest,
             $crate::aws::ec2::DescribeSecurityGroupRulesRequest,
             $crate::aws::ec2::DescribeSecurityGroupsRequest,
+            $crate::aws::ec2::DescribeStaleSecurityGroupsRequest,
+            $crate::aws::ec2::GetSecurityGroupsForVpcRequest,
             $crate::aws::ec2::ModifySecurityGroupRulesRequest,
             $crate::aws::ec2::RevokeSecurityGroupEgressRequest,
             $crate::aws::ec2::RevokeSecurityGroupIngressRequest,
@@ -1907,8 +1943,11 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::AuthorizeSecurityGroupIngressRequest,
             $crate::aws::ec2::CreateSecurityGroupRequest,
             $crate::aws::ec2::DeleteSecurityGroupRequest,
+            $crate::aws::ec2::DescribeSecurityGroupReferencesRequest,
             $crate::aws::ec2::DescribeSecurityGroupRulesRequest,
             $crate::aws::ec2::DescribeSecurityGroupsRequest,
+            $crate::aws::ec2::DescribeStaleSecurityGroupsRequest,
+            $crate::aws::ec2::GetSecurityGroupsForVpcRequest,
             $crate::aws::ec2::ModifySecurityGroupRulesRequest,
             $crate::aws::ec2::RevokeSecurityGroupEgressRequest,
             $crate::aws::ec2::RevokeSecurityGroupIngressRequest,

@@ -5284,6 +5284,18 @@ pub struct DeleteSecurityGroupResult {
     #[prost(string, optional, tag = "2")]
     pub group_id: ::core::option::Option<::prost::alloc::string::String>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DescribeSecurityGroupReferencesRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(string, repeated, tag = "2")]
+    pub group_id: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeSecurityGroupReferencesResult {
+    #[prost(message, repeated, tag = "1")]
+    pub security_group_reference_set: ::prost::alloc::vec::Vec<SecurityGroupReference>,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DescribeSecurityGroupRulesRequest {
     #[prost(message, repeated, tag = "1")]
@@ -5325,6 +5337,44 @@ pub struct DescribeSecurityGroupsResult {
     pub next_token: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(message, repeated, tag = "2")]
     pub security_groups: ::prost::alloc::vec::Vec<SecurityGroup>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DescribeStaleSecurityGroupsRequest {
+    #[prost(bool, optional, tag = "1")]
+    pub dry_run: ::core::option::Option<bool>,
+    #[prost(int32, optional, tag = "2")]
+    pub max_results: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "3")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, tag = "4")]
+    pub vpc_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DescribeStaleSecurityGroupsResult {
+    #[prost(string, optional, tag = "1")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "2")]
+    pub stale_security_group_set: ::prost::alloc::vec::Vec<StaleSecurityGroup>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetSecurityGroupsForVpcRequest {
+    #[prost(string, tag = "1")]
+    pub vpc_id: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "2")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "3")]
+    pub max_results: ::core::option::Option<i32>,
+    #[prost(message, repeated, tag = "4")]
+    pub filters: ::prost::alloc::vec::Vec<Filter>,
+    #[prost(bool, optional, tag = "5")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetSecurityGroupsForVpcResult {
+    #[prost(string, optional, tag = "1")]
+    pub next_token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "2")]
+    pub security_group_for_vpcs: ::prost::alloc::vec::Vec<SecurityGroupForVpc>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct IpPermission {
@@ -5504,6 +5554,32 @@ pub struct SecurityGroup {
     pub ip_permissions: ::prost::alloc::vec::Vec<IpPermission>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SecurityGroupForVpc {
+    #[prost(string, optional, tag = "1")]
+    pub description: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub group_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub owner_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub group_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "5")]
+    pub tags: ::prost::alloc::vec::Vec<Tag>,
+    #[prost(string, optional, tag = "6")]
+    pub primary_vpc_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SecurityGroupReference {
+    #[prost(string, optional, tag = "1")]
+    pub group_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub referencing_vpc_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub vpc_peering_connection_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub transit_gateway_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SecurityGroupRule {
     #[prost(string, optional, tag = "1")]
     pub security_group_rule_id: ::core::option::Option<::prost::alloc::string::String>,
@@ -5566,6 +5642,36 @@ pub struct SecurityGroupRuleUpdate {
     pub security_group_rule_id: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "2")]
     pub security_group_rule: ::core::option::Option<SecurityGroupRuleRequest>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StaleIpPermission {
+    #[prost(int32, optional, tag = "1")]
+    pub from_port: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "2")]
+    pub ip_protocol: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "3")]
+    pub ip_ranges: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "4")]
+    pub prefix_list_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "5")]
+    pub to_port: ::core::option::Option<i32>,
+    #[prost(message, repeated, tag = "6")]
+    pub user_id_group_pairs: ::prost::alloc::vec::Vec<UserIdGroupPair>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StaleSecurityGroup {
+    #[prost(string, optional, tag = "1")]
+    pub description: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub group_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub group_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "4")]
+    pub stale_ip_permissions: ::prost::alloc::vec::Vec<StaleIpPermission>,
+    #[prost(message, repeated, tag = "5")]
+    pub stale_ip_permissions_egress: ::prost::alloc::vec::Vec<StaleIpPermission>,
+    #[prost(string, optional, tag = "6")]
+    pub vpc_id: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpdateSecurityGroupRuleDescriptionsEgressRequest {

@@ -63,6 +63,7 @@ paged! {
     DescribeRouteTablesRequest, 5..=100, route_table_ids = "routeTableIdSet";
     DescribeSecurityGroupRulesRequest, 5..=1000, security_group_rule_ids = "securityGroupRuleIdSet";
     DescribeSecurityGroupsRequest, 5..=1000, group_ids = "securityGroupIdSet", group_names = "securityGroupSet";
+    DescribeStaleSecurityGroupsRequest, 5..=255, ;
     DescribeSubnetsRequest, 5..=1000, subnet_ids = "subnetSet";
     DescribeTagsRequest, 5..=1000, ;
     DescribeVolumesRequest, 5..=1000, volume_ids = "volumeSet";
@@ -73,5 +74,6 @@ paged! {
     GetInstanceTypesFromInstanceRequirementsRequest, 1..=1000, ;
     GetManagedPrefixListAssociationsRequest, 5..=255, ;
     GetManagedPrefixListEntriesRequest, 1..=100, ;
+    GetSecurityGroupsForVpcRequest, 5..=1000, ;
     GetSubnetCidrReservationsRequest, 5..=1000, ;
 }

@@ -6,6 +6,7 @@ mod attachments;
 mod classic_link;
 mod dhcp;
 mod endpoints;
+mod foreign_groups;
 mod group_refusals;
 mod images;
 mod instance_options;

@@ -52,6 +52,7 @@ async fn every_declared_code_is_provoked() {
     super::acls::refusals(&bench).await;
     super::classic_link::refusals(&bench).await;
     super::dhcp::refusals(&bench).await;
+    super::foreign_groups::refusals(&bench).await;
     super::subnet_cidr_reservations::refusals(&bench).await;
     super::group_refusals::refusals(&bench).await;
     super::nat_gateway_addresses::refusals(&bench).await;

@@ -167,7 +167,7 @@ mirrored! {
     security_group_rules = security_group_rule (SecurityGroupRule) by GroupId group_id,
         of |row, say| {
             say(&row.security_group_rule_id);
-            row.prefix_list_id.iter().for_each(|id| say(id));
+            row.referenced_group_id.iter().chain(&row.prefix_list_id).for_each(|id| say(id));
         }, ranked |row| (row.created, &row.security_group_rule_id);
     snapshots = snapshot (Snapshot) by SnapshotId snapshot_id, of |row, say| say(&row.account_id);
     subnets = subnet (Subnet) by SubnetId subnet_id, of |row, say| {

@@ -1753,6 +1753,16 @@ pub(super) static SERVICE: Service = Service {
         },
         Operation {
             service: &SERVICE,
+            name: "DescribeSecurityGroupReferences",
+            path: "/aws.ec2.SecurityGroups/DescribeSecurityGroupReferences",
+            status: Status::Served,
+            request: &security_groups::DESCRIBE_SECURITY_GROUP_REFERENCES_REQUEST,
+            answer: Some(&security_groups::DESCRIBE_SECURITY_GROUP_REFERENCES_RESULT),
+            result: None,
+            parameters: &[Parameter { path: "DryRun", standing: Standing::Done }, Parameter { path: "GroupId", standing: Standing::Done }],
+        },
+        Operation {
+            service: &SERVICE,
             name: "DescribeSecurityGroupRules",
             path: "/aws.ec2.SecurityGroups/DescribeSecurityGroupRules",
             status: Status::Served,
@@ -1784,6 +1794,21 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "GroupName", standing: Standing::Done },
                 Parameter { path: "MaxResults", standing: Standing::Done },
                 Parameter { path: "NextToken", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "DescribeStaleSecurityGroups",
+            path: "/aws.ec2.SecurityGroups/DescribeStaleSecurityGroups",
+            status: Status::Served,
+            request: &security_groups::DESCRIBE_STALE_SECURITY_GROUPS_REQUEST,
+            answer: Some(&security_groups::DESCRIBE_STALE_SECURITY_GROUPS_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "MaxResults", standing: Standing::Done },
+                Parameter { path: "NextToken", standing: Standing::Done },
+                Parameter { path: "VpcId", standing: Standing::Done },
             ],
         },
         Operation {
@@ -2157,6 +2182,23 @@ pub(super) static SERVICE: Service = Service {
             parameters: &[
                 Parameter { path: "DryRun", standing: Standing::Done },
                 Parameter { path: "InstanceId", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "GetSecurityGroupsForVpc",
+            path: "/aws.ec2.SecurityGroups/GetSecurityGroupsForVpc",
+            status: Status::Served,
+            request: &security_groups::GET_SECURITY_GROUPS_FOR_VPC_REQUEST,
+            answer: Some(&security_groups::GET_SECURITY_GROUPS_FOR_VPC_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "DryRun", standing: Standing::Done },
+                Parameter { path: "Filter.Name", standing: Standing::Done },
+                Parameter { path: "Filter.Value", standing: Standing::Done },
+                Parameter { path: "MaxResults", standing: Standing::Done },
+                Parameter { path: "NextToken", standing: Standing::Done },
+                Parameter { path: "VpcId", standing: Standing::Done },
             ],
         },
         Operation {

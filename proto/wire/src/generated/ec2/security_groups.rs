@@ -87,6 +87,22 @@ pub(super) static DELETE_SECURITY_GROUP_RESULT: Shape = Shape {
     fields: &[Field::new(1, "Return", "return", Kind::Bool), Field::new(2, "GroupId", "groupId", Kind::Id)],
 };
 
+pub(super) static DESCRIBE_SECURITY_GROUP_REFERENCES_REQUEST: Shape = Shape {
+    name: "DescribeSecurityGroupReferencesRequest",
+    fields: &[Field::new(1, "DryRun", "dryRun", Kind::Bool), Field::new(2, "GroupId", "groupId", Kind::Id).list("item").required()],
+};
+
+pub(super) static DESCRIBE_SECURITY_GROUP_REFERENCES_RESULT: Shape = Shape {
+    name: "DescribeSecurityGroupReferencesResult",
+    fields: &[Field::new(
+        1,
+        "SecurityGroupReferenceSet",
+        "securityGroupReferenceSet",
+        Kind::Message(&super::security_groups::SECURITY_GROUP_REFERENCE),
+    )
+    .list("item")],
+};
+
 pub(super) static DESCRIBE_SECURITY_GROUP_RULES_REQUEST: Shape = Shape {
     name: "DescribeSecurityGroupRulesRequest",
     fields: &[
@@ -124,6 +140,45 @@ pub(super) static DESCRIBE_SECURITY_GROUPS_RESULT: Shape = Shape {
     fields: &[
         Field::new(1, "NextToken", "nextToken", Kind::Text),
         Field::new(2, "SecurityGroups", "securityGroupInfo", Kind::Message(&super::security_groups::SECURITY_GROUP)).list("item"),
+    ],
+};
+
+pub(super) static DESCRIBE_STALE_SECURITY_GROUPS_REQUEST: Shape = Shape {
+    name: "DescribeStaleSecurityGroupsRequest",
+    fields: &[
+        Field::new(1, "DryRun", "dryRun", Kind::Bool),
+        Field::new(2, "MaxResults", "maxResults", Kind::Int32),
+        Field::new(3, "NextToken", "nextToken", Kind::Text),
+        Field::new(4, "VpcId", "vpcId", Kind::Id).required(),
+    ],
+};
+
+pub(super) static DESCRIBE_STALE_SECURITY_GROUPS_RESULT: Shape = Shape {
+    name: "DescribeStaleSecurityGroupsResult",
+    fields: &[
+        Field::new(1, "NextToken", "nextToken", Kind::Text),
+        Field::new(2, "StaleSecurityGroupSet", "staleSecurityGroupSet", Kind::Message(&super::security_groups::STALE_SECURITY_GROUP))
+            .list("item"),
+    ],
+};
+
+pub(super) static GET_SECURITY_GROUPS_FOR_VPC_REQUEST: Shape = Shape {
+    name: "GetSecurityGroupsForVpcRequest",
+    fields: &[
+        Field::new(1, "VpcId", "vpcId", Kind::Id).required(),
+        Field::new(2, "NextToken", "nextToken", Kind::Text),
+        Field::new(3, "MaxResults", "maxResults", Kind::Int32),
+        Field::new(4, "Filter", "filters", Kind::Message(&super::common::FILTER)).list("item"),
+        Field::new(5, "DryRun", "dryRun", Kind::Bool),
+    ],
+};
+
+pub(super) static GET_SECURITY_GROUPS_FOR_VPC_RESULT: Shape = Shape {
+    name: "GetSecurityGroupsForVpcResult",
+    fields: &[
+        Field::new(1, "NextToken", "nextToken", Kind::Text),
+        Field::new(2, "SecurityGroupForVpcs", "securityGroupForVpcSet", Kind::Message(&super::security_groups::SECURITY_GROUP_FOR_VPC))
+            .list("item"),
     ],
 };
 
@@ -275,6 +330,28 @@ pub(super) static SECURITY_GROUP: Shape = Shape {
     ],
 };
 
+pub(super) static SECURITY_GROUP_FOR_VPC: Shape = Shape {
+    name: "SecurityGroupForVpc",
+    fields: &[
+        Field::new(1, "Description", "description", Kind::Text),
+        Field::new(2, "GroupName", "groupName", Kind::Text),
+        Field::new(3, "OwnerId", "ownerId", Kind::Id),
+        Field::new(4, "GroupId", "groupId", Kind::Id),
+        Field::new(5, "Tags", "tagSet", Kind::Message(&super::common::TAG)).list("item"),
+        Field::new(6, "PrimaryVpcId", "primaryVpcId", Kind::Id),
+    ],
+};
+
+pub(super) static SECURITY_GROUP_REFERENCE: Shape = Shape {
+    name: "SecurityGroupReference",
+    fields: &[
+        Field::new(1, "GroupId", "groupId", Kind::Id),
+        Field::new(2, "ReferencingVpcId", "referencingVpcId", Kind::Id),
+        Field::new(3, "VpcPeeringConnectionId", "vpcPeeringConnectionId", Kind::Id),
+        Field::new(4, "TransitGatewayId", "transitGatewayId", Kind::Id),
+    ],
+};
+
 pub(super) static SECURITY_GROUP_RULE: Shape = Shape {
     name: "SecurityGroupRule",
     fields: &[
@@ -322,6 +399,31 @@ pub(super) static SECURITY_GROUP_RULE_UPDATE: Shape = Shape {
     fields: &[
         Field::new(1, "SecurityGroupRuleId", "securityGroupRuleId", Kind::Id).required(),
         Field::new(2, "SecurityGroupRule", "securityGroupRule", Kind::Message(&super::security_groups::SECURITY_GROUP_RULE_REQUEST)),
+    ],
+};
+
+pub(super) static STALE_IP_PERMISSION: Shape = Shape {
+    name: "StaleIpPermission",
+    fields: &[
+        Field::new(1, "FromPort", "fromPort", Kind::Int32),
+        Field::new(2, "IpProtocol", "ipProtocol", Kind::Text),
+        Field::new(3, "IpRanges", "ipRanges", Kind::Text).list("item"),
+        Field::new(4, "PrefixListIds", "prefixListIds", Kind::Id).list("item"),
+        Field::new(5, "ToPort", "toPort", Kind::Int32),
+        Field::new(6, "UserIdGroupPairs", "groups", Kind::Message(&super::security_groups::USER_ID_GROUP_PAIR)).list("item"),
+    ],
+};
+
+pub(super) static STALE_SECURITY_GROUP: Shape = Shape {
+    name: "StaleSecurityGroup",
+    fields: &[
+        Field::new(1, "Description", "description", Kind::Text),
+        Field::new(2, "GroupId", "groupId", Kind::Id),
+        Field::new(3, "GroupName", "groupName", Kind::Text),
+        Field::new(4, "StaleIpPermissions", "staleIpPermissions", Kind::Message(&super::security_groups::STALE_IP_PERMISSION)).list("item"),
+        Field::new(5, "StaleIpPermissionsEgress", "staleIpPermissionsEgress", Kind::Message(&super::security_groups::STALE_IP_PERMISSION))
+            .list("item"),
+        Field::new(6, "VpcId", "vpcId", Kind::Id),
     ],
 };
 
