@@ -81,6 +81,7 @@ error_codes! {
     IncorrectState = "IncorrectState", 400;
     InstanceLimitExceeded = "InstanceLimitExceeded", 400;
     InsufficientInstanceCapacity = "InsufficientInstanceCapacity", 500;
+    InvalidAddressLocked = "InvalidAddress.Locked", 400;
     InvalidAddressNotFound = "InvalidAddress.NotFound", 400;
     InvalidAllocationIdMalformed = "InvalidAllocationID.Malformed", 400;
     InvalidAllocationIdNotFound = "InvalidAllocationID.NotFound", 400;

@@ -14,6 +14,8 @@ def made(world, **parameters):
 declare_tags("AllocateAddress", "elastic-ip", made)
 for _action, _parameters in [
     ("AssociateAddress", lambda w: w.address_and_interface()),
+    ("ModifyAddressAttribute", lambda w: {"AllocationId": w.new_address()["AllocationId"], "DomainName": "example.com"}),
+    ("ResetAddressAttribute", lambda w: {"AllocationId": w.addresses[0]["AllocationId"], "Attribute": "domain-name"}),
     ("ReleaseAddress", lambda w: {"AllocationId": w.new_address()["AllocationId"]}),
 ]:
     declare_subject(_action, *NO_ALLOCATION, _parameters)
@@ -27,6 +29,24 @@ def particular(world, value):
 @parameter("AllocateAddress", "NetworkBorderGroup", ("us-east-1", "us-east-1-wl1"), ("done", "InvalidParameterValue"))
 def border_group(world, value):
     return code_of(world.new_address, NetworkBorderGroup=value)
+
+
+@parameter("ModifyAddressAttribute", "DomainName", ("one.example.com", "two.example.com"), ("one.example.com.", "two.example.com."))
+def called(world, value):
+    allocation = world.new_address()["AllocationId"]
+    world.ec2.modify_address_attribute(AllocationId=allocation, DomainName=value)
+    return world.ec2.describe_addresses_attribute(AllocationIds=[allocation], Attribute="domain-name")["Addresses"][0]["PtrRecord"]
+
+
+@parameter("DescribeAddressesAttribute", "Attribute", ("domain-name", None), (0, 1))
+def with_name(world, value):
+    asked = {"AllocationIds": [world.new_address()["AllocationId"]]} | ({"Attribute": value} if value else {})
+    return len(world.ec2.describe_addresses_attribute(**asked)["Addresses"])
+
+
+@parameter("ResetAddressAttribute", "Attribute", ("domain-name", "colour"), ("done", "InvalidParameterValue"))
+def reset(world, value):
+    return code_of(world.ec2.reset_address_attribute, AllocationId=world.addresses[0]["AllocationId"], Attribute=value)
 
 
 @parameter("ReleaseAddress", "NetworkBorderGroup", ("us-east-1", "us-east-1-wl1"), ("done", "InvalidAddress.NotFound"))

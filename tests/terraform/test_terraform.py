@@ -168,10 +168,13 @@ def test_elastic_addresses(terraform, account, cloud):
     net.nothing_to_do()
     seen = net.outputs()["seen"]
     assert (seen["own"], seen["on"]) == (True, True)
-    assert in_place(net.actions(stage=2)) == {"aws_eip.own"}
+    name = lambda: account.client().describe_addresses_attribute(AllocationIds=seen["ids"][:1])["Addresses"][0]["PtrRecord"]  # noqa: E731
+    assert name() == "mail1.example.com."
+    assert in_place(net.actions(stage=2)) == {"aws_eip.own", "aws_eip_domain_name.own"}
     net.apply(stage=2)
     net.nothing_to_do(stage=2)
     assert net.outputs()["seen"] == seen
+    assert name() == "mail2.example.com."
     shown = {one["AllocationId"]: one["InstanceId"] for one in account.client().describe_addresses()["Addresses"]}
     assert shown[seen["ids"][1]] == seen["first"] != shown[seen["ids"][0]]
     net.imported("aws_eip.own", seen["ids"][0], stage=2)

@@ -83,6 +83,8 @@ pub struct VpcPlan {
     pub acls: BTreeMap<String, Acl>,
     /// Instances on any host that are called by their ids, too.
     pub resource_names: ResourceNames,
+    /// What public addresses of the account are called.
+    pub reverse_names: BTreeMap<Ipv4Addr, String>,
     /// The first address of each subnet.
     pub gateways: BTreeSet<Ipv4Addr>,
     pub interfaces: BTreeMap<String, Interface>,
@@ -416,6 +418,12 @@ fn empty(host_id: &str, stated: &VpcDesired, faults: &mut Vec<Fault>) -> Result<
         route_tables: BTreeMap::new(),
         acls: BTreeMap::new(),
         resource_names: ResourceNames::new(stated),
+        // What is no address is left out: nobody asks for it.
+        reverse_names: stated
+            .reverse_names
+            .iter()
+            .filter_map(|one| Some((address(&one.public_ip_address).ok()?, one.name.clone())))
+            .collect(),
         gateways: BTreeSet::new(),
         interfaces: BTreeMap::new(),
         groups: BTreeMap::new(),

@@ -113,11 +113,33 @@ impl Action for ec2::DisassociateAddressRequest {
     }
 }
 
+impl Action for ec2::ModifyAddressAttributeRequest {
+    type Answer = ec2::ModifyAddressAttributeResult;
+
+    const NAME: &'static str = "ModifyAddressAttribute";
+    const PATH: &'static str = "/aws.ec2.ElasticAddresses/ModifyAddressAttribute";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
 impl Action for ec2::ReleaseAddressRequest {
     type Answer = ();
 
     const NAME: &'static str = "ReleaseAddress";
     const PATH: &'static str = "/aws.ec2.ElasticAddresses/ReleaseAddress";
+
+    fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+}
+
+impl Action for ec2::ResetAddressAttributeRequest {
+    type Answer = ec2::ResetAddressAttributeResult;
+
+    const NAME: &'static str = "ResetAddressAttribute";
+    const PATH: &'static str = "/aws.ec2.ElasticAddresses/ResetAddressAttribute";
 
     fn dry_run(&self) -> bool {
         self.dry_run.unwrap_or_default()
@@ -1687,7 +1709,9 @@ macro_rules! for_each_action {
             $crate::aws::ec2::DescribeAddressesRequest,
             $crate::aws::ec2::DescribeAddressesAttributeRequest,
             $crate::aws::ec2::DisassociateAddressRequest,
+            $crate::aws::ec2::ModifyAddressAttributeRequest,
             $crate::aws::ec2::ReleaseAddressRequest,
+            $crate::aws::ec2::ResetAddressAttributeRequest,
             $crate::aws::ec2::DeregisterImageRequest,
             $crate::aws::ec2::DescribeImagesRequest,
             $crate::aws::ec2::DescribeInstanceTypeOfferingsRequest,
@@ -1847,7 +1871,9 @@ macro_rules! for_each_known_action {
             $crate::aws::ec2::DescribeAddressesRequest,
             $crate::aws::ec2::DescribeAddressesAttributeRequest,
             $crate::aws::ec2::DisassociateAddressRequest,
+            $crate::aws::ec2::ModifyAddressAttributeRequest,
             $crate::aws::ec2::ReleaseAddressRequest,
+            $crate::aws::ec2::ResetAddressAttributeRequest,
             $crate::aws::ec2::DeregisterImageRequest,
             $crate::aws::ec2::DescribeImagesRequest,
             $crate::aws::ec2::DescribeInstanceTypeOfferingsRequest,

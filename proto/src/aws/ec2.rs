@@ -565,6 +565,20 @@ pub struct DisassociateAddressRequest {
     pub dry_run: ::core::option::Option<bool>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModifyAddressAttributeRequest {
+    #[prost(string, tag = "1")]
+    pub allocation_id: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "2")]
+    pub domain_name: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "3")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModifyAddressAttributeResult {
+    #[prost(message, optional, tag = "1")]
+    pub address: ::core::option::Option<AddressAttribute>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PtrUpdateStatus {
     #[prost(string, optional, tag = "1")]
     pub value: ::core::option::Option<::prost::alloc::string::String>,
@@ -583,6 +597,20 @@ pub struct ReleaseAddressRequest {
     pub network_border_group: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(bool, optional, tag = "4")]
     pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResetAddressAttributeRequest {
+    #[prost(string, tag = "1")]
+    pub allocation_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub attribute: ::prost::alloc::string::String,
+    #[prost(bool, optional, tag = "3")]
+    pub dry_run: ::core::option::Option<bool>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResetAddressAttributeResult {
+    #[prost(message, optional, tag = "1")]
+    pub address: ::core::option::Option<AddressAttribute>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeleteSnapshotReturnCode {

@@ -342,6 +342,17 @@ pub struct VpcDesired {
     /// What public names end in: "compute-1.amazonaws.com". Empty: the VPC gives none, or its scheduler is one that did not say.
     #[prost(string, tag = "30")]
     pub public_name_domain: ::prost::alloc::string::String,
+    /// What the account calls its public addresses, wherever they are: the answer where their names are asked for.
+    #[prost(message, repeated, tag = "31")]
+    pub reverse_names: ::prost::alloc::vec::Vec<ReverseName>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReverseName {
+    #[prost(string, tag = "1")]
+    pub public_ip_address: ::prost::alloc::string::String,
+    /// "mail.example.com."
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
 }
 /// Another VPC, beside this one. Packets pass between the interfaces of the two where routes of both lead them, and no further.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

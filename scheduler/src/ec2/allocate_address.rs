@@ -47,6 +47,7 @@ impl Command for ec2::AllocateAddressRequest {
             association_id: None,
             network_interface_id: None,
             private_ip_address: None,
+            ptr_record: None,
             created: tx.now(),
         };
         let row = row.into_active_model().insert(tx.db()).await?;

@@ -1,10 +1,12 @@
-//! `DescribeAddressesAttribute`. Addresses have no names of their own here, so none is shown.
+//! `DescribeAddressesAttribute`: the names of addresses. Where the attribute is asked for, what has none is not shown: clients wait for that
+//! after a reset.
 
 use freehold_proto::ErrorCode;
 use freehold_proto::aws::ec2;
 
 use super::find::{Search, find};
 use super::message;
+use super::model::elastic_address::{attribute, check_attribute};
 use super::resolve::ELASTIC_ADDRESS;
 use crate::engine::{Ask, Query};
 use crate::filter::Table;
@@ -25,14 +27,12 @@ impl Query for ec2::DescribeAddressesAttributeRequest {
 
     async fn answer(self, ask: &Ask) -> Outcome<ec2::DescribeAddressesAttributeResult> {
         let page = ask.page(&self)?;
+        let asked = self.attribute.as_deref().filter(|attribute| !attribute.is_empty());
+        asked.map_or(Ok(()), check_attribute)?;
         let filters = FILTERS.compile(message::filters(&[]))?;
         let search = Search::new(&ELASTIC_ADDRESS, &self.allocation_ids, page, &filters);
-        let (found, next_token) = find(ask, search, |_: &ElasticAddressView| true)?;
-        let attribute = |view: ElasticAddressView| ec2::AddressAttribute {
-            allocation_id: Some(view.address.allocation_id.clone()),
-            public_ip: Some(view.address.address.clone()),
-            ..ec2::AddressAttribute::default()
-        };
-        Ok(ec2::DescribeAddressesAttributeResult { addresses: found.into_iter().map(attribute).collect(), next_token })
+        let (found, next_token) = find(ask, search, |view: &ElasticAddressView| asked.is_none() || view.address.ptr_record.is_some())?;
+        let addresses = found.iter().map(|view: &ElasticAddressView| attribute(&view.address)).collect();
+        Ok(ec2::DescribeAddressesAttributeResult { addresses, next_token })
     }
 }

@@ -1,4 +1,4 @@
-//! `ReleaseAddress`. Refused while the address is on an interface.
+//! `ReleaseAddress`. Refused while the address is on an interface or has a name.
 
 use freehold_proto::aws::ec2;
 use freehold_proto::{ErrorCode, Fault};
@@ -11,6 +11,7 @@ use crate::store::{Outcome, Tx};
 
 impl Command for ec2::ReleaseAddressRequest {
     const ERRORS: &'static [ErrorCode] = &[
+        ErrorCode::InvalidAddressLocked,
         ErrorCode::InvalidAddressNotFound,
         ErrorCode::InvalidAllocationIdMalformed,
         ErrorCode::InvalidAllocationIdNotFound,
@@ -28,6 +29,11 @@ impl Command for ec2::ReleaseAddressRequest {
         if let Some(association) = &row.association_id {
             let message = format!("Address {} is in use: it is associated by {association}. Disassociate it first.", row.address);
             return Err(Fault::new(ErrorCode::InvalidIpAddressInUse, message).into());
+        }
+        if let Some(name) = &row.ptr_record {
+            let message =
+                format!("Address {} is locked: its reverse DNS name is {name}. Reset the attribute domain-name first.", row.address);
+            return Err(Fault::new(ErrorCode::InvalidAddressLocked, message).into());
         }
         remove_tags(tx, &row.allocation_id).await?;
         row.delete(tx.db()).await?;

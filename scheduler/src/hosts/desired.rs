@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use freehold_proto::internal::host::{
     DhcpOptionsDesired, InstanceDesired, InterfaceAttachment, Metadata, PeeringDesired, PowerState, PublicAddress, ResourceName,
-    SecurityGroupDesired, VolumeAttachment, VpcDesired,
+    ReverseName, SecurityGroupDesired, VolumeAttachment, VpcDesired,
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 
@@ -20,7 +20,8 @@ use crate::store::read::instances::{self, InstanceView};
 use crate::store::read::interfaces::InterfaceView;
 use crate::store::read::volumes::VolumeView;
 use crate::store::{
-    Outcome, Select, dhcp_options, instance, nat_gateway, public_address, security_group, security_group_rule, vpc, vpc_cidr_block,
+    Outcome, Select, dhcp_options, elastic_address, instance, nat_gateway, public_address, security_group, security_group_rule, vpc,
+    vpc_cidr_block,
 };
 
 fn unsigned(value: i64) -> u64 {
@@ -166,6 +167,7 @@ pub async fn vpc(db: &impl ConnectionTrait, settings: &Settings, vpc_id: &str) -
     let mut subnets = subnets(db, vpc_id).await?;
     let network_acls = network_acls(db, &mut subnets).await?;
     let dhcp_options = dhcp_options(db, &row.dhcp_options_id).await?;
+    let reverse_names = reverse_names(db, &row.account_id).await?;
     Ok(Some(VpcDesired {
         vpc_id: row.vpc_id,
         account_id: row.account_id,
@@ -181,6 +183,7 @@ pub async fn vpc(db: &impl ConnectionTrait, settings: &Settings, vpc_id: &str) -
         network_acls,
         dhcp_options,
         peerings: peerings(db, vpc_id).await?,
+        reverse_names,
         public_name_domain: if row.enable_dns_support && row.enable_dns_hostnames { settings.public_domain() } else { String::new() },
     }))
 }
@@ -218,6 +221,16 @@ async fn resource_names(db: &impl ConnectionTrait, vpc_id: &str) -> Result<Vec<R
         private_ip_address: row.private_ip_address,
     };
     Ok(named.all(db).await?.into_iter().map(name).collect())
+}
+
+/// What an account calls its addresses.
+async fn reverse_names(db: &impl ConnectionTrait, account_id: &str) -> Result<Vec<ReverseName>, DbErr> {
+    let named = elastic_address::Entity::find()
+        .filter(elastic_address::Column::AccountId.eq(account_id))
+        .filter(elastic_address::Column::PtrRecord.is_not_null())
+        .order_by_asc(elastic_address::Column::AllocationId);
+    let name = |row: elastic_address::Model| Some(ReverseName { public_ip_address: row.address, name: row.ptr_record? });
+    Ok(named.all(db).await?.into_iter().filter_map(name).collect())
 }
 
 pub async fn group_ids(db: &impl ConnectionTrait, vpc_id: &str) -> Result<Vec<String>, DbErr> {

@@ -7,10 +7,10 @@ use freehold_proto::id::ElasticAddressAssociationId;
 use freehold_proto::{ErrorCode, Fault};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Set};
 
-use super::interface;
+use super::{interface, restate};
 use crate::addresses;
 use crate::lifecycle::transition::power;
-use crate::store::{Failure, Outcome, Tx, elastic_address, internet_gateway, network_interface, private_address, public_address};
+use crate::store::{Failure, Outcome, Tx, elastic_address, internet_gateway, network_interface, private_address, public_address, vpc};
 
 /// An account's. EC2's is 5 until one asks for more; an operator has nobody to ask.
 pub const MOST: u64 = 1_000;
@@ -64,6 +64,20 @@ pub async fn associate(tx: &mut Tx, row: elastic_address::Model, interface: &net
     }
     interface::restate(tx, id).await?;
     Ok(association_id)
+}
+
+/// Gives it a reverse DNS name, or takes that away. The resolvers of the account's VPCs know it from then on.
+pub async fn call(tx: &mut Tx, row: elastic_address::Model, name: Option<String>) -> Outcome<elastic_address::Model> {
+    if row.ptr_record == name {
+        return Ok(row);
+    }
+    let mut row = row.into_active_model();
+    row.ptr_record = Set(name);
+    let row = row.update(tx.db()).await?;
+    for vpc in vpc::Entity::find().filter(vpc::Column::AccountId.eq(&row.account_id)).all(tx.db()).await? {
+        restate(tx, &vpc.vpc_id).await?;
+    }
+    Ok(row)
 }
 
 /// Takes it from its interface, whose instance gets an address of the pool again where it is to have one.

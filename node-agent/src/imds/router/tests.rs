@@ -71,6 +71,7 @@ pub fn vpc() -> VpcPlan {
         resolver: Ipv4Addr::new(172, 31, 0, 2),
         dhcp: crate::network::plan::DhcpOptions::default(),
         resource_names: crate::network::plan::ResourceNames::default(),
+        reverse_names: BTreeMap::new(),
         gateways: BTreeSet::new(),
         interfaces: BTreeMap::new(),
         groups: BTreeMap::new(),

@@ -3,6 +3,7 @@
 //! `ip-172-31-0-5.ec2.internal` and its reverse are computed, since every address of the VPC has such a name, on whatever host it is.
 //! `i-0123456789abcdef0.ec2.internal` is known of the instances that the VPC's statement names, and is the reverse of those that call
 //! themselves so.
+//! What the account calls its public addresses is their reverse; of others the world is asked.
 //! An instance's public name means its private address here, as on EC2. The rest goes to the host's resolvers; the VPC's own domain
 //! never does.
 
@@ -93,7 +94,11 @@ fn authority(vpc: &VpcPlan) -> Option<Record> {
 fn known(name: &Name, vpc: &VpcPlan) -> Known {
     let text = name.to_ascii().to_ascii_lowercase();
     let text = text.trim_end_matches('.');
-    if let Some(address) = reverse(name, vpc) {
+    let address = reverse(name);
+    if let Some(name) = address.and_then(|address| vpc.reverse_names.get(&address)).and_then(|name| Name::from_ascii(name).ok()) {
+        return Known::Name(name);
+    }
+    if let Some(address) = address.filter(|address| vpc.contains(*address)) {
         let host = vpc.resource_names.hostname_of(address).map_or_else(|| host_name(address), str::to_owned);
         let host = format!("{host}.{}.", vpc.domain);
         return Name::from_ascii(host).map_or(Known::Nothing, Known::Name);
@@ -112,9 +117,9 @@ fn known(name: &Name, vpc: &VpcPlan) -> Known {
     }
 }
 
-fn reverse(name: &Name, vpc: &VpcPlan) -> Option<Ipv4Addr> {
+fn reverse(name: &Name) -> Option<Ipv4Addr> {
     match name.parse_arpa_name().ok()? {
-        IpNet::V4(net) if net.prefix_len() == 32 && vpc.contains(net.addr()) => Some(net.addr()),
+        IpNet::V4(net) if net.prefix_len() == 32 => Some(net.addr()),
         _ => None,
     }
 }
@@ -185,6 +190,7 @@ mod tests {
             resolver: Ipv4Addr::new(172, 31, 0, 2),
             dhcp: crate::network::plan::DhcpOptions::default(),
             resource_names: ResourceNames::default(),
+            reverse_names: [(Ipv4Addr::new(198, 18, 0, 6), "mail.example.com.".to_owned())].into(),
             gateways: BTreeSet::new(),
             interfaces: BTreeMap::new(),
             groups: BTreeMap::new(),
@@ -240,6 +246,15 @@ mod tests {
     fn the_reverse_of_an_address_is_its_name() {
         let answer = ask("5.4.31.172.in-addr.arpa.", RecordType::PTR).unwrap();
         assert_eq!(data(&answer), ["ip-172-31-4-5.ec2.internal."]);
+    }
+
+    #[test]
+    fn a_public_address_that_the_account_names_is_called_so() {
+        let answer = ask("6.0.18.198.in-addr.arpa.", RecordType::PTR).unwrap();
+        assert_eq!((data(&answer), answer.metadata.response_code), (vec!["mail.example.com.".to_owned()], ResponseCode::NoError));
+        assert_eq!(data(&ask("6.0.18.198.in-addr.arpa.", RecordType::A).unwrap()), Vec::<String>::new());
+        assert!(ask("7.0.18.198.in-addr.arpa.", RecordType::PTR).is_none(), "the world is asked");
+        assert!(ask("mail.example.com.", RecordType::A).is_none(), "its forward record is the world's, too");
     }
 
     #[test]

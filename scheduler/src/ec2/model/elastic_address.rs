@@ -5,8 +5,10 @@ use freehold_proto::aws::ec2;
 
 use crate::Settings;
 use crate::ec2::message;
+use crate::ec2::run_instances::invalid;
 use crate::ec2::shown::{Shown, Shows, shown};
 use crate::filter::Table;
+use crate::store::elastic_address;
 use crate::store::read::elastic::ElasticAddressView;
 
 /// All addresses are of the cloud's one pool, for VPCs. EC2-Classic had others.
@@ -47,6 +49,26 @@ impl Shows for ElasticAddressView {
             tags: message::tags(&self.tags),
             ..ec2::Address::default()
         })
+    }
+}
+
+/// The one attribute that there is.
+const DOMAIN_NAME: &str = "domain-name";
+
+pub fn check_attribute(asked: &str) -> Result<(), Fault> {
+    if asked == DOMAIN_NAME {
+        return Ok(());
+    }
+    Err(invalid(format!("Value ({asked}) for parameter attribute is invalid. It is {DOMAIN_NAME}.")))
+}
+
+/// What is said of its name. A change is done as soon as it is answered, so none is ever on its way.
+pub fn attribute(row: &elastic_address::Model) -> ec2::AddressAttribute {
+    ec2::AddressAttribute {
+        public_ip: Some(row.address.clone()),
+        allocation_id: Some(row.allocation_id.clone()),
+        ptr_record: row.ptr_record.clone(),
+        ptr_record_update: None,
     }
 }
 

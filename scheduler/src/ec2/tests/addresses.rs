@@ -78,6 +78,7 @@ async fn limit(bench: &Bench) {
         account_id: ONE.into(),
         address: format!("198.19.{}.{}", number / 256, number % 256),
         association_id: None,
+        ptr_record: None,
         network_interface_id: None,
         private_ip_address: None,
         created: 0,

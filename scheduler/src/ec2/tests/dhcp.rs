@@ -28,7 +28,7 @@ async fn made(bench: &Bench) -> String {
     bench.get(of(vec![option("ntp-servers", &["192.0.2.1"])])).await.dhcp_options.expect("a set").dhcp_options_id.expect("an id")
 }
 
-async fn told(bench: &Bench, vpc: &str) -> freehold_proto::internal::host::VpcDesired {
+pub async fn told(bench: &Bench, vpc: &str) -> freehold_proto::internal::host::VpcDesired {
     let store = bench.scheduler.store();
     desired::vpc(store.reader(), store.settings(), vpc).await.expect("a read").expect("a VPC")
 }

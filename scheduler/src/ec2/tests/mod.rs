@@ -24,6 +24,7 @@ mod peering;
 mod placement_groups;
 mod prefix_lists;
 mod refusals;
+mod reverse_names;
 mod route_refusals;
 mod routes;
 mod security_groups;

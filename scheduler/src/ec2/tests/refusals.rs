@@ -64,6 +64,7 @@ async fn every_declared_code_is_provoked() {
     super::list_rules::refusals(&bench).await;
     super::prefix_lists::refusals(&bench).await;
     super::route_refusals::refusals(&bench).await;
+    super::reverse_names::refusals(&bench).await;
     super::addresses::refusals(&bench).await;
     tags(&bench).await;
     authorize_rules(&bench).await;

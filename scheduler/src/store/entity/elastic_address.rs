@@ -13,6 +13,8 @@ pub struct Model {
     pub association_id: Option<String>,
     pub network_interface_id: Option<String>,
     pub private_ip_address: Option<String>,
+    /// Its reverse DNS name, with the root's dot.
+    pub ptr_record: Option<String>,
     pub created: i64,
 }
 

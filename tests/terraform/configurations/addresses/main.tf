@@ -21,6 +21,11 @@ resource "aws_eip_association" "loose" {
   depends_on           = [aws_eip.own]
 }
 
+resource "aws_eip_domain_name" "own" {
+  allocation_id = aws_eip.own.allocation_id
+  domain_name   = "mail${var.stage}.example.com"
+}
+
 data "aws_eip" "own" {
   id         = aws_eip.own.id
   depends_on = [aws_eip.own]

@@ -121,6 +121,20 @@ pub(super) static DISASSOCIATE_ADDRESS_REQUEST: Shape = Shape {
     ],
 };
 
+pub(super) static MODIFY_ADDRESS_ATTRIBUTE_REQUEST: Shape = Shape {
+    name: "ModifyAddressAttributeRequest",
+    fields: &[
+        Field::new(1, "AllocationId", "allocationId", Kind::Id).required(),
+        Field::new(2, "DomainName", "domainName", Kind::Text),
+        Field::new(3, "DryRun", "dryRun", Kind::Bool),
+    ],
+};
+
+pub(super) static MODIFY_ADDRESS_ATTRIBUTE_RESULT: Shape = Shape {
+    name: "ModifyAddressAttributeResult",
+    fields: &[Field::new(1, "Address", "address", Kind::Message(&super::elastic_addresses::ADDRESS_ATTRIBUTE))],
+};
+
 pub(super) static PTR_UPDATE_STATUS: Shape = Shape {
     name: "PtrUpdateStatus",
     fields: &[
@@ -138,6 +152,20 @@ pub(super) static RELEASE_ADDRESS_REQUEST: Shape = Shape {
         Field::new(3, "NetworkBorderGroup", "networkBorderGroup", Kind::Text),
         Field::new(4, "DryRun", "dryRun", Kind::Bool),
     ],
+};
+
+pub(super) static RESET_ADDRESS_ATTRIBUTE_REQUEST: Shape = Shape {
+    name: "ResetAddressAttributeRequest",
+    fields: &[
+        Field::new(1, "AllocationId", "allocationId", Kind::Id).required(),
+        Field::new(2, "Attribute", "attribute", Kind::Words(super::elastic_addresses::ADDRESS_ATTRIBUTE_NAME)).required(),
+        Field::new(3, "DryRun", "dryRun", Kind::Bool),
+    ],
+};
+
+pub(super) static RESET_ADDRESS_ATTRIBUTE_RESULT: Shape = Shape {
+    name: "ResetAddressAttributeResult",
+    fields: &[Field::new(1, "Address", "address", Kind::Message(&super::elastic_addresses::ADDRESS_ATTRIBUTE))],
 };
 
 pub(super) static ADDRESS_ATTRIBUTE_NAME: &[&str] = &["domain-name"];

@@ -1347,7 +1347,7 @@ pub(super) static SERVICE: Service = Service {
             result: None,
             parameters: &[
                 Parameter { path: "AllocationId", standing: Standing::Done },
-                Parameter { path: "Attribute", standing: Standing::DefaultOnly("domain-name") },
+                Parameter { path: "Attribute", standing: Standing::Done },
                 Parameter { path: "DryRun", standing: Standing::Done },
                 Parameter { path: "MaxResults", standing: Standing::Done },
                 Parameter { path: "NextToken", standing: Standing::Done },
@@ -2237,6 +2237,20 @@ pub(super) static SERVICE: Service = Service {
         },
         Operation {
             service: &SERVICE,
+            name: "ModifyAddressAttribute",
+            path: "/aws.ec2.ElasticAddresses/ModifyAddressAttribute",
+            status: Status::Served,
+            request: &elastic_addresses::MODIFY_ADDRESS_ATTRIBUTE_REQUEST,
+            answer: Some(&elastic_addresses::MODIFY_ADDRESS_ATTRIBUTE_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "AllocationId", standing: Standing::Done },
+                Parameter { path: "DomainName", standing: Standing::Done },
+                Parameter { path: "DryRun", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
             name: "ModifyInstanceAttribute",
             path: "/aws.ec2.Instances/ModifyInstanceAttribute",
             status: Status::Served,
@@ -2653,6 +2667,20 @@ pub(super) static SERVICE: Service = Service {
                 Parameter { path: "AssociationId", standing: Standing::Done },
                 Parameter { path: "DryRun", standing: Standing::Done },
                 Parameter { path: "RouteTableId", standing: Standing::Done },
+            ],
+        },
+        Operation {
+            service: &SERVICE,
+            name: "ResetAddressAttribute",
+            path: "/aws.ec2.ElasticAddresses/ResetAddressAttribute",
+            status: Status::Served,
+            request: &elastic_addresses::RESET_ADDRESS_ATTRIBUTE_REQUEST,
+            answer: Some(&elastic_addresses::RESET_ADDRESS_ATTRIBUTE_RESULT),
+            result: None,
+            parameters: &[
+                Parameter { path: "AllocationId", standing: Standing::Done },
+                Parameter { path: "Attribute", standing: Standing::Done },
+                Parameter { path: "DryRun", standing: Standing::Done },
             ],
         },
         Operation {
