@@ -180,7 +180,6 @@ pub fn rule_message(
         referenced_group_info: row.referenced_group_id.as_ref().map(referenced),
         description: row.description.clone(),
         tags: message::tags(tags),
-        ..Default::default()
     }
 }
 
@@ -199,7 +198,6 @@ impl From<&security_group_rule::Model> for ec2::RevokedSecurityGroupRule {
             referenced_group_id: row.referenced_group_id.clone(),
             prefix_list_id: row.prefix_list_id.clone(),
             description: row.description.clone(),
-            ..Self::default()
         }
     }
 }

@@ -111,9 +111,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0029_vpc_peering::VpcPeering),
             Box::new(m0030_addresses_of_addresses::AddressesOfAddresses),
             Box::new(m0031_address_pools::AddressPools),
+            Box::new(m0032_nat_gateway_addresses::NatGatewayAddresses),
             Box::new(m0033_subnet_cidr_reservations::SubnetCidrReservations),
             Box::new(m0034_reverse_names::ReverseNames),
-            Box::new(m0032_nat_gateway_addresses::NatGatewayAddresses),
             Box::new(m0035_ipv6_in_rules::Ipv6InRules),
         ]
     }
