@@ -27,6 +27,10 @@ class World:
         self.launched = []
         self.kept = []
         self._block = 0
+        # Addresses that tests name are drawn for nobody else.
+        for subnet in self.subnets:
+            named = subnet["CidrBlock"].split("/")[0].rsplit(".", 1)[0] + ".192/27"
+            self.ec2.create_subnet_cidr_reservation(SubnetId=subnet["SubnetId"], Cidr=named, ReservationType="explicit")
 
     def _remember(self, model, params, **_):
         self.sent[model.name].update(without_numbers(name) for name in params["body"])
@@ -98,8 +102,9 @@ class World:
     def vpc(self):
         return self.ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]
 
-    @cached_property
+    @property
     def subnets(self):
+        """The default VPC's, as they are by now: some tests have other ones made."""
         of_default = self.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [self.vpc["VpcId"]]}])["Subnets"]
         return sorted(of_default, key=lambda subnet: subnet["AvailabilityZone"])
 

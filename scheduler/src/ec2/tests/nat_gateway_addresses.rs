@@ -62,7 +62,7 @@ async fn made(bench: &Bench, subnet: &str) -> (String, String) {
 pub async fn refusals(bench: &Bench) {
     let vpc = new_vpc(bench, "10.77.0.0/16").await.vpc_id.expect("an id");
     let subnet = bench.get(subnet_of(&vpc, "10.77.0.0/28")).await.subnet.expect("a subnet").subnet_id.expect("an id");
-    let ((private, primary), (other, _)) = (made(bench, &subnet).await, made(bench, &subnet).await);
+    let ((private, primary), (other, drawn)) = (made(bench, &subnet).await, made(bench, &subnet).await);
     let mut allocations = Vec::new();
     for _ in 0..9 {
         allocations.extend(bench.get(ec2::AllocateAddressRequest::default()).await.allocation_id);
@@ -91,7 +91,8 @@ pub async fn refusals(bench: &Bench) {
     force(bench, &private, PRIVATE, state::AVAILABLE).await;
     bench.refused(ErrorCode::OperationNotPermitted, several(&other, 1)).await;
     bench.refused(ErrorCode::OperationNotPermitted, unassign(&other, &["10.77.0.9"])).await;
-    let free = ["10.77.0.5", "10.77.0.6", "10.77.0.7"].into_iter().find(|address| *address != primary).expect("a free one");
+    let free =
+        ["10.77.0.5", "10.77.0.6", "10.77.0.7"].into_iter().find(|address| *address != primary && *address != drawn).expect("a free one");
     of_public(bench, &other, &primary, &allocations).await;
     of_private(bench, &private, &primary, free).await;
     // The subnet is full from here on.
