@@ -1,7 +1,7 @@
 use freehold_proto::internal::host::rule_desired::Peer;
 use freehold_proto::internal::host::{
-    Metadata, NetworkAclDesired, NetworkAclEntryDesired, PublicAddress, RouteDesired, RouteTableDesired, RouterInterface, RuleDesired,
-    SecurityGroupDesired, SubnetDesired, route_desired,
+    Metadata, NatGatewayDesired, NetworkAclDesired, NetworkAclEntryDesired, PublicAddress, RouteDesired, RouteTableDesired,
+    RouterInterface, RuleDesired, SecurityGroupDesired, SubnetDesired, route_desired,
 };
 use proptest::prelude::*;
 
