@@ -36,7 +36,7 @@ pub enum Peer {
     Ipv4(Ipv4Net),
     /// No packet meets it: a VPC has no IPv6 block so far, and EC2 takes rules with one into VPCs without, too.
     Ipv6(Ipv6Net),
-    /// A group of the same account, by id.
+    /// A group, by id: of the same VPC, or of one that is peered with it.
     Group(String),
     /// What a prefix list has, by the list's id.
     PrefixList(String),
@@ -125,7 +125,7 @@ pub fn read<'a>(
         let protocol = Protocol::parse(word)?;
         let ports = Ports::read(protocol, permission.from_port, permission.to_port)?;
         if permission.peers.is_empty() {
-            return Err(missing("Each permission must name a source: IpRanges, UserIdGroupPairs or PrefixListIds."));
+            return Err(missing("Each permission must name a source: IpRanges, Ipv6Ranges, UserIdGroupPairs or PrefixListIds."));
         }
         for (peer, description) in permission.peers {
             let peer = match peer {
