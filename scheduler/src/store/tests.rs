@@ -232,14 +232,17 @@ async fn an_older_store_is_brought_up_to_date_and_keeps_its_rows() {
     assert!(super::volume::Entity::find().all(store.reader()).await.expect("a column of the third migration").is_empty());
 }
 
+/// What older stores are filled with.
+const A_VPC: &str = "
+    INSERT INTO account (account_id, name, created) VALUES ('111122223333', 'a', 0);
+    INSERT INTO vpc (vpc_id, account_id, cidr_block, cidr_association_id, is_default, vni, dhcp_options_id, enable_dns_support,
+        enable_dns_hostnames, enable_network_address_usage_metrics, generation, created)
+        VALUES ('vpc-1', '111122223333', '10.0.0.0/16', 'vpc-cidr-assoc-1', FALSE, 5000, 'default', TRUE, TRUE, FALSE, 1, 0);";
+
 /// Public addresses meant the primary one of their interface.
 #[tokio::test]
 async fn public_addresses_of_an_older_store_mean_what_they_meant() {
     const ROWS: &str = "
-        INSERT INTO account (account_id, name, created) VALUES ('111122223333', 'a', 0);
-        INSERT INTO vpc (vpc_id, account_id, cidr_block, cidr_association_id, is_default, vni, dhcp_options_id, enable_dns_support,
-            enable_dns_hostnames, enable_network_address_usage_metrics, generation, created)
-            VALUES ('vpc-1', '111122223333', '10.0.0.0/16', 'vpc-cidr-assoc-1', FALSE, 5000, 'default', TRUE, TRUE, FALSE, 1, 0);
         INSERT INTO subnet (subnet_id, account_id, vpc_id, availability_zone, cidr_block, default_for_az, map_public_ip_on_launch,
             private_dns_hostname_type, enable_resource_name_dns_a_record, created)
             VALUES ('subnet-1', '111122223333', 'vpc-1', 'us-east-1a', '10.0.0.0/24', FALSE, FALSE, 'ip-name', FALSE, 0);
@@ -253,7 +256,7 @@ async fn public_addresses_of_an_older_store_mean_what_they_meant() {
                 ('eipalloc-2', '111122223333', '198.18.0.2', NULL, NULL, 0);";
     let ground = Ground::new().await;
     std::fs::create_dir_all(ground.config().data).expect("a folder");
-    super::migration::tests::before(&ground.place(), "m0030_addresses_of_addresses", ROWS).await;
+    super::migration::tests::before(&ground.place(), "m0030_addresses_of_addresses", &format!("{A_VPC}{ROWS}")).await;
     let store = open_in(&ground).await;
     let public = super::public_address::Entity::find().all(store.reader()).await.expect("read");
     assert_eq!(public.iter().map(|row| row.private_ip_address.as_str()).collect::<Vec<_>>(), ["10.0.0.10"]);
@@ -267,10 +270,6 @@ async fn public_addresses_of_an_older_store_mean_what_they_meant() {
 #[tokio::test]
 async fn rules_of_an_older_store_mean_what_they_meant_and_new_ones_name_one_peer() {
     const ROWS: &str = "
-        INSERT INTO account (account_id, name, created) VALUES ('111122223333', 'a', 0);
-        INSERT INTO vpc (vpc_id, account_id, cidr_block, cidr_association_id, is_default, vni, dhcp_options_id, enable_dns_support,
-            enable_dns_hostnames, enable_network_address_usage_metrics, generation, created)
-            VALUES ('vpc-1', '111122223333', '10.0.0.0/16', 'vpc-cidr-assoc-1', FALSE, 5000, 'default', TRUE, TRUE, FALSE, 1, 0);
         INSERT INTO security_group (group_id, account_id, vpc_id, group_name, description, generation, created)
             VALUES ('sg-1', '111122223333', 'vpc-1', 'g', 'd', 1, 0);
         INSERT INTO security_group_rule (security_group_rule_id, account_id, group_id, is_egress, ip_protocol, from_port, to_port, cidr_ipv4, created)
@@ -280,7 +279,7 @@ async fn rules_of_an_older_store_mean_what_they_meant_and_new_ones_name_one_peer
             VALUES ('acl-1', FALSE, 100, '111122223333', '-1', 'allow', '0.0.0.0/0');";
     let ground = Ground::new().await;
     std::fs::create_dir_all(ground.config().data).expect("a folder");
-    super::migration::tests::before(&ground.place(), "m0035_ipv6_in_rules", ROWS).await;
+    super::migration::tests::before(&ground.place(), "m0035_ipv6_in_rules", &format!("{A_VPC}{ROWS}")).await;
     let store = open_in(&ground).await;
     let (rules, entries) = (super::security_group_rule::Entity::find(), super::network_acl_entry::Entity::find());
     let rule = rules.one(store.reader()).await.expect("read").expect("the rule");
