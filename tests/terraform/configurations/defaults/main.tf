@@ -46,7 +46,6 @@ resource "aws_default_security_group" "mine" {
 
 resource "aws_default_network_acl" "mine" {
   default_network_acl_id = aws_default_vpc.mine.default_network_acl_id
-  subnet_ids             = [aws_default_subnet.a.id, aws_default_subnet.c.id]
 
   ingress {
     rule_no    = 100
@@ -66,7 +65,7 @@ resource "aws_default_network_acl" "mine" {
     to_port    = 0
   }
 
-  # Its zone is no part of this.
+  # Every default subnet has it, that of the zone which is not named here, too.
   lifecycle { ignore_changes = [subnet_ids] }
 }
 
